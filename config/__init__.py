@@ -1,0 +1,1 @@
+"""Settings, errors, language, and every value a clinician, payer or operator may change."""

@@ -1,0 +1,1 @@
+-- One table per quantity, all of one shape, by day.
