@@ -1,0 +1,224 @@
+"""The embedded broker: an MQTT broker in a process of its own, for the demo, a replay and tests.
+
+What it is not: it speaks MQTT 3.1.1 only; it keeps nothing over a restart; what a subscriber has
+not acknowledged within 5 s is dropped and never sent again; it grants `$share/` subscriptions and
+then delivers nothing to them. A district runs a real broker. None of this loses a reading, because
+a gateway deletes on the hub's receipt alone (docs/why/receipts.md).
+
+It listens on this machine's loopback and nowhere else. With ADHERE_BROKER_PASSWORD set, a client
+must name that password (and ADHERE_BROKER_USERNAME, if set); without it every program of this
+machine may connect. `EmbeddedBroker` always makes a password.
+
+Run by hand: `python -m ingest.broker --port 1883`.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import hmac
+import json
+import logging
+import os
+import secrets
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from config.errors import Misconfigured, Unavailable
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # the library's own; nothing to do here
+    from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
+    from amqtt.broker import Broker
+    from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
+    from amqtt.plugins.base import BaseAuthPlugin
+
+if TYPE_CHECKING:
+    from amqtt.session import Session
+
+LOOPBACK = "127.0.0.1"
+LISTENER = "default"
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 10.0
+
+
+class OneAccount(BaseAuthPlugin):  # type: ignore[misc] - the library carries no types
+    """Lets in who names the one account, or everybody where no password is set."""
+
+    @dataclass
+    class Config:
+        """The account; an empty password stands for none."""
+
+        username: str = ""
+        password: str = ""
+
+    async def authenticate(self, *, session: "Session") -> bool:
+        """Compare in constant time."""
+        if not self.config.password:
+            return True
+        name = hmac.compare_digest((session.username or "").encode(), self.config.username.encode())
+        word = hmac.compare_digest((session.password or "").encode(), self.config.password.encode())
+        return word and (name or not self.config.username)
+
+
+async def serve(sock: socket.socket, username: str, password: str, stop: asyncio.Event) -> None:
+    """Serve MQTT on the listening socket `sock` until `stop` is set."""
+    account = {"username": username, "password": password}
+    broker = Broker(
+        BrokerConfig(
+            listeners={LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)},
+            plugins={f"{OneAccount.__module__}.{OneAccount.__qualname__}": account},
+        )
+    )
+    await broker.start()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await broker.external_connected(
+                StreamReaderAdapter(reader), StreamWriterAdapter(writer), LISTENER
+            )
+
+    server = await asyncio.start_server(connected, sock=sock)
+    print(json.dumps({"host": LOOPBACK, "port": sock.getsockname()[1]}), flush=True)  # noqa: T201 - the ready signal is this process's output
+    await stop.wait()
+    server.close()
+    await broker.shutdown()
+
+
+async def _run(sock: socket.socket, environ: Mapping[str, str], *, with_parent: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if with_parent:
+        # The parent holds our standard input open; however it ends, even by SIGKILL, so do we.
+        loop.add_reader(sys.stdin.fileno(), stop.set)
+    await serve(
+        sock,
+        environ.get("ADHERE_BROKER_USERNAME", ""),
+        environ.get("ADHERE_BROKER_PASSWORD", ""),
+        stop,
+    )
+
+
+def main() -> None:
+    """Run the broker until SIGTERM, SIGINT or, with --with-parent, until standard input ends."""
+    parser = argparse.ArgumentParser(prog="python -m ingest.broker", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
+    arguments = parser.parse_args()
+    for library in ("amqtt", "transitions", "asyncio"):
+        # It logs an error for each slow subscriber and each client that went away.
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    try:
+        sock = _listening(arguments.port)
+    except Misconfigured as error:
+        sys.exit(f"{error}")
+    asyncio.run(_run(sock, os.environ, with_parent=arguments.with_parent))
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server((LOOPBACK, port), backlog=256)
+    except OSError as error:
+        raise Misconfigured(
+            f"cannot listen on {LOOPBACK}:{port} ({error.strerror}); choose another port"
+        ) from error
+
+
+class EmbeddedBroker:
+    """Starts and stops the broker as a subprocess; usable as a context manager.
+
+    A random account is made for each one. The broker ends with the process that started it.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        """Prepare a broker on `port` of the loopback; 0 takes a free port at the first start."""
+        self.host, self.port = LOOPBACK, port
+        self.username, self.password = "adhere", secrets.token_urlsafe(16)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self) -> Self:
+        """Start and return when it accepts connections; a restart keeps port and account."""
+        if self.pid is not None:
+            return self
+        account = {
+            "ADHERE_BROKER_USERNAME": self.username,
+            "ADHERE_BROKER_PASSWORD": self.password,
+        }
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "ingest.broker", "--with-parent", "--port", str(self.port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | account,
+            start_new_session=True,  # Ctrl-C is for the parent; it stops us in its own order
+        )
+        self.port = int(json.loads(self._first_line(self._process))["port"])
+        return self
+
+    @staticmethod
+    def _first_line(process: "subprocess.Popen[bytes]") -> bytes:
+        stdout = process.stdout
+        if stdout is None:
+            raise Unavailable("the broker's output is not open")
+        with selectors.DefaultSelector() as selector:
+            selector.register(stdout, selectors.EVENT_READ)
+            line = stdout.readline() if selector.select(START_TIMEOUT_S) else b""
+        if not line:
+            process.kill()
+            raise Unavailable(f"the embedded broker did not start (exit code {process.wait()})")
+        return line
+
+    def stop(self) -> None:
+        """Stop in order; kill what does not stop."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._forget()
+
+    def kill(self) -> None:
+        """SIGKILL: what a power cut is to the broker."""
+        if self._process is not None:
+            self._process.kill()
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._process is not None:
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    pipe.close()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+
+if __name__ == "__main__":
+    main()
