@@ -1,0 +1,169 @@
+"""A seeded model of heart rate and steps: rest, walking, sessions, and a band that is off.
+
+All times are milliseconds from the recording's first local midnight; the caller adds the zone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.virtual.wearer import Keeping, Wearer
+
+DAY_MIN, MINUTE_MS, DAY_MS = 1440, 60_000, 86_400_000
+
+RISE_S, FALL_S = 45.0, 75.0
+"""Time constants of the pulse when load comes and goes: quicker up than down."""
+
+POTTERING_SHARE = 0.25
+"""Of the waking minutes outside walks, those with a few steps indoors."""
+
+OFFSET_PCT = {
+    Keeping.KEPT: 0.0,
+    Keeping.CUT_SHORT: 0.0,
+    Keeping.TOO_EASY: -19.0,
+    Keeping.TOO_HARD: 21.0,
+}
+"""How far from the zone's middle, in per cent of reserve."""
+
+
+@dataclass(frozen=True)
+class Lived:
+    """What one band remembers: only what it measured, in order of time."""
+
+    hr_at_ms: NDArray[np.int64]
+    hr_bpm: NDArray[np.int64]
+    steps_at_ms: NDArray[np.int64]
+    """The start of each minute in which the band was worn."""
+    steps: NDArray[np.int64]
+
+
+def live(wearer: Wearer, *, weeks: int, seed: int) -> Lived:
+    """Return `weeks` whole weeks of one wearer; the same seed gives the same recording."""
+    random = np.random.default_rng(seed)
+    days = [_day(wearer, day, random) for day in range(7 * weeks)]
+    return Lived(
+        *(
+            np.concatenate([np.empty(0, np.int64), *(part[column] for part in days)])
+            for column in range(4)
+        )
+    )
+
+
+def _day(
+    wearer: Wearer, day: int, random: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return heart-rate times, heart rates, step times and steps of one day."""
+    minute = np.arange(DAY_MIN)
+    bpm = _circadian(wearer, minute, random)
+    steps = np.zeros(DAY_MIN, np.int64)
+    _walk_about(wearer, bpm, steps, random)
+    session = _session(wearer, day, bpm, steps, random)
+    worn = _worn(wearer, day, session, random)
+
+    hr_at = minute[worn] * MINUTE_MS
+    hr = bpm[worn]
+    if session is not None and worn[session.first_min]:
+        inside = (hr_at >= session.at_ms[0]) & (hr_at <= session.at_ms[-1])
+        hr_at = np.concatenate([hr_at[~inside], session.at_ms])
+        hr = np.concatenate([hr[~inside], session.bpm])
+        order = np.argsort(hr_at, kind="stable")
+        hr_at, hr = hr_at[order], hr[order]
+    start = day * DAY_MS
+    return (
+        hr_at.astype(np.int64) + start,
+        np.rint(hr).astype(np.int64),
+        minute[worn].astype(np.int64) * MINUTE_MS + start,
+        steps[worn],
+    )
+
+
+def _circadian(
+    wearer: Wearer, minute: NDArray[np.int64], random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the pulse of a quiet day: lowest before dawn, with slow drift and noise."""
+    asleep = (minute < 6 * 60) | (minute >= 22.5 * 60)
+    quiet = wearer.rest_bpm + np.where(asleep, -5.0, 7.0)
+    wave = 3.0 * np.sin(2 * np.pi * (minute - 10 * 60) / DAY_MIN)
+    noise = random.normal(0.0, np.where(asleep, 1.5, 3.0))
+    smooth = np.convolve(noise, np.full(5, 0.3), mode="same")
+    return np.asarray(quiet + wave + smooth, np.float64)
+
+
+def _walk_about(
+    wearer: Wearer, bpm: NDArray[np.float64], steps: NDArray[np.int64], random: np.random.Generator
+) -> None:
+    """Add errands: a few walks of some minutes at an everyday cadence, and single steps indoors."""
+    awake = slice(6 * 60 + 30, 22 * 60)
+    pottering = random.random(awake.stop - awake.start) < POTTERING_SHARE
+    steps[awake] += np.where(pottering, random.integers(5, 45, pottering.size), 0)
+    reserve = wearer.hr_max_bpm - wearer.rest_bpm
+    for _ in range(int(random.integers(2, 6))):
+        first = int(random.integers(awake.start, awake.stop - 30))
+        length = int(random.integers(4, 15))
+        walk = slice(first, first + length)
+        cadence = random.normal(88, 8)
+        steps[walk] = np.maximum(0, random.normal(cadence, 5, length)).astype(np.int64)
+        bpm[walk] = (
+            wearer.rest_bpm + reserve * random.normal(0.25, 0.02) + random.normal(0, 2, length)
+        )
+
+
+@dataclass(frozen=True)
+class _Session:
+    first_min: int
+    at_ms: NDArray[np.int64]
+    bpm: NDArray[np.float64]
+
+
+def _session(
+    wearer: Wearer,
+    day: int,
+    bpm: NDArray[np.float64],
+    steps: NDArray[np.int64],
+    random: np.random.Generator,
+) -> _Session | None:
+    """Return this day's session as the band samples it, or None; the steps go into `steps`."""
+    weekday = day % 7
+    if weekday not in wearer.session_weekdays:
+        return None
+    keeping = wearer.kept(day // 7, wearer.session_weekdays.index(weekday))
+    if keeping is Keeping.MISSED:
+        return None
+    share = 0.35 if keeping is Keeping.CUT_SHORT else 1.05 + 0.1 * random.random()
+    load_s = int(60 * wearer.session_min * share) + 150  # the pulse needs minutes to arrive
+    first_min = int(60 * wearer.session_hour + random.integers(-20, 21))
+
+    reserve = wearer.hr_max_bpm - wearer.rest_bpm
+    pct = wearer.zone_mid_pct + OFFSET_PCT[keeping] + random.normal(0, 1.5)
+    target, before = wearer.rest_bpm + reserve * pct / 100, float(bpm[first_min])
+    second = np.arange(0, load_s + 300, wearer.session_every_s)
+    rising = target + (before - target) * np.exp(-second / RISE_S)
+    top = target + (before - target) * np.exp(-load_s / RISE_S)
+    falling = before + (top - before) * np.exp(-(second - load_s) / FALL_S)
+    sway = 1.5 * np.sin(2 * np.pi * second / 240)
+    pulse = np.where(second < load_s, rising + sway, falling) + random.normal(0, 1.2, second.size)
+
+    length = load_s // 60
+    cadence = 12 if wearer.few_steps else 102 + (pct - 40) * 0.7
+    steps[first_min : first_min + length] = np.maximum(0, random.normal(cadence, 4, length)).astype(
+        np.int64
+    )
+    return _Session(first_min, first_min * MINUTE_MS + second * 1000, pulse)
+
+
+def _worn(
+    wearer: Wearer, day: int, session: _Session | None, random: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return which minutes the band is on: a night off for some, the charger once a day for all."""
+    if day in wearer.off_days:
+        return np.zeros(DAY_MIN, np.bool_)
+    worn = np.ones(DAY_MIN, np.bool_)
+    if wearer.night_off:
+        worn[: 6 * 60 + int(random.integers(0, 60))] = False
+        worn[22 * 60 + int(random.integers(0, 60)) :] = False
+    charging = int(random.integers(12 * 60, 14 * 60))
+    worn[charging : charging + int(random.integers(25, 60))] = False
+    if session is not None:
+        worn[session.first_min : int(session.at_ms[-1] // MINUTE_MS) + 1] = True
+    return worn
