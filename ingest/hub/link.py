@@ -1,0 +1,212 @@
+"""The hub's end of the broker: the one place where the MQTT client's thread is met.
+
+Quality of service 1 with a clean session. A message is acknowledged only by `ack`, which the worker
+calls after COMMIT; whatever happens before, the broker or the gateway sends it again.
+"""
+
+import secrets
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+import paho.mqtt.client as mqtt
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from config.errors import Misconfigured
+from config.language import _
+from config.settings import Broker
+from ingest.hub.buffer import Buffer, Message
+from ingest.hub.counters import Counters
+
+log = structlog.get_logger()
+
+SUBSCRIPTIONS = (("adhere/v1/+/+/live", 1), ("adhere/v1/+/+/backlog", 1))
+RECEIPTS_QUEUED = 10_000
+"""While the broker is away; more are not kept, because every resent batch earns a new receipt."""
+LONGEST_HOLD_S = 2.0
+RECONNECT_S = (1, 15)
+
+
+class Link:
+    """Receives into `buffer`; sends receipts; acknowledges. A context manager.
+
+    `ended` is set when the link cannot go on; `fault` then says why.
+    """
+
+    def __init__(
+        self, broker: Broker, buffer: Buffer, counters: Counters, ended: threading.Event
+    ) -> None:
+        """Prepare; nothing is opened before `__enter__`."""
+        self.ready = threading.Event()
+        """Subscribed: from now on the broker delivers."""
+        self.fault: Exception | None = None
+        self._broker, self._buffer, self._counters, self._ended = broker, buffer, counters, ended
+        self._hold_s = min(LONGEST_HOLD_S, broker.keepalive_s / 4)
+        self._connection = 0
+        self._unsent: deque[mqtt.MQTTMessageInfo] = deque()
+        self._client = self._prepared()
+
+    def _prepared(self) -> mqtt.Client:
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"adhere-hub-{secrets.token_hex(6)}",
+            clean_session=True,
+            protocol=mqtt.MQTTv311,
+            manual_ack=True,
+        )
+        if self._broker.username is not None:
+            password = self._broker.password
+            client.username_pw_set(
+                self._broker.username, password.get_secret_value() if password else None
+            )
+        if (tls := self._broker.tls) is not None:
+            try:
+                context = ssl.create_default_context(cafile=tls.ca_file)
+                if tls.cert_file is not None:
+                    context.load_cert_chain(tls.cert_file, tls.key_file)
+            except OSError as error:
+                raise Misconfigured(
+                    _("the broker's TLS files cannot be read (%(why)s); check [broker.tls]")
+                    % {"why": error.strerror}
+                ) from error
+            client.tls_set_context(context)
+        client.max_queued_messages_set(RECEIPTS_QUEUED)
+        client.reconnect_delay_set(*RECONNECT_S)
+        client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
+        client.on_disconnect = self._disconnected
+        client.on_message = self._received
+        return client
+
+    def __enter__(self) -> Self:
+        """Connect in the background, for as long as it takes."""
+        self._client.connect_async(self._broker.host, self._broker.port, self._broker.keepalive_s)
+        self._client.loop_start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Disconnect. What was not acknowledged comes again."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Queue a receipt; a lost one is asked for again by the gateway's resend."""
+        info = self._client.publish(topic, payload, qos=1)
+        if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            log.warning("receipt_not_queued", topic=topic)
+            return
+        while self._unsent and self._unsent[0].is_published():
+            self._unsent.popleft()
+        self._unsent.append(info)
+
+    def ack(self, messages: Iterable[Message]) -> None:
+        """Acknowledge messages of the present connection; ids of earlier ones mean nothing now."""
+        for message in messages:
+            if message.connection == self._connection:
+                self._client.ack(message.mid, 1)
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until the broker has the receipts, at most so long."""
+        end = time.monotonic() + timeout_s
+        while self._unsent and self._client.is_connected() and time.monotonic() < end:
+            self._unsent[0].wait_for_publish(max(0.0, end - time.monotonic()))
+            if self._unsent[0].is_published():
+                self._unsent.popleft()
+
+    # Below: called by the client's own thread.
+
+    def _connected(
+        self,
+        client: mqtt.Client,
+        _userdata: Any,  # noqa: ANN401 - the library's signature
+        _flags: mqtt.ConnectFlags,
+        reason: Any,  # noqa: ANN401 - as above
+        _properties: Any,  # noqa: ANN401 - as above
+    ) -> None:
+        if reason.is_failure:
+            log.warning("broker_refused", why=str(reason))
+            if self._connection == 0:
+                self._end(
+                    Misconfigured(
+                        _(
+                            "the broker at %(host)s:%(port)d refused the hub (%(why)s): check "
+                            "broker.username and the password in ADHERE_BROKER_PASSWORD"
+                        )
+                        % {"host": self._broker.host, "port": self._broker.port, "why": reason}
+                    )
+                )
+            return
+        self._connection += 1
+        client.subscribe(list(SUBSCRIPTIONS))
+
+    def _subscribed(
+        self,
+        _client: mqtt.Client,
+        _userdata: Any,  # noqa: ANN401 - as above
+        _mid: int,
+        reasons: list[Any],
+        _properties: Any,  # noqa: ANN401 - as above
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._end(
+                Misconfigured(
+                    _("the broker does not let the hub subscribe to %(topics)s: allow it there")
+                    % {"topics": ", ".join(topic for topic, _qos in SUBSCRIPTIONS)}
+                )
+            )
+            return
+        log.info("hub_subscribed", connection=self._connection)
+        self.ready.set()
+
+    def _disconnected(
+        self,
+        _client: mqtt.Client,
+        _userdata: Any,  # noqa: ANN401 - as above
+        _flags: Any,  # noqa: ANN401 - as above
+        reason: Any,  # noqa: ANN401 - as above
+        _properties: Any,  # noqa: ANN401 - as above
+    ) -> None:
+        if reason.is_failure and not self._ended.is_set():
+            log.warning("broker_lost", why=str(reason))
+
+    def _received(
+        self,
+        client: mqtt.Client,
+        _userdata: Any,  # noqa: ANN401 - as above
+        came: mqtt.MQTTMessage,
+    ) -> None:
+        try:
+            self._counters.received += 1
+            if came.retain:
+                self._counters.ignored += 1
+                client.ack(came.mid, came.qos)
+                return
+            message = Message(_topic_of(came), bytes(came.payload), came.mid, self._connection)
+            if not self._buffer.put(message, self._hold_s) and not self._ended.is_set():
+                # Unacknowledged it would hold a place in the broker's window for ever.
+                self._counters.dropped += 1
+                client.ack(came.mid, came.qos)
+        except Exception as error:  # noqa: BLE001 - carried to the worker's thread, which raises it
+            self._end(error)
+
+    def _end(self, fault: Exception) -> None:
+        self.fault = fault
+        self._ended.set()
+        self._buffer.close()
+
+
+def _topic_of(came: mqtt.MQTTMessage) -> str:
+    try:
+        return came.topic
+    except UnicodeDecodeError:
+        return "(not UTF-8)"
