@@ -1,7 +1,7 @@
 """Errors, sorted by what the caller must do.
 
-Anything that is none of these is a bug and ends the process. No message carries a payload, a name or
-a patient's value: these texts reach the log.
+Anything that is none of these is a bug and ends the process. No message carries a payload, a name
+or a patient's value: these texts reach the log.
 """
 
 

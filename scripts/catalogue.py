@@ -1,0 +1,115 @@
+"""Keep the Chinese catalogue: collect the texts of the packages, merge, compile, tell what is open.
+
+The command-line toolkit's own texts ("Usage", "Options") come from its package, listed by name, so
+that a Chinese reader is not shown English headings.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from config.language import DOMAIN, LOCALE_DIR
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("adherence", "config", "devices", "ingest", "reports", "scripts", "storage")
+MARKS = {"_", "later", "gettext"}
+PO = LOCALE_DIR / "zh_CN" / "LC_MESSAGES" / f"{DOMAIN}.po"
+MO = PO.with_suffix(".mo")
+
+TOOLKIT = (
+    "Aborted!",
+    "Arguments",
+    "Commands",
+    "Error",
+    "Invalid value for {param_hint}: {message}",
+    "Invalid value: {message}",
+    "Missing argument",
+    "Missing command.",
+    "Missing option",
+    "No such command {name!r}.",
+    "No such option: {name}",
+    "Options",
+    "Show this message and exit.",
+    "Usage: ",
+    "[default: {}]",
+    "[required]",
+)
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield (text, file it stands in), each package in the order of its files."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for message in in_source(path.read_text("utf-8")):
+                yield message, path.relative_to(ROOT).as_posix()
+    for message in TOOLKIT:
+        yield message, "typer"
+
+
+def in_source(source: str) -> Iterator[str]:
+    """Yield the texts that a module passes to `_`, `later` or some `.gettext`."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        called = node.func
+        name = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
+        text = node.args[0]
+        if name in MARKS and isinstance(text, ast.Constant) and isinstance(text.value, str):
+            yield text.value
+
+
+def translations() -> dict[str, str]:
+    """Return what the .po file translates."""
+    if not PO.exists():
+        return {}
+    with PO.open("rb") as file:
+        return {str(m.id): str(m.string) for m in read_po(file, locale="zh_CN") if m.id}
+
+
+def current() -> Catalog:
+    """Return the catalogue with every text of today in it and nothing else."""
+    kept = translations()
+    day = datetime(2026, 1, 1, tzinfo=UTC)  # fixed: a date would change with every run
+    catalogue = Catalog(
+        locale="zh_CN",
+        project="adhere",
+        version="1",
+        charset="utf-8",
+        header_comment="# The Chinese texts of adhere. Terms: docs/glossary.md.",
+        creation_date=day,
+        revision_date=day,
+        msgid_bugs_address="see SECURITY.md and CONTRIBUTING.md",
+        last_translator="the adhere developers",
+        language_team="zh_CN",
+        fuzzy=False,
+    )
+    for message, where in texts():
+        catalogue.add(message, kept.get(message, ""), locations=[(where, 0)])
+    return catalogue
+
+
+def main() -> None:
+    """Rewrite both files; with --check only say what is not current or not translated."""
+    catalogue = current()
+    open_texts = [str(m.id) for m in catalogue if m.id and not m.string]
+    for text in open_texts:
+        print(f"untranslated: {text}", file=sys.stderr)  # noqa: T201 - a person's tool
+    if "--check" in sys.argv[1:]:
+        stale = translations() != {str(m.id): str(m.string) for m in catalogue if m.id}
+        if stale:
+            print("not current: run scripts/translate", file=sys.stderr)  # noqa: T201 - as above
+        sys.exit(1 if stale or open_texts else 0)
+    with PO.open("wb") as po:
+        write_po(po, catalogue, width=100, sort_output=True, include_lineno=False)
+    with MO.open("wb") as mo:
+        write_mo(mo, catalogue)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands of `adhere`, one file each, imported only when called."""
