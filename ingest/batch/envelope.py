@@ -1,0 +1,56 @@
+"""The envelope of a batch: its packed content, compressed with zstd, signed by the gateway.
+
+Sizes are checked before anything is parsed or allocated: the message's, then the size that the
+zstd frame declares (it must declare one), so a bomb costs nothing.
+"""
+
+import zstandard
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from config.errors import Rejected
+from ingest.batch import sign1
+from ingest.batch.limits import MAX_SEALED_BYTES, MAX_UNPACKED_BYTES
+
+TYP = "adhere-batch"
+ZSTD_LEVEL = 3
+
+
+def seal(packed: bytes, key: Ed25519PrivateKey, kid: bytes) -> bytes:
+    """Return `packed` (out of `content.pack`) as the message to send.
+
+    Raises Rejected("oversize") when it is more than a broker must carry: seal less at a time.
+    """
+    compressed = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=True).compress(
+        packed
+    )
+    sealed = sign1.sign(compressed, typ=TYP, key=key, kid=kid)
+    if len(packed) > MAX_UNPACKED_BYTES or len(sealed) > MAX_SEALED_BYTES:
+        raise Rejected("oversize", f"{len(sealed)} bytes sealed, {len(packed)} unpacked")
+    return sealed
+
+
+def kid_of(sealed: bytes) -> bytes:
+    """Return which key the message says has signed it: a hint to look the key up, no proof."""
+    return sign1.parse(sealed, max_bytes=MAX_SEALED_BYTES).kid
+
+
+def open_sealed(sealed: bytes, public_key: Ed25519PublicKey) -> bytes:
+    """Return the packed content that exactly this key has signed.
+
+    Raises Rejected: `oversize`, `not_cose`, `bad_signature`, `unpacked_oversize`, `malformed`.
+    """
+    message = sign1.parse(sealed, max_bytes=MAX_SEALED_BYTES)
+    return _decompressed(sign1.verify(message, typ=TYP, key=public_key))
+
+
+def _decompressed(compressed: memoryview) -> bytes:
+    try:
+        # -1 where the frame does not say how much it holds: then nothing bounds it.
+        declared = zstandard.frame_content_size(compressed)
+        if declared < 0:
+            raise Rejected("malformed", "the zstd frame does not declare its size")
+        if declared > MAX_UNPACKED_BYTES:
+            raise Rejected("unpacked_oversize", f"more than {MAX_UNPACKED_BYTES} bytes unpacked")
+        return zstandard.ZstdDecompressor().decompress(compressed, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise Rejected("malformed", "zstd") from error
