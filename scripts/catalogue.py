@@ -27,18 +27,10 @@ TOOLKIT = (
     "Arguments",
     "Commands",
     "Error",
-    "Invalid value for {param_hint}: {message}",
-    "Invalid value: {message}",
-    "Missing argument",
     "Missing command.",
-    "Missing option",
-    "No such command {name!r}.",
-    "No such option: {name}",
     "Options",
-    "Show this message and exit.",
-    "Usage: ",
-    "[default: {}]",
-    "[required]",
+    "default: {default}",
+    "required",
 )
 
 
