@@ -1,0 +1,1 @@
+"""The night: recompute what changed, roll weeks up, write the workbook, once."""

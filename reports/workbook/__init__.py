@@ -1,0 +1,1 @@
+"""The nightly workbook: what an insurer reads, one file per night and revision."""

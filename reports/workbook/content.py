@@ -1,0 +1,145 @@
+"""What a workbook says, before anything is drawn: frames in, counts out.
+
+A patient, a doctor and a centre with nothing to count keep their row: zero is not missing.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+WEEK_SCHEMA = pl.Schema(
+    {
+        "pseudonym": pl.String,
+        "case_label": pl.String,
+        "week": pl.Date,
+        "sessions": pl.Int64,
+        "session_days": pl.Int64,
+        "sessions_per_week": pl.Float64,
+        "bout_credit_min": pl.Float64,
+        "weekly_min": pl.Float64,
+        "attendance": pl.Float64,
+        "rdi": pl.Float64,
+        "adherence_pct": pl.Float64,
+        "wear_min": pl.Float64,
+        "valid_days": pl.Int64,
+        "state": pl.String,
+        "reason": pl.String,
+        "prescription_version": pl.Int64,
+        "method_version": pl.String,
+        "input_sha256": pl.Binary,
+    }
+)
+"""One row per enrolled patient-week, as stored."""
+
+PATIENT_SCHEMA = pl.Schema(
+    {"pseudonym": pl.String, "doctor_code": pl.String, "centre_code": pl.String}
+)
+UNIT_SCHEMA = pl.Schema({"code": pl.String, "name": pl.String})
+"""A centre or a doctor."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much came in, counted when the workbook was made."""
+
+    data_until: datetime | None
+    """When the newest batch of the ledger was committed; None without any."""
+    batches: int
+    readings: int
+    quarantined: int
+    dead_letters: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything one workbook is made of; the same content gives the same bytes."""
+
+    night: date
+    revision: int
+    first_week: date | None
+    weeks: pl.DataFrame
+    patients: pl.DataFrame
+    doctors: pl.DataFrame
+    centres: pl.DataFrame
+    coverage: Coverage
+    method_version: str
+    conventions_sha256: bytes
+    input_sha256: bytes
+
+
+def _counts(reasons: tuple[str, ...]) -> list[pl.Expr]:
+    judged = pl.col("state").is_in(["met", "not_met"])
+    return [
+        pl.col("week").count().alias("patient_weeks"),
+        (pl.col("state") == "met").sum().alias("met"),
+        (pl.col("state") == "not_met").sum().alias("not_met"),
+        (pl.col("state") == "cannot_judge").sum().alias("cannot_judge"),
+        *[(pl.col("reason") == reason).sum().alias(reason) for reason in reasons],
+        judged.sum().alias("judged"),
+    ]
+
+
+def per_patient(content: Content, reasons: tuple[str, ...]) -> pl.DataFrame:
+    """Return one row per patient, those without a week too.
+
+    `mean_adherence_pct` is over judged weeks (met or not met), null without any.
+    """
+    judged = pl.col("state").is_in(["met", "not_met"])
+    return (
+        content.patients.join(content.weeks, on="pseudonym", how="left")
+        .group_by("centre_code", "doctor_code", "pseudonym")
+        .agg(
+            *_counts(reasons),
+            pl.col("adherence_pct").filter(judged).mean().alias("mean_adherence_pct"),
+        )
+        .with_columns(_rate())
+        .sort("centre_code", "doctor_code", "pseudonym")
+    )
+
+
+def _rate() -> pl.Expr:
+    """Adherence rate: met / (met + not met), null where nothing could be judged."""
+    return (
+        pl.when(pl.col("judged") > 0).then(pl.col("met") / pl.col("judged")).alias("adherence_rate")
+    )
+
+
+def per_unit(
+    patients: pl.DataFrame,
+    units: pl.DataFrame,
+    key: str,
+    reasons: tuple[str, ...],
+    *,
+    pass_pct: int,
+) -> pl.DataFrame:
+    """Return one row per centre or doctor out of the rows of `per_patient`, empty ones too.
+
+    A patient passes whose own mean adherence is at least `pass_pct`.
+    """
+    counts = ["patient_weeks", "met", "not_met", "cannot_judge", *reasons, "judged"]
+    passing = pl.col("mean_adherence_pct") >= pass_pct
+    return (
+        units.join(patients, left_on="code", right_on=key, how="left")
+        .group_by("code", "name")
+        .agg(
+            pl.col("pseudonym").count().alias("patients"),
+            *[pl.col(count).fill_null(0).sum() for count in counts],
+            pl.col("mean_adherence_pct").count().alias("patients_judged"),
+            passing.sum().alias("patients_passing"),
+        )
+        .with_columns(
+            _rate(),
+            pl.when(pl.col("patients_judged") > 0)
+            .then(pl.col("patients_passing") / pl.col("patients_judged"))
+            .alias("passing_share"),
+        )
+        .sort("code")
+    )
+
+
+def detail(content: Content) -> pl.DataFrame:
+    """Return one row per patient-week with the doctor and centre beside it, in reading order."""
+    return content.weeks.join(content.patients, on="pseudonym", how="left").sort(
+        "centre_code", "doctor_code", "pseudonym", "case_label", "week"
+    )

@@ -1,0 +1,28 @@
+"""The workbook's words for states and reasons."""
+
+from collections.abc import Callable, Mapping
+
+from config.language import later
+
+STATES: Mapping[str, str] = {
+    "met": later("met"),
+    "not_met": later("not met"),
+    "cannot_judge": later("cannot be judged"),
+}
+
+REASONS: Mapping[str, str] = {
+    "first_partial_week": later("first partial week"),
+    "last_partial_week": later("last partial week"),
+    "paused": later("paused"),
+    "week_not_over": later("week not over"),
+    "no_figures": later("no heart-rate limits"),
+    "no_data": later("no data"),
+    "not_enough_wear": later("not enough wear"),
+    "gateway_outage": later("gateway outage"),
+}
+"""Why a week cannot be judged; each is a column of the summaries."""
+
+
+def shown(words: Mapping[str, str], code: str | None, text: Callable[[str], str]) -> str | None:
+    """Return a code in the reader's language; a code nobody has named is shown as it is."""
+    return None if code is None else text(words.get(code, code))
