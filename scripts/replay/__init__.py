@@ -1,0 +1,1 @@
+"""Recordings through the whole chain: gateways, broker, hub, database, core, workbook."""
