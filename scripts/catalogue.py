@@ -18,6 +18,7 @@ from config.language import DOMAIN, LOCALE_DIR
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("adherence", "config", "devices", "ingest", "reports", "scripts", "storage")
+COMMANDS = ROOT / "scripts" / "commands"
 MARKS = {"_", "later", "gettext"}
 PO = LOCALE_DIR / "zh_CN" / "LC_MESSAGES" / f"{DOMAIN}.po"
 MO = PO.with_suffix(".mo")
@@ -38,8 +39,11 @@ def texts() -> Iterator[tuple[str, str]]:
     """Yield (text, file it stands in), each package in the order of its files."""
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
-            for message in in_source(path.read_text("utf-8")):
-                yield message, path.relative_to(ROOT).as_posix()
+            source = path.read_text("utf-8")
+            place = path.relative_to(ROOT).as_posix()
+            yield from ((message, place) for message in in_source(source))
+            if path.parent == COMMANDS:
+                yield from ((message, place) for message in helps(source))
     for message in TOOLKIT:
         yield message, "typer"
 
@@ -54,6 +58,15 @@ def in_source(source: str) -> Iterator[str]:
         text = node.args[0]
         if name in MARKS and isinstance(text, ast.Constant) and isinstance(text.value, str):
             yield text.value
+
+
+def helps(source: str) -> Iterator[str]:
+    """Yield the help of each command in a command file: the docstring of a public function."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            text = ast.get_docstring(node)
+            if text:
+                yield text
 
 
 def translations() -> dict[str, str]:

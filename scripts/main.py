@@ -72,7 +72,16 @@ def load(name: str, command: Command) -> Any:  # noqa: ANN401 - the toolkit's co
         app.command(name)(getattr(module, command.module))
     real = typer.main.get_command(app)
     real.name = name
+    _translate_help(real)
     return real
+
+
+def _translate_help(command: Any) -> None:  # noqa: ANN401 - as above
+    """Help texts are docstrings, so they cannot be marked; the catalogue has them all the same."""
+    if command.help:
+        command.help = _(command.help)
+    for inner in getattr(command, "commands", {}).values():
+        _translate_help(inner)
 
 
 def command_line() -> typer.Typer:
@@ -128,9 +137,10 @@ def main() -> None:
     except Unavailable as error:
         _stop(_("not available now: %(what)s") % {"what": error}, EXIT_UNAVAILABLE)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in OUR_PACKAGES:
+        package = (error.name or "").split(".", maxsplit=1)[0]
+        if not package or package in OUR_PACKAGES:
             raise
-        _stop(_install(error.name), EXIT_MISCONFIGURED)
+        _stop(_install(package), EXIT_MISCONFIGURED)
 
 
 def _speak(language: str) -> None:
