@@ -8,7 +8,9 @@ CREATE TABLE organisation (
     name text NOT NULL,
     parent_id integer REFERENCES organisation
 );
-COMMENT ON COLUMN organisation.code IS 'Stands in MQTT topics and in signed batches.';
+COMMENT ON TABLE organisation IS 'A district, a community centre in it, or a payer.';
+COMMENT ON COLUMN organisation.code IS 'Stands in MQTT topics and in signed batches; never changes.';
+COMMENT ON COLUMN organisation.parent_id IS 'The district a centre belongs to.';
 
 CREATE TABLE staff (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -17,6 +19,8 @@ CREATE TABLE staff (
     role text NOT NULL CHECK (role IN ('family_doctor', 'therapist', 'instructor', 'operator')),
     name text NOT NULL
 );
+COMMENT ON TABLE staff IS 'Who looks after patients or runs the programme.';
+COMMENT ON COLUMN staff.code IS 'The name of a person of the staff in files and on the command line.';
 
 CREATE TABLE patient (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -25,6 +29,8 @@ CREATE TABLE patient (
     centre_id integer NOT NULL REFERENCES organisation,
     family_doctor_id integer NOT NULL REFERENCES staff
 );
+CREATE INDEX ON patient (centre_id);
+COMMENT ON TABLE patient IS 'A person, in however many programmes.';
 COMMENT ON COLUMN patient.pseudonym IS 'The only name of a person outside the care team.';
 
 CREATE TABLE enrolment (
@@ -35,7 +41,10 @@ CREATE TABLE enrolment (
     starts_on date NOT NULL,
     ends_on date CHECK (ends_on > starts_on)
 );
-COMMENT ON TABLE enrolment IS 'One person in one programme: the case of METHOD 12. `ends_on` is the first day after it.';
+CREATE INDEX ON enrolment (patient_id);
+COMMENT ON TABLE enrolment IS 'One person in one programme: the `case` of the files that `adhere score` reads.';
+COMMENT ON COLUMN enrolment.mode IS 'Band worn all day, or worn in the centre only: decides what "observed" means (method, section 13).';
+COMMENT ON COLUMN enrolment.ends_on IS 'The first local day after it; null while it runs.';
 
 CREATE TABLE prescription (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -58,19 +67,28 @@ CREATE TABLE prescription (
     UNIQUE (enrolment_id, version),
     EXCLUDE USING gist (enrolment_id WITH =, effective WITH &&)
 );
+COMMENT ON TABLE prescription IS 'One version of an aerobic exercise prescription; a change is a new version, never an edit.';
 COMMENT ON COLUMN prescription.effective IS 'Local days: zones change at local midnight only.';
+COMMENT ON COLUMN prescription.hr_max_bpm IS 'Frozen for this version (C6); null when neither a measurement nor an age was known.';
+COMMENT ON COLUMN prescription.rest_hr_bpm IS 'Frozen for this version (C7); null when nothing was measured or recorded.';
+COMMENT ON COLUMN prescription.frozen_on IS 'The local day on which HRmax and rest were fixed.';
+COMMENT ON COLUMN prescription.zone_lo_pct IS 'Percent of heart-rate reserve (C8); the lower edge belongs to the zone.';
+COMMENT ON COLUMN prescription.zone_hi_pct IS 'Percent of heart-rate reserve (C8); the upper edge does not.';
 
 CREATE TABLE pause (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     enrolment_id integer NOT NULL REFERENCES enrolment,
     during daterange NOT NULL CHECK (NOT isempty(during)),
-    reason text NOT NULL
+    reason text NOT NULL,
+    EXCLUDE USING gist (enrolment_id WITH =, during WITH &&)
 );
+COMMENT ON TABLE pause IS 'Excused local days: weeks in them leave the denominator.';
 
 CREATE TABLE device (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     device_key text NOT NULL UNIQUE
 );
+COMMENT ON TABLE device IS 'A band that was heard or registered.';
 COMMENT ON COLUMN device.device_key IS 'Address or serial alone: one band may speak through several protocols.';
 
 CREATE TABLE device_assignment (
@@ -81,3 +99,4 @@ CREATE TABLE device_assignment (
     EXCLUDE USING gist (device_id WITH =, worn WITH &&)
 );
 CREATE INDEX ON device_assignment (patient_id);
+COMMENT ON TABLE device_assignment IS 'Who wears which band, from when to when. A reading belongs to whoever is assigned at its time.';

@@ -5,15 +5,20 @@ CREATE TABLE gateway (
     code text NOT NULL CHECK (code ~ '^[a-z0-9][a-z0-9_-]{0,62}$'),
     UNIQUE (centre_id, code)
 );
+COMMENT ON TABLE gateway IS 'A box in a centre. Its code is unique within the centre only.';
 
 CREATE TABLE gateway_key (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     gateway_id integer NOT NULL REFERENCES gateway,
     signing_key bytea NOT NULL UNIQUE CHECK (length(signing_key) = 32),
     encryption_key bytea NOT NULL CHECK (length(encryption_key) = 32),
+    kid bytea NOT NULL GENERATED ALWAYS AS (substring(sha256(signing_key) FROM 1 FOR 8)) STORED,
     enrolled_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz
 );
+CREATE INDEX ON gateway_key (kid);
+COMMENT ON COLUMN gateway_key.kid IS 'The key identifier in a COSE header: the first 8 bytes of the SHA-256 of the signing key.';
+COMMENT ON COLUMN gateway_key.revoked_at IS 'From then on nothing signed with it is taken.';
 COMMENT ON TABLE gateway_key IS 'Ed25519 and X25519 public keys made on the box; rotation adds a row.';
 
 CREATE TABLE gateway_outage (
@@ -22,6 +27,7 @@ CREATE TABLE gateway_outage (
     during tstzrange NOT NULL CHECK (NOT isempty(during)),
     reason text NOT NULL
 );
+COMMENT ON TABLE gateway_outage IS 'When a box is known to have heard nothing: such hours can not be held against a patient.';
 
 CREATE TABLE batch (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -40,6 +46,12 @@ CREATE TABLE batch (
     UNIQUE (gateway_id, boot, seq)
 );
 COMMENT ON TABLE batch IS 'The ledger. Same key and same content: a duplicate. Same key, other content: a forked spool, refused.';
+
+COMMENT ON COLUMN batch.boot IS 'Random, once per spool file: a new spool starts a new sequence.';
+COMMENT ON COLUMN batch.content_sha256 IS 'Of the uncompressed CBOR content, whatever the compression and the signature.';
+COMMENT ON COLUMN batch.previous_sha256 IS 'The batch before it in the same spool; the chain is checked later, workers have no common order.';
+COMMENT ON COLUMN batch.sealed_at IS 'The wall clock of the box, right or wrong; committed_at is ours.';
+COMMENT ON COLUMN batch.reading_count IS 'All readings in it, those in quarantine too.';
 
 CREATE TABLE batch_payload (
     content_sha256 bytea PRIMARY KEY,
@@ -75,6 +87,8 @@ CREATE TABLE dead_letter (
     times_seen integer NOT NULL DEFAULT 1,
     UNIQUE (sha256, topic, reason)
 );
+COMMENT ON TABLE dead_letter IS 'What could not be taken, with its bytes and the reason; the same thing again only counts up.';
+COMMENT ON COLUMN dead_letter.reason IS 'A short fixed word (bad_signature, forked_spool, ...), the same as in logs and counters.';
 COMMENT ON COLUMN dead_letter.bytes IS 'What came, cut at a limit; `full_length` and `sha256` are of the whole.';
 
 CREATE TABLE quarantined_reading (
@@ -89,3 +103,5 @@ CREATE TABLE quarantined_reading (
     reason text NOT NULL
 );
 CREATE INDEX ON quarantined_reading (batch_id);
+COMMENT ON TABLE quarantined_reading IS 'Readings of a good batch that can not be true: kept as they came, used for nothing.';
+COMMENT ON COLUMN quarantined_reading.reason IS 'not_finite, too_early, too_late or span_too_long.';

@@ -24,6 +24,9 @@ CREATE TABLE day (
     input_sha256 bytea NOT NULL,
     PRIMARY KEY (enrolment_id, date)
 );
+COMMENT ON TABLE day IS 'One local day of one enrolment with held time or a valid step row; milliseconds are exact (C8 to C10, C13, C15, C16).';
+COMMENT ON COLUMN day.prescription_id IS 'The version in force on that day.';
+COMMENT ON COLUMN day.input_sha256 IS 'Of everything the row was computed from: the same inputs give the same row.';
 
 CREATE TABLE bout (
     enrolment_id integer NOT NULL REFERENCES enrolment,
@@ -43,6 +46,11 @@ CREATE TABLE bout (
     input_sha256 bytea NOT NULL,
     PRIMARY KEY (enrolment_id, start_at)
 );
+CREATE INDEX ON bout (enrolment_id, date);
+COMMENT ON TABLE bout IS 'A qualifying bout (C11), judged by the version in force at its start.';
+COMMENT ON COLUMN bout.date IS 'The local day in which it starts; it belongs whole to that day and its week (C12).';
+COMMENT ON COLUMN bout.complete IS 'Its credit is at least 80 percent of the prescribed session (C12).';
+COMMENT ON COLUMN bout.sparse IS 'Effort below 80 percent of its span; a flag, takes nothing away (C11).';
 
 CREATE TABLE week (
     enrolment_id integer NOT NULL REFERENCES enrolment,
@@ -71,6 +79,10 @@ CREATE TABLE week (
     input_sha256 bytea NOT NULL,
     PRIMARY KEY (enrolment_id, week)
 );
+COMMENT ON TABLE week IS 'One week of one enrolment, empty ones too (C14): the figure an insurer could pay on.';
+COMMENT ON COLUMN week.week IS 'Its Monday.';
+COMMENT ON COLUMN week.prescription_id IS 'The version whose targets held on its Monday 00:00.';
+COMMENT ON COLUMN week.reason IS 'Why it can not be judged; null otherwise.';
 
 CREATE TABLE nightly_run (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

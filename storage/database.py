@@ -1,0 +1,127 @@
+"""Connections to PostgreSQL, and the border where its errors become ours.
+
+psycopg's messages can hold row values (DETAIL), so nothing of them passes: an error says the SQLSTATE
+and, where there is one, the name of the constraint.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from config.errors import Misconfigured, Rejected, Unavailable
+from config.language import _
+
+OLDEST_SERVER = 15
+CONNECT_TIMEOUT_S = 10
+
+Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
+"""A psycopg connection in autocommit, its session in UTC; rows are tuples."""
+
+
+@contextmanager
+def border() -> Iterator[None]:
+    """Turn psycopg's errors into ours, sorted by what the caller must do.
+
+    A server that is away, full, shutting down or that broke a deadlock is Unavailable: try again.
+    Data it refuses is Rejected. A missing table or privilege is Misconfigured.
+    """
+    try:
+        yield
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise Rejected("database_refused", _described(error)) from None
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
+        raise Unavailable(f"database: {_described(error)}") from None
+    except (
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedColumn,
+        psycopg.errors.UndefinedFunction,
+    ) as error:
+        raise Misconfigured(
+            _("The database is not up to date (%(what)s): run `adhere db migrate`.")
+            % {"what": _described(error)}
+        ) from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Misconfigured(
+            _("The database role may not do this (%(what)s): grant it, or use another role.")
+            % {"what": _described(error)}
+        ) from None
+
+
+def _described(error: psycopg.Error) -> str:
+    """Name a fault without a value out of any row."""
+    parts = [type(error).__name__]
+    if error.sqlstate:
+        parts.append(f"sqlstate={error.sqlstate}")
+    if error.diag.constraint_name:
+        parts.append(f"constraint={error.diag.constraint_name}")
+    return " ".join(parts)
+
+
+def connect(dsn: str, *, application: str = "adhere") -> Connection:
+    """Open a connection in autocommit, in UTC; close it with `with` or `.close()`.
+
+    Raises Misconfigured for a DSN that cannot be read or a server older than 15, Unavailable where
+    nobody answers or the server turns us away.
+    """
+    try:
+        conn = psycopg.connect(
+            dsn,
+            autocommit=True,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            application_name=application,
+            options="-c timezone=UTC -c datestyle=ISO",
+        )
+    except psycopg.ProgrammingError:
+        raise Misconfigured(
+            _("The database DSN cannot be read: write postgresql://user:password@host/database.")
+        ) from None
+    except psycopg.OperationalError as error:
+        # libpq's own words name host, port, user and database, never the password.
+        raise Unavailable(f"database: {' '.join(str(error).split())}") from None
+    if conn.info.server_version < OLDEST_SERVER * 10_000:
+        conn.close()
+        raise Misconfigured(
+            _("The PostgreSQL server is too old: version %(oldest)d or newer is needed.")
+            % {"oldest": OLDEST_SERVER}
+        )
+    return conn
+
+
+def require_idle(conn: Connection) -> None:
+    """Raise RuntimeError inside a transaction: for work that must decide its own commits."""
+    if conn.info.transaction_status != TransactionStatus.IDLE:
+        raise RuntimeError("this needs a connection that is in no transaction")
+
+
+@contextmanager
+def snapshot(conn: Connection) -> Iterator[None]:
+    """One REPEATABLE READ transaction: all reads see one moment; commits on leaving.
+
+    What others commit meanwhile stays unseen and untouched; where two such transactions delete the
+    same rows the second gets Unavailable, and may try again.
+    """
+    require_idle(conn)
+    with border(), conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+@contextmanager
+def exclusively(conn: Connection, work: str) -> Iterator[bool]:
+    """Yield whether this session is the only one doing `work`; do not wait for another.
+
+    The lock is the session's: it ends with the connection, also when the process is killed.
+    """
+    with border():
+        row = conn.execute(
+            "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (f"adhere.{work}",)
+        ).fetchone()
+    mine = bool(row and row[0])
+    try:
+        yield mine
+    finally:
+        if mine and not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (f"adhere.{work}",))

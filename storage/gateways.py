@@ -1,0 +1,90 @@
+"""Which boxes may send, and the public keys they are known by."""
+
+from typing import NamedTuple, cast
+
+from config.errors import Misconfigured, Rejected
+from config.language import _
+from storage.database import Connection, border
+from storage.queries import query
+
+
+class GatewayKey(NamedTuple):
+    """One enrolled key, in force, and the gateway it speaks for."""
+
+    gateway_id: int
+    signing_key: bytes
+    """Ed25519, 32 bytes."""
+    encryption_key: bytes
+    """X25519, 32 bytes."""
+
+
+def enrol_gateway(
+    conn: Connection, *, centre: str, gateway: str, signing_key: bytes, encryption_key: bytes
+) -> int:
+    """Let a gateway send from now on; return its id. Doing it again changes nothing.
+
+    Another key for the same gateway is a rotation: both hold until one is revoked. Raises
+    Misconfigured for an unknown centre, and for a key that another gateway has or that was revoked:
+    a second box needs keys of its own.
+    """
+    with border(), conn.transaction():
+        found = conn.execute(query("find_centre"), {"centre": centre}).fetchone()
+        if found is None:
+            raise Misconfigured(_("There is no centre %(centre)s.") % {"centre": centre})
+        named = {"centre_id": found[0], "gateway": gateway}
+        conn.execute(query("insert_gateway"), named)
+        gateway_id = _only_int(conn.execute(query("find_gateway"), named).fetchone())
+        conn.execute(
+            query("insert_gateway_key"),
+            {
+                "gateway_id": gateway_id,
+                "signing_key": signing_key,
+                "encryption_key": encryption_key,
+            },
+        )
+        holder = conn.execute(query("find_key_holder"), {"signing_key": signing_key}).fetchone()
+        if holder is None or (holder[0], holder[1], holder[2]) != (
+            gateway_id,
+            encryption_key,
+            False,
+        ):
+            raise Misconfigured(
+                _(
+                    "The key of %(centre)s/%(gateway)s was enrolled before, for another box or with "
+                    "another encryption key, or it was revoked: make new keys on the box."
+                )
+                % {"centre": centre, "gateway": gateway}
+            )
+    return gateway_id
+
+
+def find_gateway_key(conn: Connection, centre: str, gateway: str, kid: bytes) -> GatewayKey:
+    """Return the key of this gateway that is called `kid`.
+
+    Raises Rejected: `unknown_gateway`, `unknown_key` or `revoked_key`.
+    """
+    with border():
+        rows = conn.execute(
+            query("find_gateway_keys"), {"centre": centre, "gateway": gateway, "kid": kid}
+        ).fetchall()
+    if not rows:
+        raise Rejected("unknown_gateway")
+    gateway_id, signing_key, encryption_key, is_revoked = cast(
+        "tuple[int, bytes | None, bytes | None, bool]", rows[0]
+    )
+    if signing_key is None or encryption_key is None:
+        raise Rejected("unknown_key")
+    if is_revoked:
+        raise Rejected("revoked_key")
+    return GatewayKey(gateway_id, signing_key, encryption_key)
+
+
+def revoke_gateway_key(conn: Connection, signing_key: bytes) -> bool:
+    """Take nothing signed with this key any more; return whether it was enrolled at all."""
+    with border():
+        row = conn.execute(query("revoke_gateway_key"), {"signing_key": signing_key}).fetchone()
+    return row is not None
+
+
+def _only_int(row: tuple[object, ...] | None) -> int:
+    return cast("tuple[int]", row)[0]

@@ -1,0 +1,244 @@
+"""Batches into the database: a ledger row each, and their readings by binary COPY, in one transaction.
+
+A batch is known by (gateway, boot, seq). The ledger takes it once: the same content again is a
+duplicate and changes nothing; other content under the same key is a forked spool (restored or cloned),
+and nothing of it is stored. Nothing is marked or put in order here: workers have no common order.
+"""
+
+import enum
+import hashlib
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import sql
+
+from storage import pgcopy
+from storage.database import Connection, border, require_idle
+from storage.gathered import GOOD, REASONS, Gathered, count_by_batch, gather, touched
+from storage.incoming import IncomingBatch, ReadingColumns
+from storage.queries import query
+
+__all__ = ["IncomingBatch", "Outcome", "ReadingColumns", "store_batches", "store_dead_letter"]
+
+LARGEST_DEAD_LETTER_BYTES = 262_144
+"""Four times the largest batch; of anything longer the beginning, the length and the hash are kept."""
+
+Key = tuple[int, bytes, int]
+
+
+class Outcome(enum.StrEnum):
+    """What became of one batch."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    """The ledger has it with the same content: only the receipt is sent again."""
+    FORKED = "forked"
+    """The ledger has other content under its key: nothing of it was stored."""
+
+
+def store_batches(conn: Connection, batches: Sequence[IncomingBatch]) -> list[Outcome]:
+    """Store batches in one transaction, committed on return; say what became of each, in order.
+
+    `conn` is in autocommit and in no transaction. Raises Unavailable when the outcome is unknown:
+    giving the same batches again is safe. Raises Rejected where the database refuses a value: then
+    none of them is stored, and the caller tries one by one to find which.
+    """
+    require_idle(conn)
+    if not batches:
+        return []
+    first_of: dict[Key, IncomingBatch] = {}
+    for batch in batches:
+        first_of.setdefault(batch.key, batch)
+    unique = list(first_of.values())
+    with border():
+        stored = _store_unique(conn, unique)
+    outcomes = []
+    for batch in batches:
+        ledger_sha256, is_new = stored[batch.key]
+        if batch.content_sha256 != ledger_sha256:
+            outcomes.append(Outcome.FORKED)
+        elif is_new and batch is first_of[batch.key]:
+            outcomes.append(Outcome.STORED)
+        else:
+            outcomes.append(Outcome.DUPLICATE)
+    return outcomes
+
+
+def store_dead_letter(conn: Connection, topic: str, reason: str, detail: str, data: bytes) -> int:
+    """Keep what could not be taken; return its id. The same thing again only counts up."""
+    with border():
+        row = conn.execute(
+            query("insert_dead_letter"),
+            {
+                "topic": topic.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+                "reason": reason,
+                "detail": detail.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+                "bytes": data[:LARGEST_DEAD_LETTER_BYTES],
+                "full_length": len(data),
+                "sha256": hashlib.sha256(data).digest(),
+            },
+        ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
+def _store_unique(conn: Connection, batches: list[IncomingBatch]) -> dict[Key, tuple[bytes, bool]]:
+    """Store batches of different keys; return per key the ledger's hash and whether it is new."""
+    groups, device_keys = gather(batches)
+    # Days are made and committed first: a partition without rows harms nobody, and a transaction
+    # that both makes days and copies could wait in a circle with another.
+    for table, of_table in groupby(groups, key=lambda group: group.table):
+        days = {day for group in of_table for day in group.days()}
+        if days:
+            conn.execute(
+                query("ensure_reading_days"), {"reading_table": table, "days": sorted(days)}
+            )
+    with conn.transaction():
+        new_ids = _enter_in_ledger(conn, batches, count_by_batch(groups, len(batches)))
+        ledger = {
+            batch.key: (batch.content_sha256, True) for batch in batches if batch.key in new_ids
+        } | _known(conn, [batch for batch in batches if batch.key not in new_ids])
+        if new_ids:
+            ids = np.array([new_ids.get(batch.key, -1) for batch in batches], dtype=np.int64)
+            new = [batch for batch in batches if batch.key in new_ids]
+            _keep_payloads(conn, new)
+            device_ids = _device_ids(conn, {key for batch in new for key in batch.devices}, device_keys)
+            _copy_readings(conn, groups, ids, device_ids)
+            _quarantine(conn, groups, ids, device_keys)
+            _announce(conn, groups, ids, device_ids)
+    return ledger
+
+
+def _enter_in_ledger(
+    conn: Connection, batches: list[IncomingBatch], quarantined: NDArray[np.int64]
+) -> dict[Key, int]:
+    """Return the ids of the batches that were not there; waits for another worker's same batch."""
+    rows = conn.execute(
+        query("insert_batches"),
+        {
+            "gateway_id": [batch.gateway_id for batch in batches],
+            "boot": [batch.boot for batch in batches],
+            "seq": [batch.seq for batch in batches],
+            "content_sha256": [batch.content_sha256 for batch in batches],
+            "previous_sha256": [batch.previous_sha256 for batch in batches],
+            "lane": [batch.lane for batch in batches],
+            "schema_version": [batch.schema_version for batch in batches],
+            "sealed_utc_ms": [batch.sealed_utc_ms for batch in batches],
+            "sealed_mono_ms": [batch.sealed_mono_ms for batch in batches],
+            "reading_count": [batch.reading_count for batch in batches],
+            "quarantined_count": quarantined.tolist(),
+        },
+    ).fetchall()
+    return {(gateway_id, bytes(boot), seq): batch_id for batch_id, gateway_id, boot, seq in rows}
+
+
+def _known(conn: Connection, batches: list[IncomingBatch]) -> dict[Key, tuple[bytes, bool]]:
+    if not batches:
+        return {}
+    rows = conn.execute(
+        query("find_batches"),
+        {
+            "gateway_id": [batch.gateway_id for batch in batches],
+            "boot": [batch.boot for batch in batches],
+            "seq": [batch.seq for batch in batches],
+        },
+    ).fetchall()
+    return {(gateway_id, bytes(boot), seq): (bytes(sha), False) for gateway_id, boot, seq, sha in rows}
+
+
+def _keep_payloads(conn: Connection, batches: list[IncomingBatch]) -> None:
+    conn.execute(
+        query("insert_payloads"),
+        {
+            "content_sha256": [batch.content_sha256 for batch in batches],
+            "sealed": [batch.sealed for batch in batches],
+        },
+    )
+
+
+def _device_ids(conn: Connection, needed: set[str], device_keys: list[str]) -> NDArray[np.int64]:
+    """Return the id of each key, adding those never heard; -1 for keys of batches not stored."""
+    asked = {"device_keys": sorted(needed)}
+    found = dict(conn.execute(query("find_devices"), asked).fetchall())
+    missing = sorted(needed - found.keys())
+    if missing:  # asked first: a conflict would use up a number of the sequence each time
+        conn.execute(query("insert_devices"), {"device_keys": missing})
+        found = dict(conn.execute(query("find_devices"), asked).fetchall())
+    return np.array([found.get(key, -1) for key in device_keys], dtype=np.int64)
+
+
+def _copy_readings(
+    conn: Connection, groups: list[Gathered], ids: NDArray[np.int64], device_ids: NDArray[np.int64]
+) -> None:
+    for table, of_table in groupby(groups, key=lambda group: group.table):
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+            sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, pgcopy.COLUMNS))
+        )
+        with conn.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(pgcopy.HEADER)
+            for group in of_table:
+                copy.write(pgcopy.encode(_rows(group, ids, device_ids)))
+            copy.write(pgcopy.TRAILER)
+
+
+def _rows(
+    group: Gathered, ids: NDArray[np.int64], device_ids: NDArray[np.int64]
+) -> pgcopy.ReadingRows:
+    """Return the good readings of the new batches."""
+    batch_id = ids[group.batch_no]
+    take: NDArray[np.bool_] | slice = (group.verdict == GOOD) & (batch_id >= 0)
+    if isinstance(take, np.ndarray) and take.all():
+        take = slice(None)  # the usual case: nothing to leave out, nothing to copy
+    return pgcopy.ReadingRows(
+        at_utc_ms=group.at_utc_ms[take],
+        value=group.value[take],
+        batch_id=batch_id[take],
+        device_ts_ms=None if group.device_ts_ms is None else group.device_ts_ms[take],
+        device_id=device_ids[group.device_no][take],
+        span_ms=group.span_ms[take],
+        flags=group.flags[take],
+    )
+
+
+def _quarantine(
+    conn: Connection, groups: list[Gathered], ids: NDArray[np.int64], device_keys: list[str]
+) -> None:
+    rows = []
+    for group in groups:
+        for row in np.flatnonzero((group.verdict != GOOD) & (ids[group.batch_no] >= 0)).tolist():
+            stamp = group.device_ts_ms
+            rows.append(
+                (
+                    int(ids[group.batch_no[row]]),
+                    device_keys[group.device_no[row]],
+                    group.quantity,
+                    float(group.value[row]),
+                    int(group.at_utc_ms[row]),
+                    int(group.span_ms[row]),
+                    int(group.flags[row]),
+                    None if stamp is None else int(stamp[row]),
+                    REASONS[group.verdict[row]],
+                )
+            )
+    if rows:
+        with conn.cursor() as cursor, cursor.copy(query("copy_quarantined")) as copy:
+            for values in rows:
+                copy.write_row(values)
+
+
+def _announce(
+    conn: Connection, groups: list[Gathered], ids: NDArray[np.int64], device_ids: NDArray[np.int64]
+) -> None:
+    """Tell the nightly recomputation and alert evaluation what there is to look at."""
+    spans = touched(groups, ids >= 0, max(1, len(device_ids)))
+    conn.execute(
+        query("insert_touched"),
+        {
+            "batch_id": ids[spans.batch_no].tolist(),
+            "device_id": device_ids[spans.device_no].tolist(),
+            "min_ms": spans.min_ms.tolist(),
+            "max_ms": spans.max_ms.tolist(),
+        },
+    )
+    conn.execute(query("insert_queued"), {"batch_id": ids[ids >= 0].tolist()})

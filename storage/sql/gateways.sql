@@ -1,0 +1,35 @@
+-- name: find_centre
+SELECT id FROM organisation WHERE code = %(centre)s AND kind = 'centre';
+
+-- name: insert_gateway
+INSERT INTO gateway (centre_id, code) VALUES (%(centre_id)s, %(gateway)s)
+ON CONFLICT (centre_id, code) DO NOTHING;
+
+-- name: find_gateway
+SELECT id FROM gateway WHERE centre_id = %(centre_id)s AND code = %(gateway)s;
+
+-- name: insert_gateway_key
+INSERT INTO gateway_key (gateway_id, signing_key, encryption_key)
+VALUES (%(gateway_id)s, %(signing_key)b, %(encryption_key)b)
+ON CONFLICT (signing_key) DO NOTHING
+RETURNING id;
+
+-- name: find_key_holder
+SELECT gateway_key.gateway_id, gateway_key.encryption_key, gateway_key.revoked_at IS NOT NULL
+FROM gateway_key WHERE signing_key = %(signing_key)b;
+
+-- name: find_gateway_keys
+-- No row: no such gateway. A row with a null key: the gateway has no such key.
+SELECT
+    gateway.id, gateway_key.signing_key, gateway_key.encryption_key,
+    gateway_key.revoked_at IS NOT NULL
+FROM gateway
+JOIN organisation ON organisation.id = gateway.centre_id
+LEFT JOIN gateway_key ON gateway_key.gateway_id = gateway.id AND gateway_key.kid = %(kid)b
+WHERE organisation.code = %(centre)s AND gateway.code = %(gateway)s
+ORDER BY gateway_key.revoked_at IS NOT NULL, gateway_key.id;
+
+-- name: revoke_gateway_key
+UPDATE gateway_key SET revoked_at = coalesce(revoked_at, clock_timestamp())
+WHERE signing_key = %(signing_key)b
+RETURNING id;

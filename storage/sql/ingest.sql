@@ -1,0 +1,76 @@
+-- name: insert_batches
+-- Enter batches into the ledger in one order, so that two hubs never wait for each other in a circle.
+INSERT INTO batch (
+    gateway_id, boot, seq, content_sha256, previous_sha256, lane, schema_version,
+    sealed_at, sealed_mono_ms, reading_count, quarantined_count
+)
+SELECT
+    gateway_id, boot, seq, content_sha256, previous_sha256, lane, schema_version,
+    timestamptz 'epoch' + sealed_utc_ms * interval '1 millisecond', sealed_mono_ms,
+    reading_count, quarantined_count
+FROM unnest(
+    %(gateway_id)s::integer[], %(boot)b::bytea[], %(seq)s::bigint[], %(content_sha256)b::bytea[],
+    %(previous_sha256)b::bytea[], %(lane)s::text[], %(schema_version)s::smallint[],
+    %(sealed_utc_ms)s::bigint[], %(sealed_mono_ms)s::bigint[],
+    %(reading_count)s::integer[], %(quarantined_count)s::integer[]
+) AS come (
+    gateway_id, boot, seq, content_sha256, previous_sha256, lane, schema_version,
+    sealed_utc_ms, sealed_mono_ms, reading_count, quarantined_count
+)
+ORDER BY gateway_id, boot, seq
+ON CONFLICT (gateway_id, boot, seq) DO NOTHING
+RETURNING id, gateway_id, boot, seq;
+
+-- name: find_batches
+-- What the ledger holds under these keys.
+SELECT gateway_id, boot, seq, content_sha256
+FROM batch
+JOIN unnest(%(gateway_id)s::integer[], %(boot)b::bytea[], %(seq)s::bigint[])
+    AS asked (gateway_id, boot, seq) USING (gateway_id, boot, seq);
+
+-- name: insert_payloads
+-- Keep the signed bytes, once per content.
+INSERT INTO batch_payload (content_sha256, sealed)
+SELECT content_sha256, sealed
+FROM unnest(%(content_sha256)b::bytea[], %(sealed)b::bytea[]) AS come (content_sha256, sealed)
+ORDER BY content_sha256
+ON CONFLICT (content_sha256) DO NOTHING;
+
+-- name: find_devices
+SELECT device_key, id FROM device WHERE device_key = ANY (%(device_keys)s);
+
+-- name: insert_devices
+-- A band first heard is a device from then on; who wears it is decided elsewhere.
+INSERT INTO device (device_key)
+SELECT device_key FROM unnest(%(device_keys)s::text[]) AS heard (device_key)
+ORDER BY device_key
+ON CONFLICT (device_key) DO NOTHING;
+
+-- name: ensure_reading_days
+SELECT ensure_reading_days(%(reading_table)s, %(days)s::date[]);
+
+-- name: insert_touched
+INSERT INTO touched (batch_id, device_id, min_at, max_at)
+SELECT
+    batch_id, device_id,
+    timestamptz 'epoch' + min_ms * interval '1 millisecond',
+    timestamptz 'epoch' + max_ms * interval '1 millisecond'
+FROM unnest(
+    %(batch_id)s::bigint[], %(device_id)s::integer[], %(min_ms)s::bigint[], %(max_ms)s::bigint[]
+) AS come (batch_id, device_id, min_ms, max_ms);
+
+-- name: insert_queued
+INSERT INTO batch_queue (batch_id) SELECT unnest(%(batch_id)s::bigint[]);
+
+-- name: insert_dead_letter
+-- The same bytes for the same reason on the same topic are one letter that came again.
+INSERT INTO dead_letter (topic, reason, detail, bytes, full_length, sha256)
+VALUES (%(topic)s, %(reason)s, %(detail)s, %(bytes)b, %(full_length)s, %(sha256)b)
+ON CONFLICT (sha256, topic, reason) DO UPDATE
+SET last_seen_at = clock_timestamp(), times_seen = dead_letter.times_seen + 1
+RETURNING id;
+
+-- name: copy_quarantined
+COPY quarantined_reading (
+    batch_id, device_key, quantity, value, at_utc_ms, span_ms, flags, device_ts_ms, reason
+) FROM STDIN;
