@@ -144,8 +144,17 @@ class HubSettings(Strict):
     buffer_messages: int = Field(
         default=256, ge=1, le=65_536, description="Messages held unacknowledged at most"
     )
+    buffer_mb: int = Field(
+        default=16, ge=1, le=4096, description="And their bytes at most, sealed, MiB"
+    )
     commit_rows: int = Field(
         default=50_000, ge=1, le=1_000_000, description="Readings in one transaction, about"
+    )
+    key_refresh_s: float = Field(
+        default=10, ge=0, le=3600, description="A revoked gateway is refused after this, seconds"
+    )
+    status_every_s: float = Field(
+        default=60, gt=0, le=86_400, description="The counters are logged this often, seconds"
     )
 
 

@@ -32,6 +32,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from config.errors import Misconfigured, Unavailable
+from config.language import _
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # the library's own; nothing to do here
@@ -49,7 +50,7 @@ START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 
 
-class OneAccount(BaseAuthPlugin):  # type: ignore[misc] - the library carries no types
+class OneAccount(BaseAuthPlugin):  # type: ignore[misc]  # no types there
     """Lets in who names the one account, or everybody where no password is set."""
 
     @dataclass
@@ -129,7 +130,8 @@ def _listening(port: int) -> socket.socket:
         return socket.create_server((LOOPBACK, port), backlog=256)
     except OSError as error:
         raise Misconfigured(
-            f"cannot listen on {LOOPBACK}:{port} ({error.strerror}); choose another port"
+            _("cannot listen on %(host)s:%(port)d (%(why)s); choose another port")
+            % {"host": LOOPBACK, "port": port, "why": error.strerror}
         ) from error
 
 

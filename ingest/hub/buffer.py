@@ -54,8 +54,8 @@ class Buffer:
             self._changed.notify_all()
             return True
 
-    def take(self, max_messages: int, max_bytes: int, timeout_s: float) -> list[Message]:
-        """Return what is there, at least one within the limits; empty after the timeout or close.
+    def take(self, max_messages: int, timeout_s: float) -> list[Message]:
+        """Return what is there, oldest first; empty after the timeout or when closed.
 
         Room is given back by `settle` only: what the worker has in hand still counts.
         """
@@ -63,14 +63,8 @@ class Buffer:
             self._changed.wait_for(lambda: self._closed or self._waiting, timeout_s)
             if self._closed:
                 return []
-            taken: list[Message] = []
-            size = 0
-            while self._waiting and len(taken) < max_messages:
-                size += len(self._waiting[0].payload)
-                if taken and size > max_bytes:
-                    break
-                taken.append(self._waiting.popleft())
-            return taken
+            taken = min(max_messages, len(self._waiting))
+            return [self._waiting.popleft() for _ in range(taken)]
 
     def settle(self, messages: list[Message]) -> None:
         """Give back the room of messages that are stored or set aside."""

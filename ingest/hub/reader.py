@@ -1,0 +1,101 @@
+"""From a message to a batch that may be stored: whose key, whose signature, what it says.
+
+The order is the cheapest and safest first: topic, size, key, signature, and only then the content.
+The key is looked up by the centre and gateway of the topic, so a gateway can speak for itself only.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from numpy.typing import NDArray
+
+from config.errors import Rejected
+from ingest.batch.columns import Columns
+from ingest.batch.content import Content, content_sha256, unpack
+from ingest.batch.envelope import kid_of, open_sealed
+from ingest.batch.topics import Lane, is_lane, parse_topic
+from ingest.hub.buffer import Message
+from ingest.hub.counters import Times
+from ingest.hub.keyring import Keyring
+from storage.ingest import IncomingBatch, ReadingColumns
+
+if TYPE_CHECKING:
+    from array import array
+
+
+class Identity(NamedTuple):
+    """Which batch of which gateway: what a receipt names."""
+
+    centre: str
+    gateway: str
+    boot: bytes
+    seq: int
+    content_sha256: bytes
+
+
+class Opened(NamedTuple):
+    """A batch whose signature and content are sound."""
+
+    message: Message
+    identity: Identity
+    batch: IncomingBatch
+
+    @property
+    def reading_count(self) -> int:
+        """How many rows it makes."""
+        return self.batch.reading_count
+
+
+def opened(message: Message, keyring: Keyring, times: Times) -> Opened:
+    """Return the batch in a message, or raise Rejected with a reason of the reference."""
+    with times.verify:
+        topic = parse_topic(message.topic)
+        if not is_lane(topic.lane):
+            raise Rejected("unknown_topic", "no batches travel there")
+        key = keyring.key(topic.centre, topic.gateway, kid_of(message.payload))
+        packed = open_sealed(message.payload, Ed25519PublicKey.from_public_bytes(key.signing_key))
+        sha256 = content_sha256(packed)
+    with times.unpack:
+        content = unpack(packed)
+        if (content.centre, content.gateway) != (topic.centre, topic.gateway):
+            raise Rejected("wrong_identity", "signed as another gateway than the topic's")
+        batch = _incoming(content, topic.lane, key.gateway_id, sha256, message.payload)
+    identity = Identity(content.centre, content.gateway, content.boot, content.seq, sha256)
+    return Opened(message, identity, batch)
+
+
+def _incoming(
+    content: Content, lane: Lane, gateway_id: int, sha256: bytes, sealed: bytes
+) -> IncomingBatch:
+    return IncomingBatch(
+        gateway_id=gateway_id,
+        boot=content.boot,
+        seq=content.seq,
+        content_sha256=sha256,
+        previous_sha256=content.previous_sha256,
+        lane=lane,
+        schema_version=content.schema,
+        sealed_utc_ms=content.sealed_utc_ms,
+        sealed_mono_ms=content.sealed_mono_ms,
+        devices=content.devices,
+        columns=tuple(map(_columns, content.columns)),
+        sealed=sealed,
+    )
+
+
+def _columns(group: Columns) -> ReadingColumns:
+    """Wrap the arrays; nothing is copied."""
+    return ReadingColumns(
+        quantity=str(group.quantity),
+        device_index=_wrapped(group.device_index),
+        at_utc_ms=_wrapped(group.at_utc_ms),
+        value=_wrapped(group.value),
+        span_ms=_wrapped(group.span_ms),
+        flags=_wrapped(group.flags),
+        device_ts_ms=None if group.device_ts_ms is None else _wrapped(group.device_ts_ms),
+    )
+
+
+def _wrapped(numbers: "array[int] | array[float]") -> NDArray[Any]:
+    return np.frombuffer(numbers, numbers.typecode)

@@ -1,0 +1,87 @@
+"""`adhere hub`: take batches from the broker into the database; `init` makes its key."""
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.errors import Misconfigured
+from config.language import _
+from config.settings import DistrictSettings, load_district
+from ingest.hub import HUB_KEY_FILE
+
+app = typer.Typer(add_completion=False)
+
+SettingsFile = Annotated[
+    Path, typer.Option("--settings", help=_("The district's settings file (TOML)."))
+]
+DEFAULT_SETTINGS = Path("/etc/adhere/district.toml")
+
+
+@app.callback(invoke_without_command=True)
+def hub(
+    context: typer.Context,
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help=_("Print the final counters as JSON."))
+    ] = False,
+) -> None:
+    """Take batches from the broker into the database until SIGTERM."""
+    if context.invoked_subcommand is None:
+        _run(load_district(settings, os.environ), as_json=as_json)
+
+
+@app.command()
+def init(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
+    """Make the hub's key, once. It never replaces one: gateways trust the key they were given."""
+    from ingest.batch.keys import make_keys, save_keys
+
+    path = load_district(settings, os.environ).data_dir / HUB_KEY_FILE
+    keys = make_keys()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        save_keys(path, keys)
+    except FileExistsError as error:
+        raise Misconfigured(
+            _("%(path)s exists already: gateways trust it, so it is not replaced") % {"path": path}
+        ) from error
+    except OSError as error:
+        raise Misconfigured(
+            _("%(path)s cannot be written: %(fault)s") % {"path": path, "fault": error.strerror}
+        ) from error
+    typer.echo(_("The hub's key is %(path)s; back it up safely.") % {"path": path})
+    typer.echo(_("Its fingerprint: %(digits)s") % {"digits": keys.public.fingerprint})
+
+
+def _run(settings: DistrictSettings, *, as_json: bool) -> None:
+    import structlog
+
+    from ingest.batch.keys import load_keys
+    from ingest.hub.run import Hub
+
+    key_file = settings.data_dir / HUB_KEY_FILE
+    if not key_file.exists():
+        raise Misconfigured(
+            _("there is no hub key at %(path)s: make one with `adhere hub init`")
+            % {"path": key_file}
+        )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    working = Hub(
+        settings.database_dsn.get_secret_value(),
+        settings.broker,
+        settings.hub,
+        load_keys(key_file).signing,
+        stop,
+    )
+    try:
+        working.run(lambda: structlog.get_logger().info("hub_ready"))
+    finally:
+        if as_json:
+            typer.echo(json.dumps(working.report()))

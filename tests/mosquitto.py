@@ -1,0 +1,73 @@
+"""A real mosquitto for tests. Loaded by pyproject.toml (`-p tests.mosquitto`)."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+
+class Mosquitto:
+    """A real mosquitto with Debian's defaults, its port on the loopback and its folder its own."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program, self._folder = program, folder
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.create_server((self.host, 0)) as free:
+            self.port = free.getsockname()[1]
+
+    def start(self) -> None:
+        """Start (again) on the same port and folder; return when it accepts connections."""
+        config = self._folder / "mosquitto.conf"
+        config.write_text(
+            # As Debian's mosquitto.conf; beside a listener of one's own, strangers must be let in.
+            "persistence true\n"
+            f"persistence_location {self._folder}/\n"
+            f"log_dest file {self._folder}/mosquitto.log\n"
+            f"listener {self.port} {self.host}\n"
+            "allow_anonymous true\n"
+            + ("user root\n" if os.geteuid() == 0 else ""),  # the folder is root's then
+            "utf-8",
+        )
+        self._process = subprocess.Popen([self._program, "-c", str(config)])
+        end = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection((self.host, self.port), 1).close()
+            except ConnectionRefusedError:
+                assert time.monotonic() < end, "mosquitto does not listen"
+                assert self._process.poll() is None, (self._folder / "mosquitto.log").read_text()
+            else:
+                return
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is written on the way out."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM: it writes its database and ends."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(10)
+            self._process = None
+
+
+@pytest.fixture
+def mosquitto(tmp_path_factory):
+    """A running mosquitto: `.host`, `.port`, `.kill()`, `.start()`, `.stop()`."""
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        pytest.skip("mosquitto is not installed")
+    broker = Mosquitto(program, tmp_path_factory.mktemp("mosquitto"))
+    broker.start()
+    yield broker
+    broker.stop()

@@ -1,0 +1,76 @@
+import threading
+
+from ingest.hub.buffer import Buffer, Message
+
+
+def message(size: int = 1, mid: int = 0) -> Message:
+    return Message("adhere/v1/c/g/live", bytes(size), mid)
+
+
+def test_messages_come_out_in_the_order_they_went_in():
+    buffer = Buffer(max_messages=8, max_bytes=1000)
+    for mid in range(5):
+        assert buffer.put(message(mid=mid), hold_s=0)
+
+    assert [m.mid for m in buffer.take(3, timeout_s=0)] == [0, 1, 2]
+    assert [m.mid for m in buffer.take(3, timeout_s=0)] == [3, 4]
+
+
+def test_one_message_too_many_finds_no_room():
+    buffer = Buffer(max_messages=2, max_bytes=1000)
+
+    assert [buffer.put(message(), hold_s=0) for _ in range(3)] == [True, True, False]
+
+
+def test_one_byte_too_many_finds_no_room():
+    buffer = Buffer(max_messages=10, max_bytes=100)
+
+    assert buffer.put(message(60), hold_s=0)
+    assert not buffer.put(message(41), hold_s=0)
+    assert buffer.put(message(40), hold_s=0)
+
+
+def test_what_the_worker_has_in_hand_still_takes_room():
+    buffer = Buffer(max_messages=1, max_bytes=100)
+    buffer.put(message(), hold_s=0)
+    in_hand = buffer.take(1, timeout_s=0)
+
+    assert not buffer.put(message(), hold_s=0)
+    buffer.settle(in_hand)
+    assert buffer.put(message(), hold_s=0)
+
+
+def test_a_message_larger_than_the_buffer_is_let_in_alone():
+    buffer = Buffer(max_messages=10, max_bytes=100)
+    giant = message(1_000_000)
+
+    assert buffer.put(giant, hold_s=0)
+    assert not buffer.put(message(), hold_s=0)
+    buffer.settle(buffer.take(1, timeout_s=0))
+    assert buffer.put(message(100), hold_s=0)
+
+
+def test_a_held_message_goes_in_as_soon_as_there_is_room():
+    buffer = Buffer(max_messages=1, max_bytes=100)
+    buffer.put(message(), hold_s=0)
+    answers: list[bool] = []
+    held = threading.Thread(target=lambda: answers.append(buffer.put(message(), hold_s=5)))
+    held.start()
+
+    buffer.settle(buffer.take(1, timeout_s=0))
+    held.join(5)
+
+    assert answers == [True]
+
+
+def test_closing_lets_nobody_wait():
+    buffer = Buffer(max_messages=1, max_bytes=100)
+    taken: list[list[Message]] = []
+    waiting = threading.Thread(target=lambda: taken.append(buffer.take(1, timeout_s=60)))
+    waiting.start()
+
+    buffer.close()
+    waiting.join(5)
+
+    assert taken == [[]]
+    assert not buffer.put(message(), hold_s=60)
