@@ -1,4 +1,4 @@
-"""The documents say what is there: links lead somewhere, tables and reference pages are complete."""
+"""The documents say what is there: links lead somewhere, tables and pages are complete."""
 
 import re
 from pathlib import Path
