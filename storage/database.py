@@ -1,7 +1,7 @@
 """Connections to PostgreSQL, and the border where its errors become ours.
 
-psycopg's messages can hold row values (DETAIL), so nothing of them passes: an error says the SQLSTATE
-and, where there is one, the name of the constraint.
+psycopg's messages can hold row values (DETAIL), so nothing of them passes: an error says the
+SQLSTATE and, where there is one, the name of the constraint.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
 
 from config.errors import Misconfigured, Rejected, Unavailable
 from config.language import _
@@ -17,7 +18,7 @@ from config.language import _
 OLDEST_SERVER = 15
 CONNECT_TIMEOUT_S = 10
 
-Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
+Connection: TypeAlias = psycopg.Connection[TupleRow]
 """A psycopg connection in autocommit, its session in UTC; rows are tuples."""
 
 

@@ -50,8 +50,8 @@ def enrol_gateway(
         ):
             raise Misconfigured(
                 _(
-                    "The key of %(centre)s/%(gateway)s was enrolled before, for another box or with "
-                    "another encryption key, or it was revoked: make new keys on the box."
+                    "The key of %(centre)s/%(gateway)s was enrolled before, for another box or "
+                    "with another encryption key, or it was revoked: make new keys on the box."
                 )
                 % {"centre": centre, "gateway": gateway}
             )

@@ -1,7 +1,7 @@
 """Many batches as few long columns: so that NumPy works on all of them at once.
 
-A gateway's batch may hold sixty readings; what NumPy does per array would then cost more than what it
-does per reading.
+A gateway's batch may hold sixty readings; what NumPy does per array would then cost more than what
+it does per reading.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,9 @@ from storage.reading_tables import TABLE_OF
 
 DAY_MS = 86_400_000
 OLDEST_MS = 400 * DAY_MS
-"""A reading older than this before its batch was sealed is quarantined: bands remember days, not years."""
+"""Readings older than this when their batch was sealed are set aside: no band remembers that long."""
 NEWEST_MS = 5 * 60_000
-"""A reading later than this after its batch was sealed is quarantined: it lies in the future."""
+"""Readings later than this after their batch was sealed are set aside: they lie in the future."""
 LONGEST_SPAN_MS = 2**31 - 1
 
 GOOD, TOO_EARLY, TOO_LATE, NOT_FINITE, SPAN_TOO_LONG = range(5)

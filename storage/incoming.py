@@ -43,7 +43,7 @@ class ReadingColumns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IncomingBatch:
-    """One batch whose signature, topic and key have been verified. Raises Rejected if it is malformed."""
+    """One batch whose signature, topic and key are verified. Raises Rejected if malformed."""
 
     gateway_id: int
     boot: bytes
@@ -60,7 +60,7 @@ class IncomingBatch:
     """The signed bytes as they came; kept as evidence."""
 
     def __post_init__(self) -> None:
-        """Check what the database would refuse, so that one bad batch cannot fail its neighbours."""
+        """Check what the database would refuse: one bad batch must not fail its neighbours."""
         if not (
             len(self.boot) == 16  # noqa: PLR2004 - 128 bits
             and 0 <= self.seq < 2**63

@@ -1,8 +1,9 @@
-"""Batches into the database: a ledger row each, and their readings by binary COPY, in one transaction.
+"""Batches into the database: ledger rows, and readings by binary COPY, in one transaction.
 
 A batch is known by (gateway, boot, seq). The ledger takes it once: the same content again is a
-duplicate and changes nothing; other content under the same key is a forked spool (restored or cloned),
-and nothing of it is stored. Nothing is marked or put in order here: workers have no common order.
+duplicate and changes nothing; other content under the same key is a forked spool (restored or
+cloned), and nothing of it is stored. Nothing is marked or put in order here: workers have no common
+order.
 """
 
 import enum
@@ -23,7 +24,7 @@ from storage.queries import query
 __all__ = ["IncomingBatch", "Outcome", "ReadingColumns", "store_batches", "store_dead_letter"]
 
 LARGEST_DEAD_LETTER_BYTES = 262_144
-"""Four times the largest batch; of anything longer the beginning, the length and the hash are kept."""
+"""Four times the largest batch; of anything longer its beginning, length and hash are kept."""
 
 Key = tuple[int, bytes, int]
 
@@ -103,7 +104,9 @@ def _store_unique(conn: Connection, batches: list[IncomingBatch]) -> dict[Key, t
             ids = np.array([new_ids.get(batch.key, -1) for batch in batches], dtype=np.int64)
             new = [batch for batch in batches if batch.key in new_ids]
             _keep_payloads(conn, new)
-            device_ids = _device_ids(conn, {key for batch in new for key in batch.devices}, device_keys)
+            device_ids = _device_ids(
+                conn, {key for batch in new for key in batch.devices}, device_keys
+            )
             _copy_readings(conn, groups, ids, device_ids)
             _quarantine(conn, groups, ids, device_keys)
             _announce(conn, groups, ids, device_ids)
@@ -144,7 +147,9 @@ def _known(conn: Connection, batches: list[IncomingBatch]) -> dict[Key, tuple[by
             "seq": [batch.seq for batch in batches],
         },
     ).fetchall()
-    return {(gateway_id, bytes(boot), seq): (bytes(sha), False) for gateway_id, boot, seq, sha in rows}
+    return {
+        (gateway_id, bytes(boot), seq): (bytes(sha), False) for gateway_id, boot, seq, sha in rows
+    }
 
 
 def _keep_payloads(conn: Connection, batches: list[IncomingBatch]) -> None:
@@ -160,7 +165,7 @@ def _keep_payloads(conn: Connection, batches: list[IncomingBatch]) -> None:
 def _device_ids(conn: Connection, needed: set[str], device_keys: list[str]) -> NDArray[np.int64]:
     """Return the id of each key, adding those never heard; -1 for keys of batches not stored."""
     asked = {"device_keys": sorted(needed)}
-    found = dict(conn.execute(query("find_devices"), asked).fetchall())
+    found: dict[str, int] = dict(conn.execute(query("find_devices"), asked).fetchall())
     missing = sorted(needed - found.keys())
     if missing:  # asked first: a conflict would use up a number of the sequence each time
         conn.execute(query("insert_devices"), {"device_keys": missing})

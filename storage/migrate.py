@@ -6,7 +6,7 @@ afterwards is an error, not a difference nobody notices.
 
 import hashlib
 from pathlib import Path
-from typing import NamedTuple, LiteralString, cast
+from typing import NamedTuple
 
 from config.errors import Misconfigured
 from config.language import _
@@ -50,7 +50,7 @@ def migrate(conn: Connection, *, folder: Path = MIGRATIONS_DIR) -> list[str]:
                 data = path.read_bytes()
                 with conn.transaction():
                     conn.execute("SET LOCAL search_path = public")
-                    conn.execute(cast("LiteralString", data.decode("utf-8")))
+                    conn.execute(data)
                     conn.execute(
                         "INSERT INTO public.migration (name, sha256) VALUES (%s, %s)",
                         (path.name, _sha256(data)),

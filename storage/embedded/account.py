@@ -1,8 +1,8 @@
 """Which account runs the server, and which folders that account can reach.
 
-PostgreSQL refuses to run as root. So as root the server runs as an existing unprivileged account, and
-what it needs lies where that account can reach it. No permission of any existing folder is changed,
-and no account is made.
+PostgreSQL refuses to run as root. So as root the server runs as an existing unprivileged account,
+and what it needs lies where that account can reach it. No permission of any existing folder is
+changed, and no account is made.
 """
 
 import os
@@ -37,7 +37,8 @@ class Account(NamedTuple):
         except KeyError:
             raise Misconfigured(
                 _(
-                    "There is no account %(name)s to run PostgreSQL as: name an existing one that is not root."
+                    "There is no account %(name)s to run PostgreSQL as: "
+                    "name an existing one that is not root."
                 )
                 % {"name": wanted}
             ) from None
@@ -48,7 +49,7 @@ class Account(NamedTuple):
         return cls(entry.pw_uid, entry.pw_gid, is_other=True)
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
-        """Run a command as this account and wait for it; output is kept, failure is the caller's."""
+        """Run a command as this account and wait for it; failure is the caller's to see."""
         return subprocess.run(  # noqa: S603 - the commands are fixed in this package
             command,
             check=False,
@@ -61,11 +62,11 @@ class Account(NamedTuple):
             extra_groups=[] if self.is_other else None,
         )
 
-    def reaches(self, path: Path, *, mode: str = "x") -> bool:
-        """Whether the account can get at `path`; the kernel answers, so it is right about ACLs too."""
+    def reaches(self, path: Path) -> bool:
+        """Whether the account can get at `path`; the kernel answers, so ACLs count too."""
         if not self.is_other:
             return True
-        return self.run(["/bin/sh", "-c", f'test -{mode} "$0"', str(path)]).returncode == 0
+        return self.run(["/bin/sh", "-c", 'test -x "$0"', str(path)]).returncode == 0
 
     def make_private(self, folder: Path) -> None:
         """Make a folder that is this account's alone (0700); an existing one must already be so."""

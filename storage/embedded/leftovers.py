@@ -1,7 +1,7 @@
 """What a killed server leaves behind: processes that still run in its data folder.
 
-Server processes stand in their data folder, so /proc tells them from everything else. Where there is
-no /proc nothing is found, and PostgreSQL's own checks decide.
+Server processes stand in their data folder, so /proc tells them from everything else. Where there
+is no /proc nothing is found, and PostgreSQL's own checks decide.
 """
 
 import os
@@ -42,8 +42,8 @@ def clear(data: Path, *, patience_s: float = 10) -> None:
     """End what still runs in `data`, and remove a pid file that names a stranger.
 
     The caller holds the folder's lock, so whoever started these processes is gone. A whole server
-    is asked to shut down first; what is left of a killed one is killed: its memory is of no use, and
-    crash recovery starts from the log.
+    is asked to shut down first; what is left of a killed one is killed: its memory is of no use,
+    and crash recovery starts from the log.
     """
     postmaster = postmaster_pid(data)
     processes = running_in(data)

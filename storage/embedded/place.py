@@ -22,7 +22,7 @@ POINTER = "postgres-folder"
 
 
 def home(folder: Path, account: Account, base: Path) -> Path:
-    """Return the folder the server lives in, making it: `folder`, or one below `base` that it names.
+    """Return the folder the server lives in, making it: `folder`, or one that it names.
 
     Below `base` when we are root and the account could not enter `folder`. A name in `folder` whose
     target is gone is Misconfigured: an empty database must never stand in for a lost one.
@@ -82,7 +82,7 @@ def socket_folder(home_folder: Path, account: Account) -> Path:
         if not far.exists() or (far.stat().st_uid == account.uid and not far.is_symlink()):
             account.make_private(far)
             return far
-    far = Path(tempfile.mkdtemp(prefix="adhere-", dir="/tmp"))  # noqa: S108 - 0700, a random name
+    far = Path(tempfile.mkdtemp(prefix="adhere-", dir="/tmp"))
     if account.is_other:
         os.chown(far, account.uid, account.gid)
     known.unlink(missing_ok=True)

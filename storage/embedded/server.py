@@ -59,8 +59,8 @@ class EmbeddedPostgres:
     `folder` is made if missing. As root the server runs as `account` (default `nobody`), and where
     that account cannot enter `folder`, the data lies below `base` and `folder` holds only its name.
     The server listens on a Unix socket, and on 127.0.0.1 where `tcp_port` is given. A folder is one
-    process's at a time: a second start is Misconfigured. A server that outlived its killed starter is
-    stopped and started anew. The DSN stays the same over restarts.
+    process's at a time: a second start is Misconfigured. A server that outlived its killed starter
+    is stopped and started anew. The DSN stays the same over restarts.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class EmbeddedPostgres:
         return self
 
     def stop(self, *, immediately: bool = False, patience_s: float = 30) -> None:
-        """Shut down: cut the clients, write everything, end. `immediately`: as in a power failure."""
+        """Cut the clients, write everything, end. `immediately`: as in a power failure."""
         if self._process is not None:
             for number in (signal.SIGQUIT,) if immediately else (signal.SIGINT, signal.SIGQUIT):
                 self._process.send_signal(number)
@@ -208,8 +208,8 @@ class EmbeddedPostgres:
         if made_by != installed:
             raise Misconfigured(
                 _(
-                    "The data in %(folder)s was made by PostgreSQL %(made_by)s, and %(installed)s is "
-                    "installed: dump it with the old one and restore it with the new."
+                    "The data in %(folder)s was made by PostgreSQL %(made_by)s, and %(installed)s "
+                    "is installed: dump it with the old one and restore it with the new."
                 )
                 % {"folder": self.data, "made_by": made_by, "installed": installed}
             )

@@ -1,5 +1,6 @@
 -- People, places, prescriptions, bands. Times are UTC; a date is a local day of the centre.
 CREATE EXTENSION IF NOT EXISTS btree_gist;
+COMMENT ON TABLE migration IS 'Which migrations were run, and the SHA-256 of each file as it was then.';
 
 CREATE TABLE organisation (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -96,7 +97,9 @@ CREATE TABLE device_assignment (
     device_id integer NOT NULL REFERENCES device,
     patient_id integer NOT NULL REFERENCES patient,
     worn tstzrange NOT NULL CHECK (NOT isempty(worn)),
+    CHECK ((lower_inc(worn) OR lower_inf(worn)) AND NOT upper_inc(worn)),
     EXCLUDE USING gist (device_id WITH =, worn WITH &&)
 );
 CREATE INDEX ON device_assignment (patient_id);
+COMMENT ON COLUMN device_assignment.worn IS 'From, inclusive, until, exclusive; open while it is worn.';
 COMMENT ON TABLE device_assignment IS 'Who wears which band, from when to when. A reading belongs to whoever is assigned at its time.';
