@@ -1,4 +1,4 @@
-"""Set-up on a fresh machine: a Python is found or asked for, in two languages; nothing half done."""
+"""Set-up on a fresh machine: a Python is found or asked for, in two languages; all or nothing."""
 
 import shutil
 import subprocess
