@@ -1,0 +1,48 @@
+"""Intensity as heart-rate reserve: zones and credit (conventions C8, C9).
+
+Comparisons are multiplied out, 100 * (bpm - rest) >= p * (max - rest), and once more by the number
+of twins in the sample: nothing is divided, so nothing is rounded at the edge of a zone.
+"""
+
+import polars as pl
+
+from adherence.holding import cut_at_midnight
+
+
+def reaches(pct: pl.Expr | int) -> pl.Expr:
+    """The heart-rate reserve of the sample is at least this percentage."""
+    reserve = pl.col("bpm_sum") - pl.col("bpm_n") * pl.col("rest_hr")
+    whole = pl.col("hr_max") - pl.col("rest_hr")
+    return 100 * reserve >= pl.col("bpm_n") * pct * whole
+
+
+def in_effort() -> pl.Expr:
+    """At or above the prescribed zone's lower end: creditable or above."""
+    return reaches(pl.col("zone_lo"))
+
+
+def is_above() -> pl.Expr:
+    """At or above the prescribed zone's upper end: reported, never credited."""
+    return reaches(pl.col("zone_hi")) & in_effort()
+
+
+def in_force() -> pl.Expr:
+    """The version of the prescription holds on this local day; a null bound is open."""
+    started = (pl.col("from_day") <= pl.col("date")).fill_null(value=True)
+    ended = (pl.col("until_day") <= pl.col("date")).fill_null(value=False)
+    return started & ~ended
+
+
+def held_by_case(
+    held: pl.LazyFrame, cases: pl.LazyFrame, *, utc_offset_ms: int
+) -> pl.LazyFrame:
+    """Return held time cut at midnight, once per case, beside the figures in force that day.
+
+    `cases` is as `schema.figured` gives it. Time under no version of a case is not there.
+    """
+    return (
+        cut_at_midnight(held, utc_offset_ms=utc_offset_ms)
+        .join(cases, on="person")
+        .filter(in_force())
+        .with_columns(held_ms=pl.col("end_ms") - pl.col("start_ms"))
+    )
