@@ -1,0 +1,50 @@
+"""The spool's thread: SQLite waits for the disk there, and the event loop does not."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ingest.batch.topics import Lane
+from ingest.gateway.spool import Spool
+
+Result = TypeVar("Result")
+
+
+class Disk:
+    """One spool, reached by one thread, one call after the other."""
+
+    def __init__(self, spool: Spool, thread: ThreadPoolExecutor) -> None:
+        """Take the spool over; nobody else may touch it."""
+        self._spool, self._thread = spool, thread
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """The spool's counters: one unchanging mapping after the other, so any thread may look."""
+        return self._spool.counters
+
+    @property
+    def unsettled_batches(self) -> int:
+        """Batches that wait for the hub's word."""
+        return self._spool.unsettled_batches
+
+    def unsealed(self, lane: Lane) -> int:
+        """Count the chunks of a lane that wait to be sealed."""
+        return self._spool.unsealed(lane)
+
+    async def do(self, what: Callable[[Spool], Result]) -> Result:
+        """Run `what` on the spool. Once begun it is finished, even if the caller is cancelled."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, what, self._spool)
+
+
+@contextlib.asynccontextmanager
+async def opened(open_spool: Callable[[], Spool]) -> AsyncIterator[Disk]:
+    """Open the spool in a thread of its own; close it at the end, after all that was begun."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool") as thread:
+        spool = await loop.run_in_executor(thread, open_spool)
+        try:
+            yield Disk(spool, thread)
+        finally:
+            await loop.run_in_executor(thread, spool.close)

@@ -1,0 +1,27 @@
+"""What a source of readings hands to the gateway."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ingest.batch.columns import Chunk
+from ingest.batch.reading import Reading
+from ingest.batch.topics import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class BadInput:
+    """Something heard that is no reading: kept aside with its bytes, and counted."""
+
+    data: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Readings heard together, at most a second's or about 2,000: they reach the disk as one."""
+
+    readings: Sequence[Reading] | Chunk
+    lane: Lane
+    cursor: Mapping[str, str] = field(default_factory=dict)
+    """Where the source stands after these: stored with them, so that it goes on exactly there."""
+    bad: tuple[BadInput, ...] = ()

@@ -1,0 +1,158 @@
+"""One connection to the broker: the one place where the MQTT client's thread is met.
+
+A client lives as long as its connection, so nothing it queued can be sent twice after a reconnect:
+what has no receipt is the spool's to know, and the uplink's to send again.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Mapping
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from config.errors import Misconfigured, Unavailable
+from config.language import _
+from config.settings import Broker
+from ingest.batch.topics import receipt_topic, state_topic
+
+CONNECT_S = 10.0
+MAX_RECEIPTS_HELD = 1_000
+"""More are dropped; what they said is said again for every batch sent again."""
+FAREWELL_S = 2.0
+
+
+class Link:
+    """An open connection. `woken` is set when a receipt came or the connection is gone."""
+
+    def __init__(self, client: mqtt.Client, state: str) -> None:
+        """Wrap a client that is connected and subscribed."""
+        self.receipts: asyncio.Queue[bytes] = asyncio.Queue(MAX_RECEIPTS_HELD)
+        self.woken = asyncio.Event()
+        self.lost: str | None = None
+        """Why the connection is gone; None while it stands."""
+        self._client, self._state_topic = client, state
+
+    def publish(self, topic: str, message: bytes) -> None:
+        """Send; whether it arrives, only a receipt says."""
+        self._client.publish(topic, message, qos=1)
+
+    def publish_state(self, state: Mapping[str, object]) -> mqtt.MQTTMessageInfo:
+        """Send the status, to be kept by the broker for whoever asks later."""
+        return self._client.publish(self._state_topic, json.dumps(state), qos=1, retain=True)
+
+    def received(self, message: bytes) -> None:
+        """Take in a receipt, not yet verified."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self.receipts.put_nowait(message)
+        self.woken.set()
+
+    def went(self, why: str) -> None:
+        """Note that the connection is gone."""
+        self.lost = self.lost or why
+        self.woken.set()
+
+
+@contextlib.asynccontextmanager
+async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterator[Link]:
+    """Connect, subscribe to the receipts, leave a last will; raise Unavailable where that fails."""
+    loop = asyncio.get_running_loop()
+    client = _client(broker, centre, gateway)
+    link = Link(client, state_topic(centre, gateway))
+    subscribed: asyncio.Future[None] = loop.create_future()
+
+    def on_connect(
+        _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _props: object
+    ) -> None:
+        if reason.is_failure:
+            loop.call_soon_threadsafe(_fail, subscribed, str(reason))
+        else:
+            client.subscribe(receipt_topic(centre, gateway), qos=1)
+
+    def on_subscribe(
+        _client: mqtt.Client, _data: object, _mid: int, reasons: list[ReasonCode], _props: object
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            loop.call_soon_threadsafe(_fail, subscribed, "receipts are not ours to read")
+        else:
+            loop.call_soon_threadsafe(_succeed, subscribed)
+
+    def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        loop.call_soon_threadsafe(link.received, bytes(message.payload))
+
+    def on_disconnect(
+        _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _props: object
+    ) -> None:
+        loop.call_soon_threadsafe(_fail, subscribed, str(reason))
+        loop.call_soon_threadsafe(link.went, str(reason))
+
+    client.on_connect, client.on_subscribe = on_connect, on_subscribe
+    client.on_message, client.on_disconnect = on_message, on_disconnect
+    try:
+        await asyncio.to_thread(client.connect, broker.host, broker.port, broker.keepalive_s)
+        client.loop_start()
+        async with asyncio.timeout(CONNECT_S):
+            await subscribed
+        yield link
+        await _farewell(link)
+    except OSError as error:  # TimeoutError and TLS errors are among them
+        raise Unavailable(f"broker {broker.host}:{broker.port}: {error}") from error
+    finally:
+        client.disconnect()
+        await asyncio.to_thread(client.loop_stop)
+
+
+async def _farewell(link: Link) -> None:
+    """Say that we go, in time or not at all: then the last will says it."""
+    if link.lost is None:
+        said = link.publish_state({"state": "offline"})
+        with contextlib.suppress(ValueError, RuntimeError):
+            await asyncio.to_thread(said.wait_for_publish, FAREWELL_S)
+
+
+def _client(broker: Broker, centre: str, gateway: str) -> mqtt.Client:
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=f"adhere-{secrets.token_hex(8)}",
+        clean_session=True,
+        protocol=mqtt.MQTTv311,
+        reconnect_on_failure=False,
+    )
+    client.connect_timeout = CONNECT_S
+    client.will_set(state_topic(centre, gateway), json.dumps({"state": "offline"}), 1, retain=True)
+    if broker.username is not None:
+        secret = broker.password
+        client.username_pw_set(broker.username, secret.get_secret_value() if secret else None)
+    if broker.tls is not None:
+        client.tls_set_context(_tls_context(broker))
+    return client
+
+
+def _tls_context(broker: Broker) -> ssl.SSLContext:
+    tls = broker.tls
+    if tls is None:
+        raise ValueError(broker)
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+        if tls.cert_file is not None:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except OSError as error:
+        raise Misconfigured(
+            _("the broker's TLS files cannot be read (%(why)s); check [broker.tls]")
+            % {"why": error.strerror or type(error).__name__}
+        ) from error
+    return context
+
+
+def _succeed(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _fail(future: asyncio.Future[None], why: str) -> None:
+    if not future.done():
+        future.set_exception(ConnectionError(why))

@@ -1,0 +1,258 @@
+"""The gateway: what a source hears goes to the spool, into batches, and on to the hub."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from config.errors import Unavailable
+from config.settings import GatewaySettings
+from ingest.batch.keys import Keys
+from ingest.batch.topics import LANES, Lane
+from ingest.gateway import disk, status
+from ingest.gateway.batches import Draft, Sealed
+from ingest.gateway.clock import Clock, SystemClock
+from ingest.gateway.disk import Disk
+from ingest.gateway.heard import Heard
+from ingest.gateway.sealing import SealPolicy, sealer
+from ingest.gateway.spool import Spool, SpoolFull
+from ingest.gateway.spool_rows import PAGE_BYTES
+from ingest.gateway.status import Status
+from ingest.gateway.uplink import Uplink, UplinkPolicy
+
+log = structlog.get_logger()
+
+Source = Callable[[Mapping[str, str]], AsyncGenerator[Heard]]
+"""Given where it stood (the stored cursor, {} at first), gives what is heard from there on."""
+
+SPOOL_FILE = "spool.sqlite"
+HEARD_AHEAD = 4
+"""Flushes held in memory while the disk writes: a source that can wait is made to."""
+DRAIN_S = 10.0
+FULL_AGAIN_S = 0.5
+SEAL_LOOK_S = 0.25
+DRAINED_LOOK_S = 1.0
+STATUS_EVERY_S = 10.0
+
+
+async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by name
+    settings: GatewaySettings,
+    keys: Keys,
+    hub_key: Ed25519PublicKey,
+    source: Source,
+    *,
+    stop: asyncio.Event,
+    drain: bool = False,
+    clock: Clock | None = None,
+    boot: bytes | None = None,
+    sealing: SealPolicy | None = None,
+    uplink: UplinkPolicy | None = None,
+) -> Status:
+    """Run until `stop` is set; return the last status. Any part that fails ends all.
+
+    On stop nothing more is heard, what was heard goes to disk, what was not sent stays in the
+    spool. With `drain` the gateway also ends by itself, once the source has ended and the hub has
+    answered for every batch. `boot` names a new spool (else random bytes do).
+    """
+    open_spool = partial(
+        Spool,
+        settings.data_dir / SPOOL_FILE,
+        keys.spool_tag_key(),
+        quota_pages=settings.spool.quota_mb * 2**20 // PAGE_BYTES,
+        boot=boot,
+    )
+    async with disk.opened(open_spool) as spool:
+        gateway = _Gateway(
+            settings,
+            spool,
+            sealing or SealPolicy(live_after_s=settings.uplink.seal_after_s),
+            sealer(
+                centre=settings.centre,
+                gateway=settings.gateway,
+                keys=keys,
+                clock=clock or SystemClock(),
+            ),
+        )
+        policy = uplink or UplinkPolicy(resend_after_s=settings.uplink.resend_after_s)
+        gateway.uplink = Uplink(
+            spool,
+            settings.broker,
+            settings.centre,
+            settings.gateway,
+            hub_key,
+            policy,
+            state=lambda: {"state": "online"} | gateway.status().as_dict(),
+        )
+        cursor = await spool.do(lambda opened: opened.cursor)
+        try:
+            await gateway.run(source(cursor), stop=stop, drain=drain)
+        finally:
+            final = gateway.status()
+            status.write(settings.data_dir, final)
+    return final
+
+
+class _Gateway:
+    """The parts, and what they tell each other."""
+
+    uplink: Uplink
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        spool: Disk,
+        policy: SealPolicy,
+        make: Callable[[Draft], Sealed],
+    ) -> None:
+        self.settings, self.spool, self.policy, self.make = settings, spool, policy, make
+        self.heard: asyncio.Queue[Heard] = asyncio.Queue(HEARD_AHEAD)
+        self.stored = asyncio.Event()
+        """Something reached the disk, or the source ended."""
+        self.ended = False
+        """The source has no more, and all it had is on disk."""
+        self.all_sealed = asyncio.Event()
+        self.spool_full = 0
+
+    async def run(self, source: AsyncGenerator[Heard], *, stop: asyncio.Event, drain: bool) -> None:
+        async with asyncio.TaskGroup() as group:
+            collector = group.create_task(self.collect(source), name="collect")
+            recorder = group.create_task(self.record(), name="record")
+            workers = [
+                recorder,
+                group.create_task(self.seal(), name="seal"),
+                group.create_task(self.uplink.run(), name="uplink"),
+                group.create_task(self.report(), name="report"),
+            ]
+            if drain:
+                await _first(stop.wait(), self.drained())
+            else:
+                await stop.wait()
+            collector.cancel()  # 1. hear no more
+            await self.put_away()  # 2. what was heard goes to disk
+            for worker in workers:  # 3. what was not sent stays in the spool
+                worker.cancel()
+
+    async def collect(self, source: AsyncGenerator[Heard]) -> None:
+        """Hear; a source that can wait is made to wait while the disk is behind."""
+        async with contextlib.aclosing(source) as hearing:
+            async for heard in hearing:
+                await self.heard.put(heard)
+        await self.heard.join()
+        self.ended = True
+        self.stored.set()
+
+    async def record(self) -> None:
+        """Put what is heard on disk, in order; while the spool is full, hold it and say so."""
+        while True:
+            heard = await self.heard.get()
+            while not await self.store(heard):
+                await asyncio.sleep(FULL_AGAIN_S)
+            self.heard.task_done()
+            self.stored.set()
+
+    async def store(self, heard: Heard) -> bool:
+        try:
+            await self.spool.do(
+                lambda spool: spool.append(
+                    heard.readings, lane=heard.lane, cursor=heard.cursor, bad=heard.bad
+                )
+            )
+        except SpoolFull:
+            self.spool_full += 1
+            # Foreseen, so no traceback: the operator has to make the uplink work, or the quota larger.
+            log.error("spool_full", gateway=self.settings.gateway)  # noqa: TRY400
+            return False
+        return True
+
+    async def put_away(self) -> None:
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await self.heard.join()
+        except TimeoutError as error:
+            raise Unavailable("what was heard last could not be stored before the end") from error
+
+    async def seal(self) -> None:
+        """Turn chunks into batches as the policy says."""
+        since: dict[Lane, float] = {}
+        while True:
+            self.stored.clear()
+            for lane in LANES:
+                while self.is_due(lane, since):
+                    await self.spool.do(self.sealing(lane))
+                    since.pop(lane, None)
+                    self.uplink.wake()
+            if self.ended:
+                self.all_sealed.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SEAL_LOOK_S if since else None):
+                    await self.stored.wait()
+
+    def sealing(self, lane: Lane) -> Callable[[Spool], object]:
+        most = self.policy.chunks(lane)
+        return lambda spool: spool.seal(lane, max_chunks=most, make=self.make)
+
+    def is_due(self, lane: Lane, since: dict[Lane, float]) -> bool:
+        chunks = self.spool.unsealed(lane)
+        if not chunks:
+            since.pop(lane, None)
+            return False
+        waits_s = time.monotonic() - since.setdefault(lane, time.monotonic())
+        after_s = self.policy.after_s(lane)
+        enough = chunks >= self.policy.chunks(lane)
+        return self.ended or enough or (after_s is not None and waits_s >= after_s)
+
+    async def drained(self) -> None:
+        """Wait until the hub has answered for everything."""
+        await self.all_sealed.wait()
+        while self.spool.unsettled_batches:
+            self.uplink.settled.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAINED_LOOK_S):
+                    await self.uplink.settled.wait()
+
+    async def report(self) -> None:
+        """Tell how things stand, every few seconds."""
+        while True:
+            now = self.status()
+            await asyncio.to_thread(status.write, self.settings.data_dir, now)
+            self.uplink.say_state()
+            await asyncio.sleep(STATUS_EVERY_S)
+
+    def status(self) -> Status:
+        count, traffic = self.spool.counters, self.uplink.traffic
+        return Status(
+            centre=self.settings.centre,
+            gateway=self.settings.gateway,
+            at_utc_ms=time.time_ns() // 10**6,
+            connected=traffic.connected,
+            stored=count["stored"],
+            sealed=count["sealed"],
+            receipted=count["receipted"],
+            refused=count["refused"],
+            damaged=count["lost_unsealed"] + count["lost_sealed"],
+            unsealed=count["stored"] - count["sealed"] - count["lost_unsealed"],
+            waiting_batches=self.spool.unsettled_batches,
+            refused_batches=count["refused_batches"],
+            bad_input=count["bad_input"],
+            spool_rebuilt=count["rebuilt"],
+            spool_full=self.spool_full,
+            sent_batches=traffic.sent_batches,
+            resent_batches=traffic.resent_batches,
+            receipts_rejected=traffic.receipts_rejected,
+            hub_clock_ahead_ms=traffic.hub_clock_ahead_ms,
+        )
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Wait for whichever ends first; cancel the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,162 @@
+"""Saving the rows of a spool file some pages of which are destroyed.
+
+SQLite finds a row by walking its tree, so one destroyed inner page hides every row below it. Here
+each page is read by itself: rows stand on leaf pages and continue on overflow pages (the SQLite
+file format, 1.6), and a row's tag proves that it is whole and belongs to this box, so nothing can
+be taken for a row that is none. Deleted rows are wiped by `secure_delete` and cannot come back.
+"""
+
+import contextlib
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import apsw
+
+from ingest.batch.content import BOOT_BYTES
+from ingest.gateway.spool_rows import (
+    CHUNK_TABLE,
+    FIELDS_TAGGED,
+    PAGE_BYTES,
+    SCHEMA,
+    STATE_TABLES,
+    Field,
+    State,
+    Tagger,
+)
+from ingest.gateway.sqlite_pages import rows_on_leaves
+
+Rows = dict[str, dict[int, tuple[Field, ...]]]
+"""By table and number: the fields after the number, the tag last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What could be saved; the state's counters say how much could not."""
+
+    state: State
+    rows: Rows
+    set_aside: tuple[tuple[Field, ...], ...]
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """Say in numbers what was saved and lost, for the log."""
+        saved = {f"saved_{table}": len(rows) for table, rows in self.rows.items()}
+        lost = {name: self.state.counters.get(name, 0) for name in ("lost_unsealed", "lost_sealed")}
+        return saved | lost
+
+
+def read(path: Path, tagger: Tagger) -> Saved | None:
+    """Return all rows that prove themselves; None when there is none: not this box's file."""
+    rows: Rows = {table: {} for table in FIELDS_TAGGED}
+    set_aside = []
+    with _checkpointed_copy(path) as copy:
+        for number, fields in rows_on_leaves(copy, PAGE_BYTES):
+            table = _table_of(number, fields, tagger)
+            if table:
+                rows[table][number] = fields
+            elif _looks_set_aside(fields):
+                set_aside.append(fields)
+    copies = [row for table in STATE_TABLES for row in rows.pop(table).values()]
+    states = [State.loads(data) for data, _tag in copies if isinstance(data, bytes)]
+    if not states and not any(rows.values()):
+        return None
+    if states:
+        state = max(states, key=lambda one: one.version)
+        for lane, table in CHUNK_TABLE.items():
+            rows[table] = {n: row for n, row in rows[table].items() if n > state.taken[lane]}
+    else:
+        state = _state_from(rows)
+    return Saved(_counted(state, rows), rows, tuple(set_aside))
+
+
+def write(db: apsw.Connection, saved: Saved) -> None:
+    """Put the saved rows, tags and all, into a new spool file; its state is there already."""
+    for table, rows in saved.rows.items():
+        marks = ", ".join("?" * (FIELDS_TAGGED[table] + 2))
+        db.executemany(
+            f"INSERT INTO {table} VALUES ({marks})",  # noqa: S608 - our own name
+            ((number, *fields) for number, fields in sorted(rows.items())),
+        )
+    db.executemany("INSERT INTO set_aside VALUES (NULL, ?, ?, ?, ?)", saved.set_aside)
+
+
+def _table_of(number: int, fields: tuple[Field, ...], tagger: Tagger) -> str | None:
+    for table, tagged in FIELDS_TAGGED.items():
+        if len(fields) == tagged + 1 and tagger.holds(table, number, fields[:-1], fields[-1]):
+            return table
+    return None
+
+
+def _looks_set_aside(fields: tuple[Field, ...]) -> bool:
+    match fields:
+        case (str(), str(), int(), bytes()):
+            return True
+        case _:
+            return False
+
+
+def _state_from(rows: Rows) -> State:
+    """Begin anew where both copies of the state are gone: a new boot, and no cursor."""
+    found = {lane: sorted(rows[table]) for lane, table in CHUNK_TABLE.items()}
+    waiting = _readings(rows, "batch")
+    unsealed = sum(_readings(rows, table) for table in CHUNK_TABLE.values())
+    return State(
+        boot=secrets.token_bytes(BOOT_BYTES),
+        next_seq=max(rows["batch"], default=-1) + 1,
+        heard={lane: numbers[-1] if numbers else 0 for lane, numbers in found.items()},
+        taken={lane: numbers[0] - 1 if numbers else 0 for lane, numbers in found.items()},
+    ).counted(stored=waiting + unsealed, sealed=waiting, sealed_batches=len(rows["batch"]))
+
+
+def _counted(state: State, rows: Rows) -> State:
+    """Count what is missing: what the state says must be there, less what is."""
+    count = state.counters
+    unsealed = count["stored"] - count["sealed"] - count["lost_unsealed"]
+    waiting = count["sealed"] - count["receipted"] - count["lost_sealed"]
+    batches = count["sealed_batches"] - count["receipted_batches"] - count["lost_batches"]
+    return replace(state, version=state.version + 1).counted(
+        lost_unsealed=unsealed - sum(_readings(rows, table) for table in CHUNK_TABLE.values()),
+        lost_sealed=waiting - _readings(rows, "batch"),
+        lost_batches=batches - len(rows["batch"]),
+        rebuilt=1,
+    )
+
+
+def _readings(rows: Rows, table: str) -> int:
+    return sum(int(fields[0] or 0) for fields in rows[table].values())
+
+
+@contextlib.contextmanager
+def _checkpointed_copy(path: Path) -> Iterator[Path]:
+    """Copy the file with all that is committed in its write-ahead log put in its place."""
+    with tempfile.TemporaryDirectory(prefix=".salvage-", dir=path.parent) as folder:
+        copy = Path(folder, "copy")
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+        try:
+            _checkpoint(copy)
+        except apsw.Error:
+            # Page 1 is the same in every spool but for its counters: lend it another's.
+            _lend_first_page(copy, Path(folder, "lender"))
+            with contextlib.suppress(apsw.Error):
+                _checkpoint(copy)
+        yield copy
+
+
+def _checkpoint(copy: Path) -> None:
+    with contextlib.closing(apsw.Connection(str(copy))) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _lend_first_page(copy: Path, lender: Path) -> None:
+    with contextlib.closing(apsw.Connection(str(lender))) as db:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(SCHEMA)
+    with copy.open("r+b") as file:
+        file.write(lender.read_bytes()[:PAGE_BYTES])

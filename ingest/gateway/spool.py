@@ -1,0 +1,358 @@
+"""The spool: the gateway's store on disk. What is in it survives `kill -9` and power loss.
+
+Readings come in as chunks and go out as signed batches; a batch's bytes stay until the hub's
+receipt for exactly them. One SQLite file (WAL, `synchronous=FULL`), one connection that locks out
+any other, used by one thread at a time. Every change is one transaction with the state row.
+
+Nothing is ever deleted to make room: at the quota `append` raises SpoolFull, while sealing and
+deleting go on, for they may use a reserve of pages beyond it. (On a disk that is really full SQLite
+can no longer delete either: the quota must be smaller than the partition.)
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import apsw
+import cbor2
+import structlog
+
+from config.errors import Rejected, Unavailable
+from ingest.batch.columns import Chunk, merged
+from ingest.batch.content import unpack_chunk
+from ingest.batch.reading import Reading
+from ingest.batch.receipt import Receipt
+from ingest.batch.topics import Lane
+from ingest.gateway.batches import Draft, Sealed, Settled, Waiting
+from ingest.gateway.chunking import packed_chunks
+from ingest.gateway.heard import BadInput
+from ingest.gateway.spool_file import damage_noticed, open_spool_file
+from ingest.gateway.spool_rows import CHUNK_TABLE, Field, State, Tagger, write_state
+
+log = structlog.get_logger()
+
+RESERVE_PAGES = 64
+"""For sealing and deleting at the quota: more than the largest batch and the trees above it."""
+MAX_SET_ASIDE_BYTES = 65_536
+MAX_BAD_INPUT_KEPT = 10_000
+"""A source gone mad must not fill the spool with what is no reading; beyond, it is only counted."""
+NEWEST_LOOKED_AT = 64
+"""How far back a live batch may stand and still be sent as live."""
+
+
+class SpoolFull(Unavailable):
+    """The quota is reached: hold or refuse what is heard, loudly; the uplink makes room."""
+
+
+class Spool:
+    """One gateway's spool file, opened. Use it from one thread at a time, and close it."""
+
+    def __init__(
+        self, path: Path, tag_key: bytes, *, quota_pages: int, boot: bytes | None = None
+    ) -> None:
+        """Open or make the spool; `boot` names a new one (else random bytes do).
+
+        Raises Misconfigured: in use by another process, or written with another box's key.
+        """
+        self._tagger = Tagger(tag_key)
+        self._quota_pages = quota_pages
+        self._db, self._state = open_spool_file(path, self._tagger, boot=boot)
+
+    def close(self) -> None:
+        """Put everything into the one file, and let go of it."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        """Return the open spool."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close the spool."""
+        self.close()
+
+    @property
+    def boot(self) -> bytes:
+        """The 16 bytes that name this spool in its batches."""
+        return self._state.boot
+
+    @property
+    def cursor(self) -> Mapping[str, str]:
+        """Where the source stood after the newest reading stored."""
+        return self._state.cursor
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Exact counts over the life of the spool: see `spool_rows.COUNTERS`."""
+        return self._state.counters
+
+    @property
+    def unsettled_batches(self) -> int:
+        """Batches that wait for the hub's word."""
+        count = self._state.counters
+        settled = count["receipted_batches"] + count["refused_batches"] + count["lost_batches"]
+        return count["sealed_batches"] - settled
+
+    def unsealed(self, lane: Lane) -> int:
+        """Count the chunks of a lane that wait to be sealed."""
+        return self._state.heard[lane] - self._state.taken[lane]
+
+    def append(
+        self,
+        readings: Sequence[Reading] | Chunk,
+        *,
+        lane: Lane,
+        cursor: Mapping[str, str] | None = None,
+        bad: Sequence[BadInput] = (),
+    ) -> int:
+        """Store what was heard, and where the source now stands; it is on disk on return.
+
+        Returns the number of readings. Raises SpoolFull, and then nothing is changed; Rejected for
+        readings that cannot be (see `columns.chunk_of`).
+        """
+        rows = list(packed_chunks(readings)) if len(readings) else []
+        count = sum(readings for readings, _ in rows)
+        state, table = self._state, CHUNK_TABLE[lane]
+        first = state.heard[lane] + 1
+        state = replace(
+            state,
+            heard=state.heard | {lane: state.heard[lane] + len(rows)},
+            cursor=state.cursor | dict(cursor or {}),
+        ).counted(stored=count, bad_input=len(bad))
+        with self._change(state, pages=self._quota_pages):
+            for number, (held, data) in enumerate(rows, start=first):
+                tag = self._tagger.tag(table, number, held, data)
+                self._db.execute(
+                    f"INSERT INTO {table} VALUES (?, ?, ?, ?)",  # noqa: S608 - our own name
+                    (number, held, data, tag),
+                )
+            if state.counters["bad_input"] <= MAX_BAD_INPUT_KEPT:
+                for item in bad:
+                    self._set_aside("input", item.reason, 0, item.data[:MAX_SET_ASIDE_BYTES])
+        return count
+
+    def seal(
+        self, lane: Lane, *, max_chunks: int, make: Callable[[Draft], Sealed]
+    ) -> Sealed | None:
+        """Turn the oldest chunks of a lane into one batch, in one transaction.
+
+        Takes `max_chunks`, or half as many as often as `make` says Rejected("oversize"). Damaged
+        chunks are set aside and counted. Returns None where no whole chunk was left.
+        """
+        chunks = self._oldest_chunks(lane, max_chunks)
+        while chunks:
+            readings = merged(chunk for _, chunk in chunks)
+            draft = Draft(self.boot, self._state.next_seq, self._state.previous_sha256, readings)
+            try:
+                sealed = make(draft)
+            except Rejected as error:
+                if error.reason != "oversize" or len(chunks) == 1:
+                    raise
+                chunks = chunks[: len(chunks) // 2]
+            else:
+                self._replace_by_batch(lane, chunks[-1][0], draft, sealed)
+                return sealed
+        return None
+
+    def waiting_backlog(self, *, but: Collection[int], since_utc_ms: int) -> Waiting | None:
+        """Return the oldest batch without a receipt that is history by now.
+
+        That is one of the backlog lane, or of the live lane and sealed before `since_utc_ms`.
+        """
+        return self._first_waiting(
+            "SELECT * FROM batch WHERE refused IS NULL "
+            "AND NOT (lane = 'live' AND sealed_utc_ms >= ?) ORDER BY id",
+            (since_utc_ms,),
+            but,
+        )
+
+    def waiting_live(self, *, but: Collection[int], since_utc_ms: int) -> Waiting | None:
+        """Return the newest batch without a receipt that is live still."""
+        return self._first_waiting(
+            "SELECT * FROM batch WHERE id > ? AND refused IS NULL "
+            "AND lane = 'live' AND sealed_utc_ms >= ? ORDER BY id DESC",
+            (self._state.next_seq - NEWEST_LOOKED_AT, since_utc_ms),
+            but,
+        )
+
+    def waiting_batch(self, seq: int) -> Waiting | None:
+        """Return that batch, if it still has no receipt."""
+        return self._first_waiting(
+            "SELECT * FROM batch WHERE id = ? AND refused IS NULL", (seq,), ()
+        )
+
+    def settle(self, receipt: Receipt) -> Settled:
+        """Delete what the hub has committed, mark what it has refused.
+
+        Only a batch of that boot, number and hash is touched; the caller has checked the signature
+        and that centre and gateway are ours.
+        """
+        committed = self._named(receipt.boot, receipt.committed)
+        refusals = {seq: reason for seq, _, reason in receipt.refused if seq not in committed}
+        refused = {
+            seq: batch
+            for seq, batch in self._named(
+                receipt.boot, [(seq, sha256) for seq, sha256, _ in receipt.refused]
+            ).items()
+            if seq in refusals and batch.refused is None
+        }
+        once_refused = [batch for batch in committed.values() if batch.refused is not None]
+        state = self._state.counted(
+            receipted=_readings(committed.values()),
+            receipted_batches=len(committed),
+            refused=_readings(refused.values()) - _readings(once_refused),
+            refused_batches=len(refused) - len(once_refused),
+        )
+        if committed or refused:
+            with self._change(state):
+                for seq in committed:
+                    self._db.execute("DELETE FROM batch WHERE id = ?", (seq,))
+                for seq, batch in refused.items():
+                    self._mark_refused(batch, refusals[seq])
+        named = len(receipt.committed) + len(receipt.refused)
+        return Settled(
+            tuple(committed),
+            tuple((seq, refusals[seq]) for seq in refused),
+            named - len(committed) - len(refused),
+        )
+
+    @contextmanager
+    def _change(self, state: State, *, pages: int | None = None) -> Iterator[None]:
+        """One transaction that ends in `state`; where it fails, nothing has changed."""
+        state = replace(state, version=state.version + 1)
+        pages = self._quota_pages + RESERVE_PAGES if pages is None else pages
+        try:
+            with damage_noticed():
+                self._db.execute(f"PRAGMA max_page_count = {pages}")
+                with self._db:
+                    yield
+                    write_state(self._db, self._tagger, state)
+        except apsw.FullError as error:
+            raise SpoolFull("the spool has reached its quota") from error
+        self._state = state
+
+    def _oldest_chunks(self, lane: Lane, limit: int) -> list[tuple[int, Chunk]]:
+        table = CHUNK_TABLE[lane]
+        whole: list[tuple[int, Chunk]] = []
+        damaged: list[tuple[int, tuple[Field, ...]]] = []
+        with damage_noticed():
+            rows: list[Any] = self._db.execute(
+                f"SELECT * FROM {table} WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608 - our name
+                (self._state.taken[lane], limit),
+            ).fetchall()
+        for number, readings, data, tag in rows:
+            if self._tagger.holds(table, number, (readings, data), tag):
+                whole.append((number, unpack_chunk(data)))
+            else:
+                damaged.append((number, (readings, data)))
+        if damaged:
+            self._give_up(table, damaged)
+        return whole
+
+    def _replace_by_batch(self, lane: Lane, last: int, draft: Draft, sealed: Sealed) -> None:
+        table, count = CHUNK_TABLE[lane], len(draft.readings)
+        fields = (
+            count,
+            draft.boot,
+            lane,
+            sealed.sealed_utc_ms,
+            sealed.sha256,
+            sealed.message,
+            None,
+        )
+        state = replace(
+            self._state,
+            next_seq=draft.seq + 1,
+            previous_sha256=sealed.sha256,
+            taken=self._state.taken | {lane: last},
+        ).counted(sealed=count, sealed_batches=1)
+        with self._change(state):
+            # First delete: at the quota the batch is written where its chunks stood.
+            self._db.execute(f"DELETE FROM {table} WHERE id <= ?", (last,))  # noqa: S608 - our name
+            self._db.execute(
+                "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (draft.seq, *fields, self._tagger.tag("batch", draft.seq, *fields)),
+            )
+
+    def _first_waiting(
+        self, sql: str, values: tuple[int, ...], but: Collection[int]
+    ) -> Waiting | None:
+        """Return the first whole row that is none of `but`; set damaged ones aside on the way."""
+        while True:
+            with damage_noticed():
+                row = next(
+                    (row for row in self._db.execute(sql, values) if row[0] not in but), None
+                )
+            if row is None:
+                return None
+            if self._tagger.holds("batch", row[0], row[1:-1], row[-1]):
+                return Waiting(*row)
+            self._give_up("batch", [(row[0], row[1:-1])])
+
+    def _named(self, boot: bytes, names: Sequence[tuple[int, bytes]]) -> dict[int, Waiting]:
+        """Return the batches here that have that boot, and one of those numbers and hashes."""
+        found = {}
+        for seq, sha256 in names:
+            with damage_noticed():
+                for row in self._db.execute("SELECT * FROM batch WHERE id = ?", (seq,)):
+                    batch = Waiting(*row)
+                    if (batch.boot, batch.sha256) == (boot, sha256) and self._is_whole(batch):
+                        found[seq] = batch
+        return found
+
+    def _is_whole(self, batch: Waiting) -> bool:
+        return self._tagger.holds("batch", batch.seq, batch[1:-1], batch.tag)
+
+    def _mark_refused(self, batch: Waiting, reason: str) -> None:
+        fields = batch._replace(refused=reason)[1:-1]
+        self._db.execute(
+            "UPDATE batch SET refused = ?, tag = ? WHERE id = ?",
+            (reason, self._tagger.tag("batch", batch.seq, *fields), batch.seq),
+        )
+
+    def _give_up(self, table: str, rows: list[tuple[int, tuple[Field, ...]]]) -> None:
+        """Put damaged rows aside, and count what was in them: what is missing without them."""
+        count, sealed = self._state.counters, table == "batch"
+        if sealed:
+            expected = count["sealed"] - count["receipted"] - count["lost_sealed"]
+        else:
+            expected = count["stored"] - count["sealed"] - count["lost_unsealed"]
+        lost = expected - self._held(("batch",) if sealed else CHUNK_TABLE.values(), table, rows)
+        state = self._state.counted(
+            **(
+                {"lost_sealed": lost, "lost_batches": len(rows)}
+                if sealed
+                else {"lost_unsealed": lost}
+            )
+        )
+        with self._change(state):
+            for number, fields in rows:
+                self._db.execute(f"DELETE FROM {table} WHERE id = ?", (number,))  # noqa: S608
+                data = cbor2.dumps([number, *fields])[:MAX_SET_ASIDE_BYTES]
+                self._set_aside(table, "damaged", lost if len(rows) == 1 else 0, data)
+        log.error("spool_rows_damaged", table=table, rows=len(rows), readings_lost=lost)
+
+    def _held(
+        self, tables: Iterable[str], damaged_in: str, damaged: list[tuple[int, tuple[Field, ...]]]
+    ) -> int:
+        """Count the readings of all rows of `tables` but the damaged ones."""
+        numbers = {number for number, _ in damaged}
+        with damage_noticed():
+            return sum(
+                readings
+                for table in tables
+                for number, readings in self._db.execute(
+                    f"SELECT id, readings FROM {table}"  # noqa: S608 - our own name
+                )
+                if isinstance(readings, int) and (table != damaged_in or number not in numbers)
+            )
+
+    def _set_aside(self, origin: str, reason: str, readings: int, data: bytes) -> None:
+        self._db.execute(
+            "INSERT INTO set_aside VALUES (NULL, ?, ?, ?, ?)", (origin, reason, readings, data)
+        )
+
+
+def _readings(batches: Iterable[Waiting]) -> int:
+    return sum(batch.readings for batch in batches)

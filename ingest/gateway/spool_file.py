@@ -1,0 +1,165 @@
+"""Opening the spool file: whose it is, whether it is whole, and what to do where it is not."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import structlog
+
+from config.errors import Misconfigured, Unavailable
+from config.language import _
+from ingest.batch.content import BOOT_BYTES
+from ingest.gateway import salvage
+from ingest.gateway.spool_rows import (
+    PAGE_BYTES,
+    SCHEMA,
+    STATE_TABLES,
+    State,
+    Tagger,
+    write_state,
+)
+
+log = structlog.get_logger()
+
+
+class SpoolDamaged(Unavailable):
+    """A page of the spool file is destroyed: open the spool again, which saves every other row."""
+
+
+def open_spool_file(
+    path: Path, tagger: Tagger, *, boot: bytes | None
+) -> tuple[apsw.Connection, State]:
+    """Open the spool, or make it; rebuild it from its rows where pages are destroyed.
+
+    Raises Misconfigured: another process has it, or another box's key made it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _make(path, tagger, State(boot or secrets.token_bytes(BOOT_BYTES)))
+    try:
+        return _open(path, tagger)
+    except SpoolDamaged:
+        log.error("spool_damaged", path=str(path))  # noqa: TRY400 - foreseen: no traceback
+    saved = salvage.read(path, tagger)
+    if saved is None:
+        raise Misconfigured(_not_ours(path))
+    fresh = path.with_name(f"{path.name}.rebuilt")
+    _remove(fresh)
+    _make(fresh, tagger, saved.state)
+    with contextlib.closing(connect(fresh)) as db, db:
+        salvage.write(db, saved)
+    aside = _free_name(path)
+    for suffix in ("", "-wal"):
+        if path.with_name(path.name + suffix).exists():
+            path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
+    fresh.replace(path)
+    _sync_folder(path.parent)
+    log.error("spool_rebuilt", kept_aside=str(aside), **saved.summary)
+    return _open(path, tagger)
+
+
+def connect(path: Path) -> apsw.Connection:
+    """Open the file so that a commit is on disk, deleted readings are wiped, and we are alone."""
+    db = apsw.Connection(str(path))
+    db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("PRAGMA secure_delete = ON")
+    db.execute("PRAGMA cell_size_check = ON")
+    return db
+
+
+@contextlib.contextmanager
+def damage_noticed() -> Iterator[None]:
+    """Turn SQLite's ways of saying that pages are destroyed into SpoolDamaged."""
+    try:
+        yield
+    except (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError) as error:
+        # The last: text that is no text any more.
+        raise SpoolDamaged("the spool file is damaged; it is rebuilt when opened again") from error
+
+
+def _open(path: Path, tagger: Tagger) -> tuple[apsw.Connection, State]:
+    db: apsw.Connection | None = None
+    try:
+        with damage_noticed():
+            db = connect(path)
+            return db, _checked_state(db, tagger, path)
+    except apsw.BusyError as error:
+        _close(db)
+        raise Misconfigured(
+            _("Another process has the spool %(path)s open: run one gateway at a time.")
+            % {"path": path}
+        ) from error
+    except apsw.SQLError as error:
+        _close(db)
+        raise SpoolDamaged("a table of the spool file is missing") from error
+    except BaseException:
+        _close(db)
+        raise
+
+
+def _checked_state(db: apsw.Connection, tagger: Tagger, path: Path) -> State:
+    owners = db.execute("SELECT key_name FROM owner").fetchall()
+    copies = []
+    for table in STATE_TABLES:
+        for data, tag in db.execute(f"SELECT data, tag FROM {table}"):  # noqa: S608 - our own name
+            if tagger.holds(table, 1, (data,), tag):
+                copies.append(State.loads(data))
+    if not copies and owners != [(tagger.key_name,)]:
+        raise Misconfigured(_not_ours(path))
+    if db.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
+        raise SpoolDamaged("the spool file's pages do not hang together")
+    if len(copies) < len(STATE_TABLES) or owners != [(tagger.key_name,)]:
+        raise SpoolDamaged("a copy of the spool's state is damaged")
+    return max(copies, key=lambda state: state.version)
+
+
+def _make(path: Path, tagger: Tagger, state: State) -> None:
+    """Make a spool, whole under its name or not there."""
+    part = path.with_name(f"{path.name}.part")
+    _remove(part)
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with contextlib.closing(connect(part)) as db, db:
+        db.execute(SCHEMA)
+        db.execute("INSERT INTO owner VALUES (1, ?)", (tagger.key_name,))
+        write_state(db, tagger, state)
+    part.replace(path)
+    _sync_folder(path.parent)
+
+
+def _not_ours(path: Path) -> str:
+    return _(
+        "The spool %(path)s was written with another box's key. Batches are signed by the box "
+        "that heard them: put the spool back there, or move this file away to begin a new one."
+    ) % {"path": path}
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return aside
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _close(db: apsw.Connection | None) -> None:
+    if db is not None:
+        with contextlib.suppress(apsw.Error):
+            db.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
