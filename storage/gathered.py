@@ -17,7 +17,7 @@ from storage.reading_tables import TABLE_OF
 
 DAY_MS = 86_400_000
 OLDEST_MS = 400 * DAY_MS
-"""Readings older than this when their batch was sealed are set aside: no band remembers that long."""
+"""Readings older than this when their batch was sealed are set aside: no band remembers so far."""
 NEWEST_MS = 5 * 60_000
 """Readings later than this after their batch was sealed are set aside: they lie in the future."""
 LONGEST_SPAN_MS = 2**31 - 1

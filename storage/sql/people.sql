@@ -1,0 +1,123 @@
+-- Each record is known by the name people give it (a code, a pseudonym, a label). Written twice it is
+-- written once; a write that changes nothing touches no row, so that nothing is recomputed for it.
+
+-- name: put_organisation
+INSERT INTO organisation (kind, code, name, parent_id)
+VALUES (
+    %(kind)s, %(code)s, %(name)s, (SELECT id FROM organisation WHERE code = %(parent)s)
+)
+ON CONFLICT (code) DO UPDATE
+SET kind = excluded.kind, name = excluded.name, parent_id = excluded.parent_id
+WHERE (organisation.kind, organisation.name, organisation.parent_id)
+    IS DISTINCT FROM (excluded.kind, excluded.name, excluded.parent_id);
+
+-- name: find_organisation
+SELECT id FROM organisation WHERE code = %(code)s;
+
+-- name: put_staff
+INSERT INTO staff (organisation_id, code, role, name)
+SELECT id, %(code)s, %(role)s, %(name)s FROM organisation WHERE organisation.code = %(organisation)s
+ON CONFLICT (code) DO UPDATE
+SET organisation_id = excluded.organisation_id, role = excluded.role, name = excluded.name
+WHERE (staff.organisation_id, staff.role, staff.name)
+    IS DISTINCT FROM (excluded.organisation_id, excluded.role, excluded.name);
+
+-- name: find_staff
+SELECT id FROM staff WHERE code = %(code)s;
+
+-- name: put_patient
+INSERT INTO patient (pseudonym, name, centre_id, family_doctor_id)
+SELECT %(pseudonym)s, %(name)s, centre.id, doctor.id
+FROM organisation AS centre, staff AS doctor
+WHERE centre.code = %(centre)s AND doctor.code = %(family_doctor)s
+ON CONFLICT (pseudonym) DO UPDATE
+SET name = excluded.name, centre_id = excluded.centre_id,
+    family_doctor_id = excluded.family_doctor_id
+WHERE (patient.name, patient.centre_id, patient.family_doctor_id)
+    IS DISTINCT FROM (excluded.name, excluded.centre_id, excluded.family_doctor_id);
+
+-- name: find_patient
+SELECT id FROM patient WHERE pseudonym = %(pseudonym)s;
+
+-- name: put_enrolment
+INSERT INTO enrolment (case_label, patient_id, mode, starts_on, ends_on)
+SELECT %(case_label)s, id, %(mode)s, %(starts_on)s, %(ends_on)s
+FROM patient WHERE pseudonym = %(patient)s
+ON CONFLICT (case_label) DO UPDATE
+SET mode = excluded.mode, starts_on = excluded.starts_on, ends_on = excluded.ends_on
+WHERE (enrolment.mode, enrolment.starts_on, enrolment.ends_on)
+    IS DISTINCT FROM (excluded.mode, excluded.starts_on, excluded.ends_on);
+
+-- name: find_enrolment
+-- With the person, so that a label that is another person's is noticed.
+SELECT enrolment.id, patient.pseudonym
+FROM enrolment JOIN patient ON patient.id = enrolment.patient_id
+WHERE case_label = %(case_label)s;
+
+-- name: close_earlier_prescriptions
+-- A new version ends those before it on the day it takes effect.
+UPDATE prescription
+SET effective = daterange(lower(effective), %(effective_from)s::date)
+WHERE enrolment_id = %(enrolment_id)s
+    AND version < %(version)s
+    AND lower(effective) < %(effective_from)s::date
+    AND effective && daterange(%(effective_from)s::date, NULL);
+
+-- name: put_prescription
+INSERT INTO prescription (
+    enrolment_id, version, effective, age_years, sex, beta_blocker, hr_max_bpm, hr_max_source,
+    rest_hr_bpm, rest_hr_source, frozen_on, zone_lo_pct, zone_hi_pct, session_min,
+    sessions_per_week, weekly_min
+)
+VALUES (
+    %(enrolment_id)s, %(version)s, daterange(%(effective_from)s, NULL), %(age_years)s, %(sex)s,
+    %(beta_blocker)s, %(hr_max_bpm)s, %(hr_max_source)s, %(rest_hr_bpm)s, %(rest_hr_source)s,
+    %(frozen_on)s, %(zone_lo_pct)s, %(zone_hi_pct)s, %(session_min)s, %(sessions_per_week)s,
+    %(weekly_min)s
+)
+ON CONFLICT (enrolment_id, version) DO NOTHING;
+
+-- name: find_prescription
+SELECT
+    id, lower(effective), age_years, sex, beta_blocker, hr_max_bpm, hr_max_source, rest_hr_bpm,
+    rest_hr_source, frozen_on, zone_lo_pct, zone_hi_pct, session_min, sessions_per_week, weekly_min
+FROM prescription
+WHERE enrolment_id = %(enrolment_id)s AND version = %(version)s;
+
+-- name: put_pause
+INSERT INTO pause (enrolment_id, during, reason)
+SELECT id, daterange(%(first_day)s, %(until)s), %(reason)s
+FROM enrolment
+WHERE case_label = %(case_label)s
+    AND NOT EXISTS (
+        SELECT FROM pause
+        WHERE enrolment_id = enrolment.id
+            AND (during, reason) = (daterange(%(first_day)s, %(until)s), %(reason)s)
+    );
+
+-- name: find_pause
+SELECT pause.id
+FROM pause JOIN enrolment ON enrolment.id = pause.enrolment_id
+WHERE case_label = %(case_label)s AND during = daterange(%(first_day)s, %(until)s);
+
+-- name: assign_device
+INSERT INTO device_assignment (device_id, patient_id, worn)
+SELECT device.id, patient.id, tstzrange(%(worn_from)s, %(worn_until)s)
+FROM device, patient
+WHERE device_key = %(device_key)s AND pseudonym = %(patient)s
+    AND NOT EXISTS (
+        SELECT FROM device_assignment
+        WHERE (device_id, patient_id, worn)
+            = (device.id, patient.id, tstzrange(%(worn_from)s, %(worn_until)s))
+    );
+
+-- name: find_assignment
+SELECT device_assignment.id
+FROM device_assignment
+JOIN device ON device.id = device_id
+JOIN patient ON patient.id = patient_id
+WHERE device_key = %(device_key)s AND pseudonym = %(patient)s
+    AND worn = tstzrange(%(worn_from)s, %(worn_until)s);
+
+-- name: find_device
+SELECT id FROM device WHERE device_key = %(device_key)s;
