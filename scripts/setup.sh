@@ -84,6 +84,14 @@ progress() { # how many of how many, for a person who watches
     fi
 }
 
+# Is there an environment that works, made at this very place (its programs name their path)?
+usable() {
+    fits .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1 &&
+        grep -qF "$PWD/.venv/" .venv/bin/pip
+}
+
+stamp_of() { cat "requirements/$1.txt" pyproject.toml | cksum && pwd; }
+
 # Make .venv ready for `demo` or `test`; at once when nothing has changed since the last time.
 set_up() { # demo | test
     local lock=requirements/$1.txt stamp=.venv/adhere-$1.stamp want python
@@ -98,9 +106,9 @@ set_up() { # demo | test
         exec 9>.setup.lock # demo and test started together: one sets up, the other waits
         flock 9
     fi
-    want=$(cat "$lock" pyproject.toml | cksum; pwd)
+    want=$(stamp_of "$1")
     if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || ! fits .venv/bin/python; then
-        if ! fits .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+        if ! usable; then
             python=$(find_python)
             [ ! -e .venv ] || [ -e .venv/pyvenv.cfg ] ||
                 stop "$PWD/.venv is no virtual environment: move it away and start again." \
@@ -111,8 +119,7 @@ set_up() { # demo | test
         install "$lock"
         printf '%s\n' "$want" >"$stamp"
         # What test installs is all that demo needs, in the same versions.
-        [ "$1" != test ] || printf '%s\n' "$(cat requirements/demo.txt pyproject.toml | cksum; pwd)" \
-            >.venv/adhere-demo.stamp
+        [ "$1" != test ] || stamp_of demo >.venv/adhere-demo.stamp
     fi
     if command -v flock >/dev/null 2>&1; then
         exec 9>&-

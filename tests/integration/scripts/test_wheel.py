@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.house import tracked
+
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("adherence", "config", "devices", "ingest", "reports", "scripts", "storage")
 
@@ -78,13 +80,12 @@ def adhere(python, *words, before="", **environ):
 
 def shipped():
     """Every file of the packages that git keeps, but no shell script."""
-    listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "--", *PACKAGES],  # noqa: S607 - the person's own git
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {name for name in listed.stdout.splitlines() if Path(name).suffix not in {"", ".sh"}}
+    names = (path.relative_to(ROOT) for path in tracked())
+    return {
+        name.as_posix()
+        for name in names
+        if name.parts[0] in PACKAGES and name.suffix not in {"", ".sh"}
+    }
 
 
 def test_every_package_says_that_it_is_typed(names):

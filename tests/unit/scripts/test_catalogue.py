@@ -8,7 +8,7 @@ import pytest
 
 from scripts.catalogue import MO, in_source, texts, translations
 
-PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?[#0\- +]*\d*(?:\.\d+)?[a-zA-Z]")
+PLACEHOLDER = re.compile(r"%\(\w+\)[#0\- +]*\d*(?:\.\d+)?[a-zA-Z]")
 
 
 def test_every_text_of_the_program_is_translated():
