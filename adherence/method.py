@@ -1,11 +1,10 @@
 """The core's facade: the whole method on lazy frames, each result by name.
 
-Nothing is collected here: callers put together what they need and collect once, best with
-`polars.collect_all`, which shares the common stages. Inputs are sets: order and repeated rows change
-nothing. What the columns are stands in `adherence.schema`.
+Nothing is collected here. Several results rest on the same stage, so a caller collects stage by
+stage: `kept`, then `held` and `people`, then `days` and `chains`, then `bouts`, then `weeks` and
+`states`. Inputs are sets: order and repeated rows change nothing. What the columns are stands in
+`adherence.schema`.
 """
-
-from typing import NamedTuple
 
 import polars as pl
 
@@ -17,21 +16,12 @@ from adherence.holding import held_time
 from adherence.schema import ABOUT, SAMPLES, STEP_ROWS, figured, typed
 from adherence.states import states_of
 from adherence.steps import daily_steps, step_minutes
-from adherence.weeks import recorded_spans, targets_of, weeks_of
+from adherence.weeks import targets_of, weeks_of
 from adherence.zones import held_by_case
 from config.conventions import Conventions
 
 MS = 1_000
 MINUTE_MS = 60_000
-
-
-class Scored(NamedTuple):
-    """The four results of `score`."""
-
-    people: pl.LazyFrame
-    days: pl.LazyFrame
-    bouts: pl.LazyFrame
-    weeks: pl.LazyFrame
 
 
 def kept(samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
@@ -46,21 +36,25 @@ def kept(samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
     )
 
 
-def held(samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
-    """Return HELD (C2-C5): each kept sample and the time it stands for."""
-    return held_time(kept(samples, conventions), longest_hold_ms=conventions.longest_hold_s * MS)
+def held(kept_samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
+    """Return HELD (C5): each kept sample and the time it stands for."""
+    return held_time(kept_samples, longest_hold_ms=conventions.longest_hold_s * MS)
 
 
 def people(
-    samples: pl.LazyFrame, cases: pl.LazyFrame, conventions: Conventions
+    samples: pl.LazyFrame,
+    kept_samples: pl.LazyFrame,
+    cases: pl.LazyFrame,
+    conventions: Conventions,
 ) -> pl.LazyFrame:
     """Return PEOPLE: per case hr_max and rest_hr to freeze, or the reason why there are none.
 
-    `cases`: case, person, age, beta_blocker, rest_hr, hr_max.
+    `cases`: case, person, age, beta_blocker, rest_hr, hr_max. Of `samples` only the rows are
+    counted.
     """
     return frozen_figures(
         samples,
-        kept(samples, conventions),
+        kept_samples,
         typed(cases, {"case": None, "person": None} | ABOUT),
         hr_max_bpm=formula_hr_max(
             intercept_bpm=conventions.hr_max_intercept_bpm,
@@ -71,6 +65,15 @@ def people(
         rest_least_minutes=conventions.rest_least_minutes,
         rest_percentile=conventions.rest_percentile,
     )
+
+
+def usable(cases: pl.LazyFrame, figures: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the cases that have figures, with them as `hr_max` and `rest_hr`.
+
+    A case without figures has its row in PEOPLE, with the reason, and none in any other result.
+    """
+    frozen = figures.filter(pl.col("reason").is_null()).select("case", "hr_max", "rest_hr")
+    return cases.drop("hr_max", "rest_hr").join(frozen, on="case")
 
 
 def days(
@@ -164,26 +167,3 @@ def weeks(
 def states(week_rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return weeks with `state` and `reason`; see `adherence.states`."""
     return states_of(week_rows)
-
-
-def score(
-    samples: pl.LazyFrame,
-    step_rows: pl.LazyFrame,
-    cases: pl.LazyFrame,
-    conventions: Conventions,
-) -> Scored:
-    """Return people, days, bouts and weeks of a whole recording (C1-C16).
-
-    Figures that a case does not give are taken from the recording; a case without figures has its
-    row in `people`, with the reason, and none elsewhere. Weeks go from the first to the last local
-    day with held time.
-    """
-    figures = people(samples, cases, conventions)
-    usable = cases.drop("hr_max", "rest_hr").join(
-        figures.filter(pl.col("reason").is_null()).select("case", "hr_max", "rest_hr"), on="case"
-    )
-    time = held(samples, conventions)
-    day_rows = days(time, step_rows, usable, conventions)
-    bout_rows = bouts(chains(time, usable, conventions), step_rows, conventions)
-    week_rows = weeks(day_rows, bout_rows, usable, recorded_spans(day_rows), conventions)
-    return Scored(figures, day_rows, bout_rows, week_rows)
