@@ -7,7 +7,6 @@ order.
 """
 
 import enum
-import hashlib
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -17,14 +16,12 @@ from psycopg import sql
 
 from storage import pgcopy
 from storage.database import Connection, border, require_idle
+from storage.dead_letters import store_dead_letter
 from storage.gathered import GOOD, REASONS, Gathered, count_by_batch, gather, touched
 from storage.incoming import IncomingBatch, ReadingColumns
 from storage.queries import query
 
 __all__ = ["IncomingBatch", "Outcome", "ReadingColumns", "store_batches", "store_dead_letter"]
-
-LARGEST_DEAD_LETTER_BYTES = 262_144
-"""Four times the largest batch; of anything longer its beginning, length and hash are kept."""
 
 Key = tuple[int, bytes, int]
 
@@ -65,23 +62,6 @@ def store_batches(conn: Connection, batches: Sequence[IncomingBatch]) -> list[Ou
         else:
             outcomes.append(Outcome.DUPLICATE)
     return outcomes
-
-
-def store_dead_letter(conn: Connection, topic: str, reason: str, detail: str, data: bytes) -> int:
-    """Keep what could not be taken; return its id. The same thing again only counts up."""
-    with border():
-        row = conn.execute(
-            query("insert_dead_letter"),
-            {
-                "topic": topic.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
-                "reason": reason,
-                "detail": detail.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
-                "bytes": data[:LARGEST_DEAD_LETTER_BYTES],
-                "full_length": len(data),
-                "sha256": hashlib.sha256(data).digest(),
-            },
-        ).fetchone()
-    return int(str(row[0])) if row else 0
 
 
 def _store_unique(conn: Connection, batches: list[IncomingBatch]) -> dict[Key, tuple[bytes, bool]]:

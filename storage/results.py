@@ -1,7 +1,7 @@
 """Stored results out of the database, as Polars frames in the columns of their tables.
 
-Each frame begins with `case_label` and `pseudonym`, and is sorted by case, then time. Writing them is
-the nightly recomputation's.
+Each frame begins with `case_label` and `pseudonym`, and is sorted by case, then time. Writing them
+is the nightly recomputation's.
 """
 
 import polars as pl

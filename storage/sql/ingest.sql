@@ -62,14 +62,6 @@ FROM unnest(
 -- name: insert_queued
 INSERT INTO batch_queue (batch_id) SELECT unnest(%(batch_id)s::bigint[]);
 
--- name: insert_dead_letter
--- The same bytes for the same reason on the same topic are one letter that came again.
-INSERT INTO dead_letter (topic, reason, detail, bytes, full_length, sha256)
-VALUES (%(topic)s, %(reason)s, %(detail)s, %(bytes)b, %(full_length)s, %(sha256)b)
-ON CONFLICT (sha256, topic, reason) DO UPDATE
-SET last_seen_at = clock_timestamp(), times_seen = dead_letter.times_seen + 1
-RETURNING id;
-
 -- name: copy_quarantined
 COPY quarantined_reading (
     batch_id, device_key, quantity, value, at_utc_ms, span_ms, flags, device_ts_ms, reason

@@ -1,0 +1,356 @@
+-- name: claim_touched
+-- Take what was touched, and say it as patients' local days: a reading changes held time a little
+-- before and after it, and flags of the minutes after it. Days without an assignment are nobody's.
+WITH claimed AS (
+    DELETE FROM touched RETURNING device_id, min_at, max_at
+),
+spans AS (
+    SELECT DISTINCT
+        device_id, min_at - %(before)s::interval AS lo, max_at + %(after)s::interval AS hi
+    FROM claimed
+)
+SELECT DISTINCT a.patient_id, days.day::date
+FROM spans AS s
+JOIN device_assignment AS a
+    ON a.device_id = s.device_id AND a.worn && tstzrange(s.lo, s.hi, '[]')
+CROSS JOIN LATERAL generate_series(
+    date_trunc('day', (greatest(s.lo, lower(a.worn) - %(before)s::interval) AT TIME ZONE 'UTC') + %(offset)s::interval),
+    date_trunc('day', (least(s.hi, upper(a.worn) + %(after)s::interval) AT TIME ZONE 'UTC') + %(offset)s::interval),
+    interval '1 day'
+) AS days (day);
+
+-- name: claim_changed
+-- Take what changed beside the readings: patient, first and last local day, null where open.
+WITH claimed AS (
+    DELETE FROM changed RETURNING patient_id, centre_id, during, days
+),
+of_patients AS (
+    SELECT patient_id, during, days FROM claimed WHERE patient_id IS NOT NULL
+    UNION ALL
+    SELECT p.id, c.during, c.days
+    FROM claimed AS c
+    JOIN patient AS p ON p.centre_id = c.centre_id
+    WHERE EXISTS (SELECT FROM enrolment AS e WHERE e.patient_id = p.id AND e.mode = 'site')
+)
+SELECT DISTINCT
+    patient_id,
+    coalesce(
+        lower(days),
+        ((lower(during) - %(before)s::interval) AT TIME ZONE 'UTC' + %(offset)s::interval)::date
+    ) AS first_day,
+    coalesce(
+        upper(days) - 1,
+        ((upper(during) + %(after)s::interval) AT TIME ZONE 'UTC' + %(offset)s::interval)::date
+    ) AS last_day
+FROM of_patients;
+
+-- name: recorded_range
+-- The first and last local day of which these patients have readings or results.
+SELECT patient_id, min(first_day), max(last_day)
+FROM (
+    SELECT
+        a.patient_id,
+        (r.first_at AT TIME ZONE 'UTC' + %(offset)s::interval)::date AS first_day,
+        (r.last_at AT TIME ZONE 'UTC' + %(offset)s::interval)::date AS last_day
+    FROM device_assignment AS a
+    CROSS JOIN LATERAL (
+        SELECT min(at) AS first_at, max(at) AS last_at FROM heart_rate WHERE device_id = a.device_id
+        UNION ALL
+        SELECT min(at), max(at) FROM steps WHERE device_id = a.device_id
+    ) AS r
+    WHERE a.patient_id = ANY(%(patients)s)
+    UNION ALL
+    SELECT e.patient_id, min(d.date), max(d.date)
+    FROM enrolment AS e
+    JOIN day AS d ON d.enrolment_id = e.id
+    WHERE e.patient_id = ANY(%(patients)s)
+    GROUP BY e.patient_id
+) AS ranges
+GROUP BY patient_id
+HAVING min(first_day) IS NOT NULL;
+
+-- name: versions_in_force
+-- The prescriptions of these patients, each with the local days on which it is in force.
+SELECT
+    e.patient_id,
+    e.id AS enrolment_id,
+    p.id AS prescription_id,
+    greatest(lower(p.effective), e.starts_on) AS from_day,
+    least(upper(p.effective), e.ends_on) AS until_day,
+    p.hr_max_bpm AS hr_max,
+    p.rest_hr_bpm AS rest_hr,
+    p.zone_lo_pct AS zone_lo,
+    p.zone_hi_pct AS zone_hi,
+    p.session_min,
+    p.sessions_per_week,
+    p.weekly_min
+FROM enrolment AS e
+JOIN prescription AS p ON p.enrolment_id = e.id
+WHERE e.patient_id = ANY(%(patients)s)
+    AND greatest(lower(p.effective), e.starts_on)
+        < coalesce(least(upper(p.effective), e.ends_on), 'infinity')
+ORDER BY e.id, p.version;
+
+-- name: enrolments_of
+SELECT patient_id, id AS enrolment_id FROM enrolment
+WHERE patient_id = ANY(%(patients)s) ORDER BY id;
+
+-- name: bouts_over_midnight
+-- Stored bouts that end on a later local day than they start: patient, first and last day.
+SELECT
+    e.patient_id,
+    b.date AS first_day,
+    ((b.end_at - interval '1 microsecond') AT TIME ZONE 'UTC' + %(offset)s::interval)::date AS last_day
+FROM bout AS b
+JOIN enrolment AS e ON e.id = b.enrolment_id
+WHERE e.patient_id = ANY(%(patients)s)
+    AND ((b.end_at - interval '1 microsecond') AT TIME ZONE 'UTC' + %(offset)s::interval)::date > b.date;
+
+-- name: make_staging
+CREATE TEMPORARY TABLE new_day ON COMMIT DROP AS SELECT * FROM day WITH NO DATA;
+CREATE TEMPORARY TABLE new_bout ON COMMIT DROP AS SELECT * FROM bout WITH NO DATA;
+CREATE TEMPORARY TABLE new_week ON COMMIT DROP AS SELECT * FROM week WITH NO DATA;
+CREATE TEMPORARY TABLE new_span (
+    enrolment_id integer NOT NULL, first_day date NOT NULL, last_day date NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE changed_span (
+    enrolment_id integer NOT NULL, first_day date, last_day date
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE stale_week (
+    enrolment_id integer NOT NULL, week date NOT NULL
+) ON COMMIT DROP;
+
+-- name: clear_staging
+TRUNCATE new_day, new_bout, new_week, new_span;
+
+-- name: drop_vanished_days
+DELETE FROM day AS d
+USING new_span AS s
+WHERE d.enrolment_id = s.enrolment_id AND d.date BETWEEN s.first_day AND s.last_day
+    AND NOT EXISTS (
+        SELECT FROM new_day AS n WHERE n.enrolment_id = d.enrolment_id AND n.date = d.date
+    );
+
+-- name: drop_vanished_bouts
+DELETE FROM bout AS b
+USING new_span AS s
+WHERE b.enrolment_id = s.enrolment_id AND b.date BETWEEN s.first_day AND s.last_day
+    AND NOT EXISTS (
+        SELECT FROM new_bout AS n
+        WHERE n.enrolment_id = b.enrolment_id AND n.start_at = b.start_at
+    );
+
+-- name: note_stale_weeks
+-- Weeks whose days were looked at: they are rolled up again.
+INSERT INTO stale_week (enrolment_id, week)
+SELECT DISTINCT s.enrolment_id, w.week::date
+FROM new_span AS s
+CROSS JOIN LATERAL generate_series(
+    date_trunc('week', s.first_day::timestamp), s.last_day::timestamp, interval '7 days'
+) AS w (week);
+
+-- name: note_changed_weeks
+-- Weeks that a changed record touches, as far as there are rows; missing ones are listed anyway.
+INSERT INTO stale_week (enrolment_id, week)
+SELECT DISTINCT w.enrolment_id, w.week
+FROM changed_span AS s
+JOIN week AS w ON w.enrolment_id = s.enrolment_id
+    AND w.week + 6 >= coalesce(s.first_day, '-infinity')
+    AND w.week <= coalesce(s.last_day, 'infinity');
+
+-- name: latest_counted
+SELECT (SELECT max(counted_to) FROM week), (SELECT max(date) FROM day);
+
+-- name: weeks_to_roll
+-- Enrolled weeks that have begun and whose row is missing, stale, or from before more days counted.
+WITH listed AS (
+    SELECT e.id AS enrolment_id, e.patient_id, w.week::date AS week
+    FROM enrolment AS e
+    CROSS JOIN LATERAL generate_series(
+        date_trunc('week', e.starts_on::timestamp),
+        least(%(through)s::date, e.ends_on - 1)::timestamp,
+        interval '7 days'
+    ) AS w (week)
+)
+SELECT l.enrolment_id, l.patient_id, l.week, least(l.week + 6, %(through)s::date) AS counted_to
+FROM listed AS l
+LEFT JOIN week AS w ON w.enrolment_id = l.enrolment_id AND w.week = l.week
+WHERE w.enrolment_id IS NULL
+    OR w.counted_to < least(l.week + 6, %(through)s::date)
+    OR EXISTS (
+        SELECT FROM stale_week AS s WHERE s.enrolment_id = l.enrolment_id AND s.week = l.week
+    )
+ORDER BY l.enrolment_id, l.week;
+
+-- name: drop_unlisted_weeks
+-- A week in which the patient is no longer enrolled, or has no prescription, has no row.
+DELETE FROM week AS w
+USING stale_week AS s
+WHERE w.enrolment_id = s.enrolment_id AND w.week = s.week
+    AND NOT EXISTS (
+        SELECT FROM enrolment AS e
+        JOIN prescription AS p ON p.enrolment_id = e.id
+        WHERE e.id = w.enrolment_id
+            AND daterange(e.starts_on, e.ends_on) * p.effective && daterange(w.week, w.week + 7)
+    );
+
+-- name: days_of_weeks
+SELECT
+    d.enrolment_id, d.date, d.valid_day, d.wear_ms, d.credit_ms, d.above_ms, d.moderate_ms,
+    d.vigorous_ms, d.near_max_ms, d.input_sha256
+FROM unnest(%(enrolments)s::integer[], %(weeks)s::date[], %(until)s::date[])
+    AS w (enrolment_id, week, counted_to)
+JOIN day AS d
+    ON d.enrolment_id = w.enrolment_id AND d.date BETWEEN w.week AND w.counted_to
+ORDER BY d.enrolment_id, d.date;
+
+-- name: bouts_of_weeks
+SELECT
+    b.enrolment_id, b.date, (extract(epoch FROM b.start_at) * 1000)::bigint AS start_ms,
+    b.credit_ms, b.effort_ms, b.complete, b.input_sha256
+FROM unnest(%(enrolments)s::integer[], %(weeks)s::date[], %(until)s::date[])
+    AS w (enrolment_id, week, counted_to)
+JOIN bout AS b
+    ON b.enrolment_id = w.enrolment_id AND b.date BETWEEN w.week AND w.counted_to
+ORDER BY b.enrolment_id, b.start_at;
+
+-- name: facts_of_weeks
+-- What is known of each week beside its figures.
+SELECT
+    w.enrolment_id,
+    w.week,
+    e.mode,
+    e.starts_on > w.week AS starts_in_week,
+    EXISTS (
+        SELECT FROM pause AS p
+        WHERE p.enrolment_id = e.id
+            AND p.during * daterange(e.starts_on, e.ends_on) && daterange(w.week, w.week + 7)
+    ) AS paused,
+    EXISTS (
+        SELECT FROM device_assignment AS a
+        WHERE a.patient_id = e.patient_id AND a.worn && week_span.during
+    ) AS has_band,
+    EXISTS (SELECT FROM gateway AS g WHERE g.centre_id = p.centre_id)
+    AND NOT EXISTS (
+        SELECT FROM gateway AS g
+        JOIN gateway_outage AS o ON o.gateway_id = g.id
+        CROSS JOIN generate_series(0, 6) AS d (days)
+        WHERE g.centre_id = p.centre_id
+            AND o.during && week_span.during
+            AND o.during && tstzrange(
+                (w.week + d.days + %(opens)s::time - %(offset)s::interval) AT TIME ZONE 'UTC',
+                (w.week + d.days + %(closes)s::time - %(offset)s::interval) AT TIME ZONE 'UTC'
+            )
+    ) AS site_observed
+FROM unnest(%(enrolments)s::integer[], %(weeks)s::date[]) AS w (enrolment_id, week)
+JOIN enrolment AS e ON e.id = w.enrolment_id
+JOIN patient AS p ON p.id = e.patient_id
+CROSS JOIN LATERAL (
+    SELECT tstzrange(
+        (w.week::timestamp - %(offset)s::interval) AT TIME ZONE 'UTC',
+        (w.week::timestamp + interval '7 days' - %(offset)s::interval) AT TIME ZONE 'UTC'
+    ) AS during
+) AS week_span
+ORDER BY w.enrolment_id, w.week;
+
+-- name: stage_day
+COPY new_day (
+    enrolment_id, date, prescription_id, valid_day, very_light_ms, light_ms, moderate_ms,
+    vigorous_ms, near_max_ms, credit_ms, above_ms, wear_ms, steps, cad100_min, cad130_min,
+    hrless_cad100_min, still_min, lock_min, shake_min, fast_min, method_version, input_sha256
+) FROM STDIN;
+
+-- name: put_days
+-- A row that is the same already is left alone.
+INSERT INTO day AS old (
+    enrolment_id, date, prescription_id, valid_day, very_light_ms, light_ms, moderate_ms,
+    vigorous_ms, near_max_ms, credit_ms, above_ms, wear_ms, steps, cad100_min, cad130_min,
+    hrless_cad100_min, still_min, lock_min, shake_min, fast_min, method_version, input_sha256
+)
+SELECT
+    enrolment_id, date, prescription_id, valid_day, very_light_ms, light_ms, moderate_ms,
+    vigorous_ms, near_max_ms, credit_ms, above_ms, wear_ms, steps, cad100_min, cad130_min,
+    hrless_cad100_min, still_min, lock_min, shake_min, fast_min, method_version, input_sha256
+FROM new_day
+ON CONFLICT (enrolment_id, date) DO UPDATE
+SET (
+        prescription_id, valid_day, very_light_ms, light_ms, moderate_ms, vigorous_ms,
+        near_max_ms, credit_ms, above_ms, wear_ms, steps, cad100_min, cad130_min,
+        hrless_cad100_min, still_min, lock_min, shake_min, fast_min, method_version,
+        input_sha256
+    ) = (
+        excluded.prescription_id, excluded.valid_day, excluded.very_light_ms,
+        excluded.light_ms, excluded.moderate_ms, excluded.vigorous_ms, excluded.near_max_ms,
+        excluded.credit_ms, excluded.above_ms, excluded.wear_ms, excluded.steps,
+        excluded.cad100_min, excluded.cad130_min, excluded.hrless_cad100_min,
+        excluded.still_min, excluded.lock_min, excluded.shake_min, excluded.fast_min,
+        excluded.method_version, excluded.input_sha256
+    )
+WHERE old.* IS DISTINCT FROM excluded.*;
+
+-- name: stage_bout
+COPY new_bout (
+    enrolment_id, start_at, end_at, date, prescription_id, span_ms, effort_ms, credit_ms,
+    sparse, min_counted, min_zero, min_walk, complete, method_version, input_sha256
+) FROM STDIN;
+
+-- name: put_bouts
+-- A row that is the same already is left alone.
+INSERT INTO bout AS old (
+    enrolment_id, start_at, end_at, date, prescription_id, span_ms, effort_ms, credit_ms,
+    sparse, min_counted, min_zero, min_walk, complete, method_version, input_sha256
+)
+SELECT
+    enrolment_id, start_at, end_at, date, prescription_id, span_ms, effort_ms, credit_ms,
+    sparse, min_counted, min_zero, min_walk, complete, method_version, input_sha256
+FROM new_bout
+ON CONFLICT (enrolment_id, start_at) DO UPDATE
+SET (
+        end_at, date, prescription_id, span_ms, effort_ms, credit_ms, sparse, min_counted,
+        min_zero, min_walk, complete, method_version, input_sha256
+    ) = (
+        excluded.end_at, excluded.date, excluded.prescription_id, excluded.span_ms,
+        excluded.effort_ms, excluded.credit_ms, excluded.sparse, excluded.min_counted,
+        excluded.min_zero, excluded.min_walk, excluded.complete, excluded.method_version,
+        excluded.input_sha256
+    )
+WHERE old.* IS DISTINCT FROM excluded.*;
+
+-- name: stage_week
+COPY new_week (
+    enrolment_id, week, prescription_id, wear_min, valid_days, valid_week, bouts,
+    complete_sessions, session_days, bout_credit_min, all_credit_min, above_min, mod_eq_min,
+    attendance, rdi, volume, intensity, duration, adherent, adherence_pct, state, reason,
+    method_version, input_sha256, counted_to
+) FROM STDIN;
+
+-- name: put_weeks
+-- A row that is the same already is left alone.
+INSERT INTO week AS old (
+    enrolment_id, week, prescription_id, wear_min, valid_days, valid_week, bouts,
+    complete_sessions, session_days, bout_credit_min, all_credit_min, above_min, mod_eq_min,
+    attendance, rdi, volume, intensity, duration, adherent, adherence_pct, state, reason,
+    method_version, input_sha256, counted_to
+)
+SELECT
+    enrolment_id, week, prescription_id, wear_min, valid_days, valid_week, bouts,
+    complete_sessions, session_days, bout_credit_min, all_credit_min, above_min, mod_eq_min,
+    attendance, rdi, volume, intensity, duration, adherent, adherence_pct, state, reason,
+    method_version, input_sha256, counted_to
+FROM new_week
+ON CONFLICT (enrolment_id, week) DO UPDATE
+SET (
+        prescription_id, wear_min, valid_days, valid_week, bouts, complete_sessions,
+        session_days, bout_credit_min, all_credit_min, above_min, mod_eq_min, attendance,
+        rdi, volume, intensity, duration, adherent, adherence_pct, state, reason,
+        method_version, input_sha256, counted_to
+    ) = (
+        excluded.prescription_id, excluded.wear_min, excluded.valid_days,
+        excluded.valid_week, excluded.bouts, excluded.complete_sessions,
+        excluded.session_days, excluded.bout_credit_min, excluded.all_credit_min,
+        excluded.above_min, excluded.mod_eq_min, excluded.attendance, excluded.rdi,
+        excluded.volume, excluded.intensity, excluded.duration, excluded.adherent,
+        excluded.adherence_pct, excluded.state, excluded.reason, excluded.method_version,
+        excluded.input_sha256, excluded.counted_to
+    )
+WHERE old.* IS DISTINCT FROM excluded.*;

@@ -1,0 +1,35 @@
+"""How a database stands: for the operator, and for programs that watch."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from storage import migrate
+from storage.database import Connection, border
+from storage.queries import query
+
+
+class Status(NamedTuple):
+    """What `adhere db status` shows; the counts are 0 while migrations are pending."""
+
+    server: str
+    timescale: str | None
+    """The version of the extension, None without it."""
+    applied: tuple[str, ...]
+    pending: tuple[str, ...]
+    batches: int = 0
+    readings: int = 0
+    """In all batches, those in quarantine too."""
+    quarantined: int = 0
+    last_committed_at: datetime | None = None
+    dead_letters: int = 0
+    touched: int = 0
+    """Stretches of readings the nightly recomputation has not looked at yet."""
+
+
+def look(conn: Connection) -> Status:
+    """Return how the database stands; changes nothing."""
+    migrations = migrate.status(conn)
+    with border():
+        server, timescale = conn.execute(query("server_versions")).fetchall()[0]
+        counts = () if migrations.pending else conn.execute(query("stored_counts")).fetchall()[0]
+    return Status(server, timescale, *migrations, *counts)
