@@ -164,7 +164,7 @@ class _Gateway:
             )
         except SpoolFull:
             self.spool_full += 1
-            # Foreseen, so no traceback: the operator has to make the uplink work, or the quota larger.
+            # Foreseen, so no traceback: make the uplink work, or the quota larger.
             log.error("spool_full", gateway=self.settings.gateway)  # noqa: TRY400
             return False
         return True

@@ -1,0 +1,110 @@
+"""A hub of the tests: verifies batches, keeps their readings in memory, sends signed receipts.
+
+It is what a gateway sees of the district, and no more: what it has is what was delivered.
+"""
+
+import threading
+import time
+from collections import Counter
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from ingest.batch.columns import Chunk, readings_of
+from ingest.batch.content import content_sha256, unpack
+from ingest.batch.envelope import open_sealed
+from ingest.batch.keys import make_keys
+from ingest.batch.receipt import Receipt, seal_receipt
+from ingest.batch.topics import parse_topic, receipt_topic
+
+
+class SmallHub:
+    """Listens on a broker between `start` and `stop`; `answers` may be replaced by a test."""
+
+    def __init__(self, host, port, gateway_key):
+        self.host, self.port, self.gateway_key = host, port, gateway_key
+        self.keys = make_keys()
+        self.batches = {}
+        """(boot, seq) -> (sha256, readings)."""
+        self.lanes = Counter()
+        self.deliveries = 0
+        self.states = []
+        self.changed = threading.Condition()
+        self.answers = self.committed
+        self._client = None
+
+    def start(self):
+        subscribed = threading.Event()
+        client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        topics = [("adhere/v1/+/+/" + lane, 1) for lane in ("live", "backlog", "state")]
+        client.on_connect = lambda c, *_: c.subscribe(topics)
+        client.on_subscribe = lambda *_: subscribed.set()
+        client.on_message = self._received
+        client.connect(self.host, self.port)
+        client.loop_start()
+        assert subscribed.wait(10)
+        self._client = client
+        return self
+
+    def stop(self):
+        if self._client is not None:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._client = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_exception):
+        self.stop()
+
+    @property
+    def readings(self):
+        """All readings that were delivered, each batch once."""
+        return [reading for _, readings in self.batches.values() for reading in readings]
+
+    def committed(self, content, sha256):
+        """Answer as a hub that has stored the batch."""
+        return [
+            self.seal(content, committed=((content.seq, sha256),)),
+        ]
+
+    def seal(self, content, *, committed=(), refused=(), **changed):
+        fields = {"centre": content.centre, "gateway": content.gateway, "boot": content.boot}
+        receipt = Receipt(
+            **fields | changed,
+            hub_utc_ms=time.time_ns() // 10**6,
+            committed=committed,
+            refused=refused,
+        )
+        return seal_receipt(receipt, self.keys.signing)
+
+    def wait(self, condition, timeout_s=30):
+        with self.changed:
+            assert self.changed.wait_for(condition, timeout_s), "not delivered in time"
+
+    def publish_receipt(self, centre, gateway, message):
+        self._client.publish(receipt_topic(centre, gateway), message, qos=1)
+
+    def _received(self, _client, _userdata, message):
+        topic = parse_topic(message.topic)
+        with self.changed:
+            if topic.lane == "state":
+                self.states.append(message.payload)
+            else:
+                self._take(topic, message.payload)
+            self.changed.notify_all()
+
+    def _take(self, topic, sealed):
+        packed = open_sealed(sealed, self.gateway_key)
+        content, sha256 = unpack(packed), content_sha256(packed)
+        assert (content.centre, content.gateway) == (topic.centre, topic.gateway)
+        self.deliveries += 1
+        self.lanes[topic.lane] += 1
+        known = self.batches.setdefault(
+            (content.boot, content.seq),
+            (sha256, list(readings_of(Chunk(content.devices, content.columns)))),
+        )
+        assert known[0] == sha256, "one number, two contents"
+        for answer in self.answers(content, sha256):
+            self.publish_receipt(content.centre, content.gateway, answer)
