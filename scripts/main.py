@@ -72,6 +72,7 @@ def load(name: str, command: Command) -> Any:  # noqa: ANN401 - the toolkit's co
         app.command(name)(getattr(module, command.module))
     real = typer.main.get_command(app)
     real.name = name
+    real.help = real.help or command.summary
     _translate_help(real)
     return real
 

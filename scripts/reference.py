@@ -130,7 +130,7 @@ def _command(path: str, command: Any) -> Iterator[str]:  # noqa: ANN401 - the to
 
 def _option(option: Any) -> Iterator[str]:  # noqa: ANN401 - as above
     if option.param_type_name == "argument":
-        shown = f"`{option.human_readable_name.upper()}`"
+        shown = f"`{(option.metavar or option.name).upper()}`"
     else:
         shown = ", ".join(f"`{word}`" for word in (*option.opts, *option.secondary_opts))
     default = option.default

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import DistrictSettings, GatewaySettings
 from scripts.house import tracked
 from scripts.main import COMMANDS
 from scripts.reference import commands_page, settings_page
@@ -65,15 +64,11 @@ def test_the_settings_page_is_written_from_the_code():
     assert page == settings_page(), "run: python -m scripts.reference"
 
 
-@pytest.mark.parametrize("model", [GatewaySettings, DistrictSettings])
-def test_every_setting_says_what_it_means(model):
-    nameless = [
-        f"{model.__name__}: {row}"
-        for row in settings_page().splitlines()
-        if row.startswith("| `") and row.rstrip("| ").count("|") < 5
-    ]
+def test_every_setting_says_what_it_means():
+    rows = [row for row in settings_page().splitlines() if row.startswith("| `")]
 
-    assert nameless == []
+    assert len(rows) > 10
+    assert [row for row in rows if row.endswith("|  |")] == []
 
 
 def test_the_commands_page_is_written_from_the_code():
