@@ -8,6 +8,7 @@ import gettext
 import os
 import sys
 from importlib import import_module, metadata
+from io import TextIOWrapper
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -128,6 +129,9 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - the toolkit passes it
 
 def main() -> None:
     """Run `adhere`; turn every foreseen fault into one clear line and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal in GBK lacks some of our signs
+            stream.reconfigure(errors="replace")
     _speak(named_in(os.environ) or "en")
     try:
         command_line()(prog_name="adhere")

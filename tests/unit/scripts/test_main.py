@@ -75,6 +75,13 @@ def test_help_speaks_the_language_of_the_reader():
     assert "不是医疗器械" in run.stdout
 
 
+def test_a_terminal_that_lacks_a_sign_still_shows_the_rest():
+    run = adhere("--help", PYTHONIOENCODING="ascii", ADHERE_LANGUAGE="zh_CN")
+
+    assert run.returncode == 0, run.stderr
+    assert "hub" in run.stdout
+
+
 def test_a_mistyped_command_is_answered_with_the_near_one():
     run = adhere("hbu")
 
