@@ -147,6 +147,13 @@ class HubSettings(Strict):
     buffer_mb: int = Field(
         default=16, ge=1, le=4096, description="And their bytes at most, sealed, MiB"
     )
+    hold_s: float = Field(
+        default=2,
+        ge=0,
+        le=5,
+        description="Full: the network waits this long, then a message is dropped "
+        "(its gateway sends it again), seconds",
+    )
     commit_rows: int = Field(
         default=50_000, ge=1, le=1_000_000, description="Readings in one transaction, about"
     )

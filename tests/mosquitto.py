@@ -35,14 +35,15 @@ class Mosquitto:
             + ("user root\n" if os.geteuid() == 0 else ""),  # the folder is root's then
             "utf-8",
         )
-        self._process = subprocess.Popen([self._program, "-c", str(config)])
+        with (self._folder / "errors.log").open("ab") as errors:
+            self._process = subprocess.Popen([self._program, "-c", str(config)], stderr=errors)
         end = time.monotonic() + 10
         while True:
             try:
                 socket.create_connection((self.host, self.port), 1).close()
             except ConnectionRefusedError:
                 assert time.monotonic() < end, "mosquitto does not listen"
-                assert self._process.poll() is None, (self._folder / "mosquitto.log").read_text()
+                assert self._process.poll() is None, (self._folder / "errors.log").read_text()
             else:
                 return
 

@@ -9,9 +9,6 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
-LARGEST_HOLD_S = 5.0
-"""Far below any MQTT keep-alive: a held network thread answers no ping."""
-
 
 class Message(NamedTuple):
     """One MQTT message, not yet acknowledged."""
@@ -44,7 +41,7 @@ class Buffer:
         with self._changed:
             fits = self._changed.wait_for(
                 lambda: self._closed or (self._room_messages >= 1 and self._room_bytes >= size),
-                min(hold_s, LARGEST_HOLD_S),
+                hold_s,
             )
             if not fits or self._closed:
                 return False

@@ -7,8 +7,6 @@ calls after COMMIT; whatever happens before, the broker or the gateway sends it 
 import secrets
 import ssl
 import threading
-import time
-from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -28,7 +26,6 @@ log = structlog.get_logger()
 SUBSCRIPTIONS = (("adhere/v1/+/+/live", 1), ("adhere/v1/+/+/backlog", 1))
 RECEIPTS_QUEUED = 10_000
 """While the broker is away; more are not kept, because every resent batch earns a new receipt."""
-LONGEST_HOLD_S = 2.0
 RECONNECT_S = (1, 15)
 
 
@@ -39,16 +36,21 @@ class Link:
     """
 
     def __init__(
-        self, broker: Broker, buffer: Buffer, counters: Counters, ended: threading.Event
+        self,
+        broker: Broker,
+        buffer: Buffer,
+        hold_s: float,
+        counters: Counters,
+        ended: threading.Event,
     ) -> None:
         """Prepare; nothing is opened before `__enter__`."""
         self.ready = threading.Event()
         """Subscribed: from now on the broker delivers."""
         self.fault: Exception | None = None
         self._broker, self._buffer, self._counters, self._ended = broker, buffer, counters, ended
-        self._hold_s = min(LONGEST_HOLD_S, broker.keepalive_s / 4)
+        self._hold_s = min(hold_s, broker.keepalive_s / 4)  # a held thread answers no ping
         self._connection = 0
-        self._unsent: deque[mqtt.MQTTMessageInfo] = deque()
+        self._receipts, self._receipts_out = threading.Condition(), 0
         self._client = self._prepared()
 
     def _prepared(self) -> mqtt.Client:
@@ -81,6 +83,7 @@ class Link:
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
         client.on_message = self._received
+        client.on_publish = self._receipt_settled
         return client
 
     def __enter__(self) -> Self:
@@ -101,13 +104,13 @@ class Link:
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Queue a receipt; a lost one is asked for again by the gateway's resend."""
+        with self._receipts:
+            self._receipts_out += 1
+        # Not connected is fine: the client keeps what it could not send, and sends it later.
         info = self._client.publish(topic, payload, qos=1)
         if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
             log.warning("receipt_not_queued", topic=topic)
-            return
-        while self._unsent and self._unsent[0].is_published():
-            self._unsent.popleft()
-        self._unsent.append(info)
+            self._receipt_settled()
 
     def ack(self, messages: Iterable[Message]) -> None:
         """Acknowledge messages of the present connection; ids of earlier ones mean nothing now."""
@@ -117,11 +120,15 @@ class Link:
 
     def flush(self, timeout_s: float) -> None:
         """Wait until the broker has the receipts, at most so long."""
-        end = time.monotonic() + timeout_s
-        while self._unsent and self._client.is_connected() and time.monotonic() < end:
-            self._unsent[0].wait_for_publish(max(0.0, end - time.monotonic()))
-            if self._unsent[0].is_published():
-                self._unsent.popleft()
+        with self._receipts:
+            self._receipts.wait_for(
+                lambda: not self._receipts_out or not self._client.is_connected(), timeout_s
+            )
+
+    def _receipt_settled(self, *_: object) -> None:
+        with self._receipts:
+            self._receipts_out -= 1
+            self._receipts.notify_all()
 
     # Below: called by the client's own thread.
 

@@ -44,7 +44,7 @@ class Hub:
         self._dsn, self._settings, self._hub_key, self._stop = dsn, settings, hub_key, stop
         self.counters, self.times = Counters(), Times()
         self._buffer = Buffer(settings.buffer_messages, settings.buffer_mb * 2**20)
-        self._link = Link(broker, self._buffer, self.counters, stop)
+        self._link = Link(broker, self._buffer, settings.hold_s, self.counters, stop)
         self._keyring = Keyring(self._find_key, settings.key_refresh_s)
         self._conn: Connection | None = None
         self._failures = 0
