@@ -60,9 +60,7 @@ def densest_window(stretches: pl.LazyFrame, *, window_ms: int) -> pl.LazyFrame:
     stretch or its end to the end of one: those windows are enough.
     """
     from_start = _done_by(
-        stretches.select(
-            "chain", at_ms=pl.col("start_ms") + window_ms, known_ms=pl.col("done_ms")
-        ),
+        stretches.select("chain", at_ms=pl.col("start_ms") + window_ms, known_ms=pl.col("done_ms")),
         stretches,
     ).select("chain", in_window_ms=pl.col("done_by_ms") - pl.col("known_ms"))
     to_end = _done_by(
@@ -126,9 +124,7 @@ def _counted_by(bouts: pl.LazyFrame, running: pl.LazyFrame, at: pl.Expr) -> pl.L
     return (
         bouts.with_columns(minute=at)
         .sort("minute")
-        .join_asof(
-            running, on="minute", by="person", strategy="backward", check_sortedness=False
-        )
+        .join_asof(running, on="minute", by="person", strategy="backward", check_sortedness=False)
         .select("case", "start_ms", "counted", "zero", "walk")
         .with_columns(pl.col("counted", "zero", "walk").fill_null(0))
     )
@@ -143,7 +139,7 @@ def bouts_of(chains: pl.LazyFrame, minutes: pl.LazyFrame, *, walking_spm: int) -
     running = minutes.select(
         "person",
         "minute",
-        counted=pl.lit(1, pl.Int64).cum_sum().over("person"),
+        counted=pl.col("minute").cum_count().cast(pl.Int64).over("person"),
         zero=(pl.col("steps") == 0).cast(pl.Int64).cum_sum().over("person"),
         walk=(pl.col("steps") >= walking_spm).cast(pl.Int64).cum_sum().over("person"),
     ).sort("minute")

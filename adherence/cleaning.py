@@ -7,7 +7,7 @@ ROUNDING_BPM = 1e-9
 
 
 def in_range(*, lowest_bpm: int, highest_bpm: int) -> pl.Expr:
-    """A finite heart rate that a wrist can show; null and NaN are no samples (C2)."""
+    """Keep a finite heart rate that a wrist can show; null and NaN are no samples (C2)."""
     return pl.col("hr").is_finite() & pl.col("hr").is_between(lowest_bpm, highest_bpm)
 
 
@@ -25,7 +25,7 @@ def without_twins(samples: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def is_spike(*, deviation_bpm: int, least_samples: int) -> pl.Expr:
-    """Far from the median of its neighbourhood, where that holds samples enough to say so (C4).
+    """Find a sample far from the median of its neighbourhood, if that holds enough to say so (C4).
 
     A mean of three or more twins is no binary fraction: only there is rounding allowed for.
     """
@@ -65,9 +65,7 @@ def kept_samples(
     )
     return (
         single.join(near, on=["person", "ts"])
-        .filter(
-            ~is_spike(deviation_bpm=spike_deviation_bpm, least_samples=spike_least_samples)
-        )
+        .filter(~is_spike(deviation_bpm=spike_deviation_bpm, least_samples=spike_least_samples))
         .select("person", "ts", "bpm_sum", "bpm_n")
         .sort("person", "ts")
     )

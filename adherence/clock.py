@@ -2,25 +2,26 @@
 
 import polars as pl
 
+SECOND_MS = 1_000
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 
 
 def local_day_number(at_ms: pl.Expr, *, utc_offset_ms: int) -> pl.Expr:
-    """Days since 1970-01-01 on the local calendar."""
+    """Count days since 1970-01-01 on the local calendar."""
     return (at_ms + utc_offset_ms) // DAY_MS
 
 
 def local_date(at_ms: pl.Expr, *, utc_offset_ms: int) -> pl.Expr:
-    """The local day a time lies in."""
+    """Give the local day a time lies in."""
     return local_day_number(at_ms, utc_offset_ms=utc_offset_ms).cast(pl.Int32).cast(pl.Date)
 
 
 def minute(at_ms: pl.Expr) -> pl.Expr:
-    """The clock minute a time lies in, counted from 1970-01-01T00:00Z."""
+    """Give the clock minute a time lies in, counted from 1970-01-01T00:00Z."""
     return at_ms // MINUTE_MS
 
 
 def monday(date: pl.Expr) -> pl.Expr:
-    """The Monday of the week a local day lies in."""
+    """Give the Monday of the week a local day lies in."""
     return date.dt.truncate("1w")

@@ -14,7 +14,7 @@ def daily_zones(
     vigorous_from_pct: int,
     near_max_from_pct: int,
 ) -> pl.LazyFrame:
-    """Return the time in each zone, creditable, above and held, per case, version and day, in ms."""
+    """Return the ms in each zone, creditable, above and held, per case, version and local day."""
     edges = (light_from_pct, moderate_from_pct, vigorous_from_pct, near_max_from_pct)
     above_edges = pl.sum_horizontal(reaches(edge).cast(pl.Int8) for edge in edges)
     held_ms = pl.col("held_ms")

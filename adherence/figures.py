@@ -18,7 +18,7 @@ WHY_NO_FIGURES = (NO_SAMPLES, NO_AGE, NO_REST_DAY, MAX_NOT_ABOVE_REST)
 def formula_hr_max(
     *, intercept_bpm: int, intercept_beta_blocker_bpm: int, fall_tenths_per_year: int
 ) -> pl.Expr:
-    """Maximum heart rate by age in whole years, rounded half up; null without an age (C6)."""
+    """Estimate the maximum by age in whole years, rounded half up; null without an age (C6)."""
     intercept = (
         pl.when(pl.col("beta_blocker").fill_null(value=False))
         .then(intercept_beta_blocker_bpm)
@@ -53,7 +53,7 @@ def rest_from_recording(
 
 
 def why_no_figures() -> pl.Expr:
-    """The first reason why nothing can be computed, or null."""
+    """Give the first reason why nothing can be computed, or null."""
     return (
         pl.when(pl.col("n_kept") == 0)
         .then(pl.lit(NO_SAMPLES))
@@ -97,8 +97,6 @@ def frozen_figures(
             n_in=pl.col("n_in").fill_null(0).cast(pl.Int64),
             n_kept=pl.col("n_kept").fill_null(0).cast(pl.Int64),
         )
-        .select(
-            "case", "person", "hr_max", "rest_hr", "n_in", "n_kept", reason=why_no_figures()
-        )
+        .select("case", "person", "hr_max", "rest_hr", "n_in", "n_kept", reason=why_no_figures())
         .sort("case")
     )

@@ -27,7 +27,7 @@ def held_time(kept: pl.LazyFrame, *, longest_hold_ms: int) -> pl.LazyFrame:
 
 
 def _cut(held: pl.LazyFrame, boundary_ms: pl.Expr) -> pl.LazyFrame:
-    """Return `held` in two parts where the boundary lies inside: no hold is longer than a minute."""
+    """Return `held`, in two parts where the boundary lies inside: no hold exceeds a minute."""
     crosses = pl.col("end_ms") > pl.col("boundary_ms")
     bounded = held.with_columns(boundary_ms=boundary_ms)
     before = bounded.with_columns(end_ms=pl.min_horizontal("end_ms", "boundary_ms"))

@@ -10,18 +10,16 @@ import polars as pl
 
 from adherence import bouts as bouts_stage
 from adherence.cleaning import kept_samples
+from adherence.clock import MINUTE_MS, SECOND_MS
 from adherence.days import daily_zones, days_of
 from adherence.figures import formula_hr_max, frozen_figures
 from adherence.holding import held_time
-from adherence.schema import ABOUT, SAMPLES, STEP_ROWS, figured, typed
+from adherence.schema import ABOUT, KEYS, SAMPLES, STEP_ROWS, figured, typed
 from adherence.states import states_of
 from adherence.steps import daily_steps, step_minutes
 from adherence.weeks import targets_of, weeks_of
 from adherence.zones import held_by_case
 from config.conventions import Conventions
-
-MS = 1_000
-MINUTE_MS = 60_000
 
 
 def kept(samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
@@ -30,7 +28,7 @@ def kept(samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
         typed(samples, SAMPLES),
         lowest_bpm=conventions.lowest_bpm,
         highest_bpm=conventions.highest_bpm,
-        spike_reach_ms=conventions.spike_reach_s * MS,
+        spike_reach_ms=conventions.spike_reach_s * SECOND_MS,
         spike_deviation_bpm=conventions.spike_deviation_bpm,
         spike_least_samples=conventions.spike_least_samples,
     )
@@ -38,7 +36,7 @@ def kept(samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
 
 def held(kept_samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
     """Return HELD (C5): each kept sample and the time it stands for."""
-    return held_time(kept_samples, longest_hold_ms=conventions.longest_hold_s * MS)
+    return held_time(kept_samples, longest_hold_ms=conventions.longest_hold_s * SECOND_MS)
 
 
 def people(
@@ -55,7 +53,7 @@ def people(
     return frozen_figures(
         samples,
         kept_samples,
-        typed(cases, {"case": None, "person": None} | ABOUT),
+        typed(cases, KEYS | ABOUT),
         hr_max_bpm=formula_hr_max(
             intercept_bpm=conventions.hr_max_intercept_bpm,
             intercept_beta_blocker_bpm=conventions.hr_max_intercept_beta_blocker_bpm,
@@ -82,7 +80,7 @@ def days(
     cases: pl.LazyFrame,
     conventions: Conventions,
 ) -> pl.LazyFrame:
-    """Return DAY. `cases` has frozen hr_max and rest_hr; several versions of a case by local day."""
+    """Return DAY. `cases` has frozen hr_max and rest_hr; a case may have versions by local day."""
     utc_offset_ms = conventions.utc_offset_min * MINUTE_MS
     in_force = figured(cases)
     zones = daily_zones(
@@ -96,34 +94,23 @@ def days(
         held_time,
         step_minutes(typed(step_rows, STEP_ROWS)),
         in_force,
-        utc_offset_ms=utc_offset_ms,
-        present_ms=conventions.heart_rate_present_s * MS,
-        moderate_spm=conventions.moderate_cadence_spm,
-        vigorous_spm=conventions.vigorous_cadence_spm,
-        still_minutes=conventions.still_minutes,
-        lock_within_bpm=conventions.lock_within_bpm,
-        lock_spm=conventions.lock_cadence_spm,
-        shake_spm=conventions.shake_cadence_spm,
-        shake_below_pct=conventions.shake_below_pct,
-        fast_above_spm=conventions.fast_above_spm,
+        conventions,
     )
     return days_of(zones, steps, valid_day_ms=conventions.valid_day_min * MINUTE_MS)
 
 
-def chains(
-    held_time: pl.LazyFrame, cases: pl.LazyFrame, conventions: Conventions
-) -> pl.LazyFrame:
+def chains(held_time: pl.LazyFrame, cases: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
     """Return CHAIN: every chain of effort (C11), qualifying or not."""
     utc_offset_ms = conventions.utc_offset_min * MINUTE_MS
     by_case = held_by_case(held_time, figured(cases), utc_offset_ms=utc_offset_ms)
     return bouts_stage.chains_of(
         bouts_stage.effort_stretches(
-            by_case, longest_interruption_ms=conventions.longest_interruption_s * MS
+            by_case, longest_interruption_ms=conventions.longest_interruption_s * SECOND_MS
         ),
         utc_offset_ms=utc_offset_ms,
-        least_effort_ms=conventions.least_bout_effort_s * MS,
-        window_ms=conventions.bout_window_s * MS,
-        window_effort_ms=conventions.bout_window_effort_s * MS,
+        least_effort_ms=conventions.least_bout_effort_s * SECOND_MS,
+        window_ms=conventions.bout_window_s * SECOND_MS,
+        window_effort_ms=conventions.bout_window_effort_s * SECOND_MS,
         sparse_below_pct=conventions.sparse_below_pct,
         complete_from_pct=conventions.complete_from_pct,
     )

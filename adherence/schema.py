@@ -5,6 +5,8 @@ Times are integer milliseconds since 1970-01-01T00:00Z, spans integer millisecon
 comes out again. A window of one person's time may stand as a person of its own.
 """
 
+from collections.abc import Mapping
+
 import polars as pl
 
 SAMPLES = {"person": None, "ts": pl.Int64, "hr": pl.Float64}
@@ -21,7 +23,9 @@ PRESCRIBED = {
     "weekly_min": pl.Float64,
 }
 
-ABOUT = {
+KEYS: dict[str, type[pl.DataType] | None] = {"case": None, "person": None}
+
+ABOUT: dict[str, type[pl.DataType] | None] = {
     "age": pl.Float64,  # years; a fraction is cut off
     "beta_blocker": pl.Boolean,  # null means no
     "rest_hr": pl.Float64,  # bpm; null: estimated from the recording
@@ -124,7 +128,7 @@ WEEK = (
 )
 
 
-def typed(frame: pl.LazyFrame, columns: dict[str, type[pl.DataType] | None]) -> pl.LazyFrame:
+def typed(frame: pl.LazyFrame, columns: Mapping[str, type[pl.DataType] | None]) -> pl.LazyFrame:
     """Return exactly these columns; None leaves a key's type as it is."""
     return frame.select(
         pl.col(name) if dtype is None else pl.col(name).cast(dtype)

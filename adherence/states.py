@@ -1,4 +1,4 @@
-"""The three states of a week: met, not met, cannot be judged, and why (section 13 of the method)."""
+"""The three states of a week: met, not met, cannot be judged, and why (method, section 13)."""
 
 import polars as pl
 
@@ -26,7 +26,7 @@ REASONS = (*EXCUSES, *HINDRANCES)
 
 
 def is_observed() -> pl.Expr:
-    """Enough was seen to say "not met".
+    """Decide whether enough was seen to say "not met".
 
     Mode `worn`: a valid week (C13). Mode `site`: the centre's gateways were up in its opening hours
     (`site_observed`; null, not known, is not observed).
@@ -41,8 +41,8 @@ def is_observed() -> pl.Expr:
 def states_of(weeks: pl.LazyFrame) -> pl.LazyFrame:
     """Return `weeks` with `state` and `reason`; the reason is null unless it cannot be judged.
 
-    `weeks` has adherent and valid_week, and may have, from the caller: mode (missing or null: worn),
-    site_observed (bool), excuse (one of EXCUSES or null), hindrance (one of HINDRANCES or null).
+    `weeks` has adherent and valid_week, and may have, from the caller: mode (missing or null is
+    worn), site_observed (bool), excuse (one of EXCUSES or null), hindrance (of HINDRANCES or null).
     An adherent week is met, whatever the wear and whatever the excuse: what was recorded is enough.
     """
     given = weeks.collect_schema().names()

@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from adherence.clock import MINUTE_MS, local_date, minute
+from adherence.clock import MINUTE_MS, SECOND_MS, local_date, minute
 from adherence.holding import cut_at_minutes
 from adherence.zones import in_force
+from config.conventions import Conventions
 
 MINUTE_SCALE = 720_720
 """Divisible by every number up to 16: sums over twins stay whole numbers."""
@@ -35,7 +36,7 @@ def held_minutes(held: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def is_still_so_far(*, still_minutes: int) -> pl.Expr:
-    """This and each of the minutes before it have a step count, and it is zero.
+    """Compare: this and each of the minutes before have a step count, and it is zero.
 
     The frame is sorted by person and minute: the row so many places up is that minute of that
     person only if no minute between is missing.
@@ -49,14 +50,14 @@ def is_still_so_far(*, still_minutes: int) -> pl.Expr:
 
 
 def mean_held_reaches(pct: pl.Expr | int) -> pl.Expr:
-    """The mean held bpm of the minute is at least this percentage of the heart-rate reserve."""
+    """Compare: the minute's mean held bpm is at least this percentage of the reserve."""
     held = MINUTE_SCALE * pl.col("held_ms")
     reserve = pl.col("held_bpm") - held * pl.col("rest_hr")
     return 100 * reserve >= pct * (pl.col("hr_max") - pl.col("rest_hr")) * held
 
 
 def is_locked(*, within_bpm: int) -> pl.Expr:
-    """The mean held bpm of the minute is the cadence, or next to it."""
+    """Compare: the minute's mean held bpm is its cadence, or next to it."""
     held = MINUTE_SCALE * pl.col("held_ms")
     return (pl.col("held_bpm") - held * pl.col("steps")).abs() <= within_bpm * held
 
@@ -65,39 +66,33 @@ def daily_steps(
     held: pl.LazyFrame,
     minutes: pl.LazyFrame,
     cases: pl.LazyFrame,
-    *,
-    utc_offset_ms: int,
-    present_ms: int,
-    moderate_spm: int,
-    vigorous_spm: int,
-    still_minutes: int,
-    lock_within_bpm: int,
-    lock_spm: int,
-    shake_spm: int,
-    shake_below_pct: int,
-    fast_above_spm: int,
+    conventions: Conventions,
 ) -> pl.LazyFrame:
     """Return steps and minute counts per case, version and local day that has a step count.
 
     All of it is for review: nothing here adds to credit or takes from it.
     """
-    date = local_date(pl.col("minute") * MINUTE_MS, utc_offset_ms=utc_offset_ms)
-    present = pl.col("held_ms") >= present_ms
-    still = present & pl.col("still_so_far") & mean_held_reaches(pl.col("zone_lo"))
-    lock = present & (pl.col("steps") >= lock_spm) & is_locked(within_bpm=lock_within_bpm)
-    shake = present & (pl.col("steps") >= shake_spm) & ~mean_held_reaches(shake_below_pct)
-    moderate = pl.col("steps") >= moderate_spm
+    c = conventions
+    steps = pl.col("steps")
+    date = local_date(pl.col("minute") * MINUTE_MS, utc_offset_ms=c.utc_offset_min * MINUTE_MS)
+    present = pl.col("held_ms") >= c.heart_rate_present_s * SECOND_MS
+    moderate = steps >= c.moderate_cadence_spm
+    locked = is_locked(within_bpm=c.lock_within_bpm)
     counts = {
         "cad100_min": moderate,
-        "cad130_min": pl.col("steps") >= vigorous_spm,
+        "cad130_min": steps >= c.vigorous_cadence_spm,
         "hrless_cad100_min": moderate & ~present,
-        "still_min": still,
-        "lock_min": lock,
-        "shake_min": shake,
-        "fast_min": pl.col("steps") > fast_above_spm,
+        "still_min": present
+        & pl.col("still_so_far")
+        & mean_held_reaches(pl.min_horizontal("zone_lo", "zone_hi")),
+        "lock_min": present & (steps >= c.lock_cadence_spm) & locked,
+        "shake_min": present
+        & (steps >= c.shake_cadence_spm)
+        & ~mean_held_reaches(c.shake_below_pct),
+        "fast_min": steps > c.fast_above_spm,
     }
     return (
-        minutes.with_columns(still_so_far=is_still_so_far(still_minutes=still_minutes), date=date)
+        minutes.with_columns(still_so_far=is_still_so_far(still_minutes=c.still_minutes), date=date)
         .join(held_minutes(held), on=["person", "minute"], how="left")
         .with_columns(pl.col("held_ms", "held_bpm").fill_null(0))
         .join(cases, on="person")

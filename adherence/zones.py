@@ -10,32 +10,30 @@ from adherence.holding import cut_at_midnight
 
 
 def reaches(pct: pl.Expr | int) -> pl.Expr:
-    """The heart-rate reserve of the sample is at least this percentage."""
+    """Compare: the sample's heart-rate reserve is at least this percentage."""
     reserve = pl.col("bpm_sum") - pl.col("bpm_n") * pl.col("rest_hr")
     whole = pl.col("hr_max") - pl.col("rest_hr")
     return 100 * reserve >= pl.col("bpm_n") * pct * whole
 
 
 def in_effort() -> pl.Expr:
-    """At or above the prescribed zone's lower end: creditable or above."""
-    return reaches(pl.col("zone_lo"))
+    """Compare: at or above the prescribed zone's lower end, so creditable or above it."""
+    return reaches(pl.min_horizontal("zone_lo", "zone_hi"))
 
 
 def is_above() -> pl.Expr:
-    """At or above the prescribed zone's upper end: reported, never credited."""
-    return reaches(pl.col("zone_hi")) & in_effort()
+    """Compare: at or above the prescribed zone's upper end; reported, never credited."""
+    return reaches(pl.col("zone_hi"))
 
 
 def in_force() -> pl.Expr:
-    """The version of the prescription holds on this local day; a null bound is open."""
+    """Compare: the version of the prescription holds on this local day; a null bound is open."""
     started = (pl.col("from_day") <= pl.col("date")).fill_null(value=True)
     ended = (pl.col("until_day") <= pl.col("date")).fill_null(value=False)
     return started & ~ended
 
 
-def held_by_case(
-    held: pl.LazyFrame, cases: pl.LazyFrame, *, utc_offset_ms: int
-) -> pl.LazyFrame:
+def held_by_case(held: pl.LazyFrame, cases: pl.LazyFrame, *, utc_offset_ms: int) -> pl.LazyFrame:
     """Return held time cut at midnight, once per case, beside the figures in force that day.
 
     `cases` is as `schema.figured` gives it. Time under no version of a case is not there.
