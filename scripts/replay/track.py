@@ -1,5 +1,6 @@
 """One person's recording as a band would have given it: in order of time, in even chunks."""
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,13 +8,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.batch.reading import Quantity, Reading
+from ingest.batch.columns import Chunk, Columns
+from ingest.batch.reading import Quantity
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 
-CHUNK_READINGS = 8_000
-"""Readings in a chunk, at most."""
+CHUNK_READINGS = 6_000
+"""Readings in a chunk, at most: as many as always fit into one row of the spool and one batch."""
 
 CHUNK_DAYS = 100
 """A chunk spans at most this long, far below the age at which the hub puts readings aside."""
@@ -40,7 +42,7 @@ class Track:
         return (int(at.min()), int(at.max())) if at.size else None
 
 
-def chunks(track: Track, device_key: str) -> Iterator[list[Reading]]:
+def chunks(track: Track, device_key: str) -> Iterator[Chunk]:
     """Yield the readings in order of time; the cuts depend on the content alone."""
     at = np.concatenate([track.hr_at_ms, track.steps_at_ms])
     value = np.concatenate([track.hr_bpm, track.steps])
@@ -48,17 +50,34 @@ def chunks(track: Track, device_key: str) -> Iterator[list[Reading]]:
     order = np.lexsort((value, is_steps, at))  # by time, then quantity, then value
     at, value, is_steps = at[order], value[order], is_steps[order]
     for first, last in pairwise(_cuts(at)):
-        yield [
-            Reading(device_key, Quantity.STEPS_INCREMENT, v, t, MINUTE_MS)
-            if s
-            else Reading(device_key, Quantity.HEART_RATE_BPM, v, t)
-            for v, t, s in zip(
-                value[first:last].tolist(),
-                at[first:last].tolist(),
-                is_steps[first:last].tolist(),
-                strict=True,
-            )
-        ]
+        here = slice(first, last)
+        steps = is_steps[here]
+        groups = (
+            (Quantity.HEART_RATE_BPM, ~steps, 0),
+            (Quantity.STEPS_INCREMENT, steps, MINUTE_MS),
+        )
+        yield Chunk(
+            (device_key,),
+            tuple(
+                _columns(quantity, at[here][mine], value[here][mine], span_ms)
+                for quantity, mine, span_ms in groups
+                if mine.any()
+            ),
+        )
+
+
+def _columns(
+    quantity: Quantity, at_ms: NDArray[np.int64], value: NDArray[np.float64], span_ms: int
+) -> Columns:
+    return Columns(
+        quantity=quantity,
+        device_index=array("H", bytes(2 * at_ms.size)),
+        at_utc_ms=array("q", at_ms.tobytes()),
+        value=array("d", value.tobytes()),
+        span_ms=array("I", [span_ms]) * at_ms.size,
+        flags=array("B", bytes(at_ms.size)),
+        device_ts_ms=None,
+    )
 
 
 def _cuts(at_ms: NDArray[np.int64]) -> list[int]:

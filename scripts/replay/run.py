@@ -1,0 +1,195 @@
+"""One replay, from the recording to the workbook."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import SecretStr
+
+from config.conventions import Conventions
+from config.errors import Rejected, Unavailable
+from config.settings import Broker
+from ingest.broker import EmbeddedBroker
+from reports.nightly.recompute import recompute
+from scripts.replay.compare import Compared, compare, stored_results
+from scripts.replay.enrolled import put_people
+from scripts.replay.folder import StateFolder
+from scripts.replay.freeze import Case, frozen_cases
+from scripts.replay.gateways import Box, boxes_of, enrol, run_boxes
+from scripts.replay.hub_process import hub_keys, running_hub, secrets_of, write_settings
+from scripts.replay.recording import Recording
+from scripts.replay.shares import Shares
+from storage.counts import Committed, committed, counted_readings
+from storage.database import connect
+from storage.embedded import EmbeddedPostgres
+from storage.migrate import migrate
+
+LOOK_S = 0.25
+
+Watch = Callable[[int], None]
+"""Told now and then how many readings are committed."""
+
+
+class Interrupted(Exception):
+    """A person stopped it; everything is on disk, and the same command goes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a replay uses that it does not make itself."""
+
+    dsn: str | None = None
+    """None: an embedded PostgreSQL in the state folder."""
+    broker: Broker | None = None
+    """None: an embedded broker."""
+    own_hub: bool = True
+    """False: somebody runs `adhere hub` with the settings file of the state folder."""
+    report_dir: Path | None = None
+    language: str = "zh_CN"
+    check: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """What came of it."""
+
+    recording: Recording
+    cases: tuple[Case, ...]
+    ledger: Committed
+    counted: int
+    """Rows in the reading tables."""
+    hub: Mapping[str, Any] = field(default_factory=dict)
+    """The hub's own counters; empty when it is not ours."""
+    shares: Shares
+    weeks: pl.DataFrame
+    workbook: Path
+    compared: tuple[Compared, ...] = ()
+
+    @property
+    def nothing_lost(self) -> bool:
+        """Whether every reading is in the ledger and in its table, once."""
+        went_in = self.recording.readings
+        return went_in == self.ledger.readings == self.counted + self.ledger.quarantined
+
+
+async def replay(
+    recording: Recording,
+    *,
+    conventions: Conventions,
+    folder: StateFolder,
+    options: Options,
+    shares: Shares,
+    watch: Watch,
+    stop: asyncio.Event,
+) -> Replayed:
+    """Send the recording through the whole chain; may be killed at any time and run again.
+
+    Raises Interrupted when `stop` was set before the end, Rejected when the hub refused a batch.
+    """
+    with ExitStack() as services:
+        with shares.part("start"):
+            dsn = options.dsn or services.enter_context(EmbeddedPostgres(folder.postgres)).dsn
+            conn = services.enter_context(connect(dsn, application="adhere-replay"))
+            migrate(conn)
+            broker = options.broker or _reached(services.enter_context(EmbeddedBroker()))
+        with shares.part("freeze"):
+            cases = frozen_cases(recording, conventions)
+            boxes = boxes_of(recording, folder.gateways)
+            put_people(conn, recording, cases, utc_offset_min=conventions.utc_offset_min)
+            enrol(conn, boxes)
+        centres = sorted({box.centre for box in boxes})
+        async with _watching(dsn, centres, watch):
+            hub = await _send(boxes, dsn, broker, folder, options, shares, stop)
+        with shares.part("count"):
+            ledger = committed(conn, centres)
+            counted = counted_readings(conn, [box.device_key for box in boxes])
+        with shares.part("night"):
+            recompute(conn, through=max(case.ends_on for case in cases) - timedelta(days=1))
+        weeks = stored_results(conn, recording)["week"]
+        compared: tuple[Compared, ...] = ()
+        if options.check:
+            with shares.part("check"):
+                compared = compare(conn, recording, cases, conventions)
+    return Replayed(
+        recording=recording,
+        cases=cases,
+        ledger=ledger,
+        counted=counted,
+        hub=hub,
+        shares=shares,
+        weeks=weeks,
+        workbook=folder.reports,
+        compared=compared,
+    )
+
+
+async def _send(
+    boxes: Sequence[Box],
+    dsn: str,
+    broker: Broker,
+    folder: StateFolder,
+    options: Options,
+    shares: Shares,
+    stop: asyncio.Event,
+) -> Mapping[str, Any]:
+    """Run hub and gateways until every batch has its receipt; return the hub's counters."""
+    key = hub_keys(folder.hub).public.signing
+    write_settings(folder.hub_settings, folder.hub, options.report_dir or folder.reports, broker)
+    counters: Mapping[str, Any] = {}
+    if options.own_hub:
+        secrets = secrets_of(dsn, broker)
+        async with running_hub(folder.hub_settings, secrets, folder.hub_log) as hub:
+            with shares.part("send"):
+                statuses = await hub.during(run_boxes(boxes, broker, key, stop))
+        counters = hub.counters
+        shares.add_hub(counters)
+    else:
+        with shares.part("send"):
+            statuses = await run_boxes(boxes, broker, key, stop)
+    refused = sum(status.refused for status in statuses)
+    if refused:
+        raise Rejected(
+            "refused_by_hub",
+            f"{refused} readings; their reasons: adhere db dead-letter list",
+        )
+    if any(status.unsealed or status.waiting_batches for status in statuses):
+        raise Interrupted
+    return counters
+
+
+@asynccontextmanager
+async def _watching(dsn: str, centres: Sequence[str], watch: Watch) -> AsyncIterator[None]:
+    """Tell `watch` how many readings are committed, as long as the block runs."""
+
+    async def look() -> None:
+        while True:
+            with suppress(Unavailable):  # the database may come and go
+                await look_while_it_lasts()
+            await asyncio.sleep(LOOK_S)
+
+    async def look_while_it_lasts() -> None:
+        with await asyncio.to_thread(connect, dsn, application="adhere-replay") as conn:
+            while True:
+                watch((await asyncio.to_thread(committed, conn, centres)).readings)
+                await asyncio.sleep(LOOK_S)
+
+    looking = asyncio.create_task(look(), name="watch")
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait({looking})
+
+
+def _reached(broker: EmbeddedBroker) -> Broker:
+    return Broker(
+        host=broker.host,
+        port=broker.port,
+        username=broker.username,
+        password=SecretStr(broker.password),
+    )
