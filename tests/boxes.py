@@ -101,17 +101,20 @@ class Ear:
         """Wait until these batches are receipted."""
         self.wait(lambda: self.committed.keys() >= set(names), timeout_s)
 
-    def send_until_receipted(self, batches, *, every_s=1.0, timeout_s=60):
-        """What a gateway does: send again all that has no receipt, until nothing is left."""
-        end = time.monotonic() + timeout_s
-        while left := [sealed for sealed, name in batches if name not in self.committed]:
-            assert time.monotonic() < end, f"{len(left)} batches never receipted"
-            for sealed in left:
-                self.send(sealed)
+    def send_until_receipted(self, batches, *, window=20, resend_s=1.0, timeout_s=60):
+        """What a gateway does: some at a time, each again until its receipt, until none is left."""
+        now = time.monotonic()
+        end, sent = now + timeout_s, {}
+        while left := [batch for batch in batches if batch[1] not in self.committed]:
+            now = time.monotonic()
+            assert now < end, f"{len(left)} batches never receipted"
+            for sealed, name in left[:window]:
+                if now - sent.get(name, -resend_s) >= resend_s:
+                    self.send(sealed)
+                    sent[name] = now
             with self.heard:
-                self.heard.wait_for(
-                    lambda: all(name in self.committed for _, name in batches), every_s
-                )
+                had = len(self.committed)
+                self.heard.wait_for(lambda had=had: len(self.committed) > had, 0.1)
 
 
 @contextmanager
