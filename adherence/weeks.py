@@ -80,7 +80,9 @@ def weeks_of(
             complete_sessions=pl.col("complete").sum().cast(pl.Int64),
             bout_credit_ms=pl.col("credit_ms").sum(),
             bout_effort_ms=pl.col("effort_ms").sum(),
-            duration=(pl.col("credit_ms") / session_ms).clip(upper_bound=1.0).mean(),
+            # Whole milliseconds are added, then divided once: the order of bouts cannot show.
+            duration=pl.min_horizontal("credit_ms", session_ms).sum()
+            / (session_ms.first() * pl.len()),
         )
     )
     adds_up = 100 * pl.col("credit_ms").sum() >= complete_from_pct * session_ms.first()

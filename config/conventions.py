@@ -37,6 +37,7 @@ class Conventions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
+    time_zone: str
     sources: dict[str, Source]
 
     utc_offset_min: int

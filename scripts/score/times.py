@@ -1,0 +1,81 @@
+"""Times of a file: a naive one is the site's local time, a zoned one is what it says (section 12).
+
+A time finer than a millisecond is cut down to it (section 11).
+"""
+
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from config.conventions import Conventions
+from config.errors import Misconfigured
+from config.language import _
+
+ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2})$"
+FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
+NS_PER_MS = 1_000_000
+US_PER_MS = 1_000
+MINUTE_MS = 60_000
+
+
+def known_zone(name: str) -> str:
+    """Return the name of a time zone; raise Misconfigured where there is no such zone."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise Misconfigured(
+            _("%(name)s is no time zone of this machine: write one like Asia/Shanghai")
+            % {"name": name}
+        ) from error
+    return name
+
+
+def utc_ms(column: pl.Series, *, zone: str, conventions: Conventions) -> pl.Series:
+    """Return a column of text or datetimes as Int64 ms UTC; null where it is no time."""
+    frame = column.alias("ts").to_frame()
+    if column.dtype == pl.String:
+        return frame.select(_from_text(zone, conventions)).to_series()
+    if isinstance(column.dtype, pl.Datetime):
+        if column.dtype.time_zone is not None:
+            return frame.select(_epoch_ms(pl.col("ts"))).to_series()
+        return frame.select(_site_time(pl.col("ts"), zone, conventions)).to_series()
+    return pl.Series("ts", [None] * len(column), dtype=pl.Int64)
+
+
+def _epoch_ms(at: pl.Expr) -> pl.Expr:
+    """Cut down to the millisecond, before 1970 too."""
+    return at.dt.cast_time_unit("us").dt.epoch("us") // US_PER_MS
+
+
+def _site_time(naive: pl.Expr, zone: str, conventions: Conventions) -> pl.Expr:
+    """Read a wall clock of the site. Asia/Shanghai is UTC+8 always (convention C1)."""
+    if zone == conventions.time_zone:
+        return _epoch_ms(naive) - conventions.utc_offset_min * MINUTE_MS
+    return _epoch_ms(naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"))
+
+
+def _from_text(zone: str, conventions: Conventions) -> pl.Expr:
+    text = pl.col("ts").str.strip_chars()
+    offset = text.str.extract(f"({ZONE})")
+    wall_text = (
+        text.str.replace(ZONE, "")
+        .str.strip_chars()
+        .str.replace("[Tt]", " ")
+        .str.replace_all("/", "-")
+    )
+    wall = pl.coalesce(
+        wall_text.str.to_datetime(form, time_unit="us", strict=False) for form in FORMATS
+    )
+    sign = pl.when(offset.str.starts_with("-")).then(-1).otherwise(1)
+    digits = offset.str.replace(":", "")
+    minutes = digits.str.slice(1, 2).cast(pl.Int64, strict=False) * 60 + digits.str.slice(
+        3, 2
+    ).cast(pl.Int64, strict=False)
+    east_ms = (
+        pl.when(offset.str.to_lowercase() == "z").then(0).otherwise(sign * minutes * MINUTE_MS)
+    )
+    return (
+        pl.when(offset.is_null())
+        .then(_site_time(wall, zone, conventions))
+        .otherwise(_epoch_ms(wall) - east_ms)
+    )
