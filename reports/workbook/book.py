@@ -68,7 +68,7 @@ def build_workbook(
 
 
 def _numerator() -> pl.Expr:
-    """The count of met weeks once more, beside its denominator."""
+    """Give the count of met weeks once more, to stand beside its denominator."""
     return pl.col("met").alias("met_numerator")
 
 

@@ -73,7 +73,7 @@ def inert(text: str) -> str:
 
 
 def _unseen(character: str) -> bool:
-    """Controls, format characters, line separators, and letters that are drawn as nothing.
+    """Say whether it is a control, format or separator character, or a letter drawn as nothing.
 
     Unassigned and private characters stay as they are: rare characters of names are newer than
     the tables of this Python, and older registers keep names in the private area.
@@ -148,7 +148,7 @@ def table(
 
 
 def _lines(columns: Sequence[Column], row: Mapping[str, object]) -> int:
-    """Lines the tallest wrapped cell needs; programs that draw do not all fit rows by themselves."""
+    """Count the lines the tallest wrapped cell needs; not every program fits rows by itself."""
     wrapped = (c for c in columns if c.kind == "wrapped")
     return max((ceil(_drawn_width(row[c.field]) / (c.width - 2)) for c in wrapped), default=1) or 1
 

@@ -1,0 +1,95 @@
+"""What exactly a row was computed from, as one hash: held time, steps, frozen figures, method.
+
+Held time and step counts are hashed after C2-C5 and C15, cut at the row's own edges: order,
+batches, repeats and refused values do not show, nor how much else was computed at once.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from adherence.clock import MINUTE_MS
+from config.conventions import Conventions
+
+PERSON_BITS = 42
+"""Milliseconds since 1970 fit below; the window's number stands above them in one sort key."""
+
+ASKED = pl.Schema({"person": pl.Int64, "start_ms": pl.Int64, "end_ms": pl.Int64})
+
+
+def conventions_sha256(conventions: Conventions) -> bytes:
+    """Hash the numbers of the method, not the words beside them."""
+    numbers = conventions.model_dump(mode="json", exclude={"sources"})
+    return sha256_of_facts(numbers)
+
+
+def sha256_of_facts(facts: Mapping[str, object]) -> bytes:
+    """Hash named values; the same values give the same bytes on every machine."""
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).digest()
+
+
+class Evidence:
+    """Held time and step minutes of many windows, ready to be hashed by span.
+
+    `held` is HELD and `minutes` STEP_MINUTES of the core, both sorted by person and time.
+    """
+
+    def __init__(self, held: pl.DataFrame, minutes: pl.DataFrame) -> None:
+        persons = held["person"].to_numpy()
+        self._starts = _key(persons, held["start_ms"].to_numpy())
+        self._ends = _key(persons, held["end_ms"].to_numpy())
+        self._held = np.column_stack(
+            [
+                held["start_ms"].to_numpy(),
+                held["end_ms"].to_numpy(),
+                held["bpm_sum"].to_numpy().view(np.int64),
+                held["bpm_n"].to_numpy(),
+            ]
+        ).astype("<i8")
+        self._minutes = _key(minutes["person"].to_numpy(), minutes["minute"].to_numpy())
+        self._steps = np.column_stack(
+            [minutes["minute"].to_numpy(), minutes["steps"].to_numpy()]
+        ).astype("<i8")
+
+    def digests(self, asked: pl.DataFrame, *, minutes_before: int) -> list[bytes]:
+        """Return one SHA-256 per row of `asked` (person, start_ms, end_ms), in its order.
+
+        Of steps, the clock minutes touched count, and so many before the first.
+        """
+        person = asked["person"].to_numpy()
+        start, end = asked["start_ms"].to_numpy(), asked["end_ms"].to_numpy()
+        bounds = zip(
+            np.searchsorted(self._ends, _key(person, start), side="right").tolist(),
+            np.searchsorted(self._starts, _key(person, end), side="left").tolist(),
+            np.searchsorted(
+                self._minutes, _key(person, start // MINUTE_MS - minutes_before), side="left"
+            ).tolist(),
+            np.searchsorted(
+                self._minutes, _key(person, (end - 1) // MINUTE_MS), side="right"
+            ).tolist(),
+            start.tolist(),
+            end.tolist(),
+            strict=True,
+        )
+        return [self._digest(*bound) for bound in bounds]
+
+    def _digest(
+        self, first: int, last: int, minute: int, last_minute: int, start_ms: int, end_ms: int
+    ) -> bytes:
+        held = self._held[first:last].copy()
+        if len(held):
+            held[0, 0] = max(held[0, 0], start_ms)
+            held[-1, 1] = min(held[-1, 1], end_ms)
+        digest = hashlib.sha256(len(held).to_bytes(8, "little"))
+        digest.update(held.data)
+        digest.update(np.ascontiguousarray(self._steps[minute:last_minute]).data)
+        return digest.digest()
+
+
+def _key(person: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int64]:
+    return (person << PERSON_BITS) + at

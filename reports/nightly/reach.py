@@ -1,0 +1,44 @@
+"""How far a reading reaches: the days it touches, and what a window reads beyond itself."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from config.conventions import Conventions
+
+SECOND_MS = 1_000
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Spans in milliseconds, derived from the conventions; nothing is chosen here."""
+
+    before_ms: int
+    """Held time changes at most this long before a reading: a neighbour within the spike rule's
+    reach (C4) is dropped or comes back, and the sample before it is held on (C5)."""
+    after_ms: int
+    """The same after it; a step count changes the still flag of the minutes that follow (C16)."""
+    beyond_ms: int
+    """Read this long beyond an edge, and held time is right as far as an interruption can span
+    (C11): more than interruption, hold and spike reach together, and the still flag's minutes."""
+
+    @property
+    def before(self) -> timedelta:
+        """Return `before_ms` as a span of time."""
+        return timedelta(milliseconds=self.before_ms)
+
+    @property
+    def after(self) -> timedelta:
+        """Return `after_ms` as a span of time."""
+        return timedelta(milliseconds=self.after_ms)
+
+
+def reach_of(conventions: Conventions) -> Reach:
+    """Return how far one reading reaches under these conventions."""
+    disturbed_ms = (conventions.spike_reach_s + conventions.longest_hold_s) * SECOND_MS
+    still_ms = conventions.still_minutes * MINUTE_MS
+    return Reach(
+        before_ms=disturbed_ms,
+        after_ms=max(disturbed_ms, still_ms),
+        beyond_ms=2 * (disturbed_ms + conventions.longest_interruption_s * SECOND_MS) + still_ms,
+    )

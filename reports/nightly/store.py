@@ -1,0 +1,138 @@
+"""Writing results: exactly the rows that differ, and none beside the windows computed."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from reports.nightly.blocks import Block
+from reports.nightly.tables import stage
+from storage.database import Connection
+from storage.queries import query
+
+_RESULT_KEYS = ["method_version", "input_sha256"]
+DAY_COLUMNS = (
+    "enrolment_id",
+    "date",
+    "prescription_id",
+    "valid_day",
+    "very_light_ms",
+    "light_ms",
+    "moderate_ms",
+    "vigorous_ms",
+    "near_max_ms",
+    "credit_ms",
+    "above_ms",
+    "wear_ms",
+    "steps",
+    "cad100_min",
+    "cad130_min",
+    "hrless_cad100_min",
+    "still_min",
+    "lock_min",
+    "shake_min",
+    "fast_min",
+    *_RESULT_KEYS,
+)
+BOUT_COLUMNS = (
+    "enrolment_id",
+    "start_at",
+    "end_at",
+    "date",
+    "prescription_id",
+    "span_ms",
+    "effort_ms",
+    "credit_ms",
+    "sparse",
+    "min_counted",
+    "min_zero",
+    "min_walk",
+    "complete",
+    *_RESULT_KEYS,
+)
+WEEK_COLUMNS = (
+    "enrolment_id",
+    "week",
+    "prescription_id",
+    "wear_min",
+    "valid_days",
+    "valid_week",
+    "bouts",
+    "complete_sessions",
+    "session_days",
+    "bout_credit_min",
+    "all_credit_min",
+    "above_min",
+    "mod_eq_min",
+    "attendance",
+    "rdi",
+    "volume",
+    "intensity",
+    "duration",
+    "adherent",
+    "adherence_pct",
+    "state",
+    "reason",
+    *_RESULT_KEYS,
+    "counted_to",
+)
+
+
+class Written(NamedTuple):
+    """Rows that are now other than before: new, changed or gone."""
+
+    days: int
+    bouts: int
+
+
+def make_staging(conn: Connection) -> None:
+    """Make the temporary tables of this transaction."""
+    for statement in query("make_staging").split(";"):
+        if statement.strip():
+            conn.execute(statement)
+
+
+def store_block(
+    conn: Connection, block: Block, enrolments: pl.DataFrame, method_version: str
+) -> Written:
+    """Make the stored days and bouts of the block's windows equal to what it computed.
+
+    `enrolments`: patient_id, enrolment_id of all its patients, those without figures too.
+    """
+    conn.execute(query("clear_staging"))
+    spans = block.windows.join(enrolments, on="patient_id").with_columns(
+        pl.col("first_day", "last_day").cast(pl.Int32).cast(pl.Date)
+    )
+    stage(
+        conn,
+        "COPY new_span (enrolment_id, first_day, last_day) FROM STDIN",
+        ("enrolment_id", "first_day", "last_day"),
+        spans,
+    )
+    named = [
+        pl.col("version").alias("prescription_id"),
+        pl.lit(method_version).alias("method_version"),
+    ]
+    day_rows = block.days.unique(["enrolment_id", "date"], maintain_order=True).with_columns(named)
+    _stage_rows(conn, "day", DAY_COLUMNS, day_rows)
+    at = pl.Datetime("ms", "UTC")
+    bout_rows = block.bouts.unique(["enrolment_id", "start_ms"], maintain_order=True).with_columns(
+        *named, start_at=pl.col("start_ms").cast(at), end_at=pl.col("end_ms").cast(at)
+    )
+    _stage_rows(conn, "bout", BOUT_COLUMNS, bout_rows)
+    conn.execute(query("note_stale_weeks"))
+    days = conn.execute(query("drop_vanished_days")).rowcount
+    days += conn.execute(query("put_days")).rowcount
+    bouts = conn.execute(query("drop_vanished_bouts")).rowcount
+    bouts += conn.execute(query("put_bouts")).rowcount
+    return Written(days, bouts)
+
+
+def store_weeks(conn: Connection, week_rows: pl.DataFrame) -> int:
+    """Put week rows (WEEK_COLUMNS); return how many are new or changed."""
+    conn.execute(query("clear_staging"))
+    _stage_rows(conn, "week", WEEK_COLUMNS, week_rows)
+    return conn.execute(query("put_weeks")).rowcount
+
+
+def _stage_rows(conn: Connection, table: str, columns: tuple[str, ...], rows: pl.DataFrame) -> None:
+    stage(conn, query(f"stage_{table}"), columns, rows)
