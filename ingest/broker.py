@@ -48,6 +48,7 @@ LOOPBACK = "127.0.0.1"
 LISTENER = "default"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
+EXIT_MISCONFIGURED = 2
 
 
 class OneAccount(BaseAuthPlugin):  # type: ignore[misc]  # no types there
@@ -121,7 +122,7 @@ def main() -> None:
     try:
         sock = _listening(arguments.port)
     except Misconfigured as error:
-        sys.exit(f"{error}")
+        parser.exit(EXIT_MISCONFIGURED, f"{error}\n")
     asyncio.run(_run(sock, os.environ, with_parent=arguments.with_parent))
 
 
@@ -131,7 +132,7 @@ def _listening(port: int) -> socket.socket:
     except OSError as error:
         raise Misconfigured(
             _("cannot listen on %(host)s:%(port)d (%(why)s); choose another port")
-            % {"host": LOOPBACK, "port": port, "why": error.strerror}
+            % {"host": LOOPBACK, "port": port, "why": os.strerror(error.errno or 0)}
         ) from error
 
 
@@ -170,8 +171,7 @@ class EmbeddedBroker:
         self.port = int(json.loads(self._first_line(self._process))["port"])
         return self
 
-    @staticmethod
-    def _first_line(process: "subprocess.Popen[bytes]") -> bytes:
+    def _first_line(self, process: "subprocess.Popen[bytes]") -> bytes:
         stdout = process.stdout
         if stdout is None:
             raise Unavailable("the broker's output is not open")
@@ -180,7 +180,14 @@ class EmbeddedBroker:
             line = stdout.readline() if selector.select(START_TIMEOUT_S) else b""
         if not line:
             process.kill()
-            raise Unavailable(f"the embedded broker did not start (exit code {process.wait()})")
+            code = process.wait()
+            self._forget()
+            if code == EXIT_MISCONFIGURED:
+                raise Misconfigured(
+                    _("the embedded broker cannot use port %(port)d: choose another")
+                    % {"port": self.port}
+                )
+            raise Unavailable(f"the embedded broker did not start (exit code {code})")
         return line
 
     def stop(self) -> None:

@@ -21,6 +21,7 @@ from ingest.hub.link import Link
 from ingest.hub.worker import Worker
 from storage.database import Connection, connect
 from storage.gateways import GatewayKey, find_gateway_key
+from storage.migrate import require_current
 
 log = structlog.get_logger()
 
@@ -120,8 +121,9 @@ class Hub:
     def _connect_at_start(self) -> None:
         """Say at once what an operator must see to; a database that is only away is waited for."""
         try:
-            self._connection()
+            require_current(self._connection())
         except Unavailable as error:
+            self._disconnect()
             log.warning("database_away", why=str(error))
 
     def _find_key(self, centre: str, gateway: str, kid: bytes) -> GatewayKey:
