@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
@@ -68,12 +69,13 @@ def connect(dsn: str, *, application: str = "adhere") -> Connection:
     nobody answers or the server turns us away.
     """
     try:
+        given = str(conninfo_to_dict(dsn).get("options") or "")
         conn = psycopg.connect(
             dsn,
             autocommit=True,
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=application,
-            options="-c timezone=UTC -c datestyle=ISO",
+            options=f"{given} -c timezone=UTC -c datestyle=ISO",
         )
     except psycopg.ProgrammingError:
         raise Misconfigured(

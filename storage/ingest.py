@@ -46,18 +46,17 @@ def store_batches(conn: Connection, batches: Sequence[IncomingBatch]) -> list[Ou
     require_idle(conn)
     if not batches:
         return []
-    first_of: dict[Key, IncomingBatch] = {}
-    for batch in batches:
-        first_of.setdefault(batch.key, batch)
-    unique = list(first_of.values())
+    first_of: dict[Key, int] = {}
+    for number, batch in enumerate(batches):
+        first_of.setdefault(batch.key, number)
     with border():
-        stored = _store_unique(conn, unique)
+        ledger = _store_unique(conn, [batches[number] for number in first_of.values()])
     outcomes = []
-    for batch in batches:
-        ledger_sha256, is_new = stored[batch.key]
-        if batch.content_sha256 != ledger_sha256:
+    for number, batch in enumerate(batches):
+        content_sha256, is_new = ledger[batch.key]
+        if batch.content_sha256 != content_sha256:
             outcomes.append(Outcome.FORKED)
-        elif is_new and batch is first_of[batch.key]:
+        elif is_new and number == first_of[batch.key]:
             outcomes.append(Outcome.STORED)
         else:
             outcomes.append(Outcome.DUPLICATE)

@@ -1,9 +1,10 @@
 """One PostgreSQL server a session, one migrated database a test. Loaded by pyproject.toml.
 
-`postgres` is the server, `database` the DSN of a fresh migrated database. A test that kills its server
-makes one of its own.
+`postgres` is the server, `database` the DSN of a fresh migrated database. A test that kills its
+server makes one of its own.
 """
 
+import contextlib
 import shutil
 import tempfile
 import uuid
@@ -12,12 +13,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from storage.database import connect
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
-
-TEMPLATE = "adhere_template"
 
 
 @pytest.fixture(scope="session")
@@ -35,23 +35,40 @@ def postgres(server_folder):
         yield server
 
 
-@pytest.fixture(scope="session")
-def template(postgres):
-    with psycopg.connect(postgres.dsn, autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
-    with connect(postgres.dsn_of(TEMPLATE)) as conn:
-        migrate(conn)
-    return TEMPLATE
-
-
-@pytest.fixture
-def database(postgres, template):
+@contextlib.contextmanager
+def new_database(server_dsn, *, template="template1"):
+    """Make a database for as long as it is needed; yield its DSN."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn, autocommit=True) as conn:
+    with psycopg.connect(server_dsn, autocommit=True) as conn:
         conn.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
         )
-        yield postgres.dsn_of(name)
-        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    try:
+        yield make_conninfo(server_dsn, dbname=name)
+    finally:
+        with psycopg.connect(server_dsn, autocommit=True) as conn:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextlib.contextmanager
+def migrated_template(server_dsn):
+    """Make a migrated database to copy from; yield its name."""
+    with new_database(server_dsn) as dsn:
+        with connect(dsn) as conn:
+            migrate(conn)
+            name = conn.info.dbname
+        yield name
+
+
+@pytest.fixture(scope="session")
+def template(postgres):
+    with migrated_template(postgres.dsn) as name:
+        yield name
+
+
+@pytest.fixture
+def database(postgres, template):
+    with new_database(postgres.dsn, template=template) as dsn:
+        yield dsn

