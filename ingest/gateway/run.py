@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from config.errors import Unavailable
+from config.errors import AdhereError, Unavailable
 from config.settings import GatewaySettings
 from ingest.batch.keys import Keys
 from ingest.batch.topics import LANES, Lane
@@ -91,6 +91,8 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
         cursor = await spool.do(lambda opened: opened.cursor)
         try:
             await gateway.run(source(cursor), stop=stop, drain=drain)
+        except ExceptionGroup as group:
+            raise _foreseen(group) from group
         finally:
             final = gateway.status()
             status.write(settings.data_dir, final)
@@ -150,7 +152,7 @@ class _Gateway:
         """Put what is heard on disk, in order; while the spool is full, hold it and say so."""
         while True:
             heard = await self.heard.get()
-            while not await self.store(heard):
+            while not await self.store(heard):  # noqa: ASYNC110 - no one event says there is room
                 await asyncio.sleep(FULL_AGAIN_S)
             self.heard.task_done()
             self.stored.set()
@@ -246,6 +248,17 @@ class _Gateway:
             receipts_rejected=traffic.receipts_rejected,
             hub_clock_ahead_ms=traffic.hub_clock_ahead_ms,
         )
+
+
+def _foreseen(group: ExceptionGroup) -> Exception:
+    """Return the one error of ours that ended the group; anything else is a bug, shown whole."""
+    ours, bugs = group.split(AdhereError)
+    if ours is None or bugs is not None:
+        return group
+    first: Exception = ours
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    return first
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:

@@ -10,7 +10,7 @@ can no longer delete either: the quota must be smaller than the partition.)
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -29,7 +29,7 @@ from ingest.gateway.batches import Draft, Sealed, Settled, Waiting
 from ingest.gateway.chunking import packed_chunks
 from ingest.gateway.heard import BadInput
 from ingest.gateway.spool_file import damage_noticed, open_spool_file
-from ingest.gateway.spool_rows import CHUNK_TABLE, Field, State, Tagger, write_state
+from ingest.gateway.spool_rows import CHUNK_TABLE, Field, State, Tagger, transaction, write_state
 
 log = structlog.get_logger()
 
@@ -62,7 +62,8 @@ class Spool:
 
     def close(self) -> None:
         """Put everything into the one file, and let go of it."""
-        self._db.close()
+        with suppress(apsw.CorruptError, apsw.NotADBError):  # found, and mended, when it is opened
+            self._db.close()
 
     def __enter__(self) -> Self:
         """Return the open spool."""
@@ -225,7 +226,7 @@ class Spool:
         try:
             with damage_noticed():
                 self._db.execute(f"PRAGMA max_page_count = {pages}")
-                with self._db:
+                with transaction(self._db):
                     yield
                     write_state(self._db, self._tagger, state)
         except apsw.FullError as error:
@@ -233,21 +234,29 @@ class Spool:
         self._state = state
 
     def _oldest_chunks(self, lane: Lane, limit: int) -> list[tuple[int, Chunk]]:
+        """Return the oldest whole chunks; give up damaged ones on the way."""
         table = CHUNK_TABLE[lane]
-        whole: list[tuple[int, Chunk]] = []
-        damaged: list[tuple[int, tuple[Field, ...]]] = []
-        with damage_noticed():
-            rows: list[Any] = self._db.execute(
-                f"SELECT * FROM {table} WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608 - our name
-                (self._state.taken[lane], limit),
-            ).fetchall()
-        for number, readings, data, tag in rows:
-            if self._tagger.holds(table, number, (readings, data), tag):
-                whole.append((number, unpack_chunk(data)))
-            else:
-                damaged.append((number, (readings, data)))
-        if damaged:
-            self._give_up(table, damaged)
+        while True:
+            with damage_noticed():
+                rows: list[Any] = self._db.execute(
+                    f"SELECT * FROM {table} WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608 - ours
+                    (self._state.taken[lane], limit),
+                ).fetchall()
+            whole: list[tuple[int, Chunk]] = []
+            damaged: list[tuple[int, tuple[Field, ...]]] = []
+            for number, *fields, tag in rows:
+                if self._tagger.holds(table, number, tuple(fields), tag):
+                    whole.append((number, unpack_chunk(fields[1])))
+                else:
+                    damaged.append((number, tuple(fields)))
+            if damaged:
+                self._give_up(table, damaged)
+            if whole or not rows:
+                break
+        if not rows and self.unsealed(lane):  # the rest was lost
+            taken = self._state.taken | {lane: self._state.heard[lane]}
+            with self._change(replace(self._state, taken=taken)):
+                pass
         return whole
 
     def _replace_by_batch(self, lane: Lane, last: int, draft: Draft, sealed: Sealed) -> None:

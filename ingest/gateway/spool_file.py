@@ -19,6 +19,7 @@ from ingest.gateway.spool_rows import (
     STATE_TABLES,
     State,
     Tagger,
+    transaction,
     write_state,
 )
 
@@ -49,7 +50,7 @@ def open_spool_file(
     fresh = path.with_name(f"{path.name}.rebuilt")
     _remove(fresh)
     _make(fresh, tagger, saved.state)
-    with contextlib.closing(connect(fresh)) as db, db:
+    with contextlib.closing(connect(fresh)) as db, transaction(db):
         salvage.write(db, saved)
     aside = _free_name(path)
     for suffix in ("", "-wal"):
@@ -124,7 +125,7 @@ def _make(path: Path, tagger: Tagger, state: State) -> None:
     part = path.with_name(f"{path.name}.part")
     _remove(part)
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    with contextlib.closing(connect(part)) as db, db:
+    with contextlib.closing(connect(part)) as db, transaction(db):
         db.execute(SCHEMA)
         db.execute("INSERT INTO owner VALUES (1, ?)", (tagger.key_name,))
         write_state(db, tagger, state)

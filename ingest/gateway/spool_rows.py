@@ -6,6 +6,8 @@ key file and is never in the spool.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Self
@@ -168,3 +170,16 @@ def write_state(db: apsw.Connection, tagger: Tagger, state: State) -> None:
             f"INSERT OR REPLACE INTO {table} VALUES (1, ?, ?)",  # noqa: S608 - our own name
             (data, tagger.tag(table, 1, data)),
         )
+
+
+@contextmanager
+def transaction(db: apsw.Connection) -> Iterator[None]:
+    """All or nothing. Some faults, a full disk among them, have SQLite itself roll back at once."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
