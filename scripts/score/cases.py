@@ -43,7 +43,7 @@ NO_SEX = later("sex must be M, F or empty")
 UPSIDE_DOWN = later("zone_hi must be above zone_lo")
 NO_MODE = later("mode must be worn, site or empty")
 NO_PAUSE = later("pauses must read like 2026-05-01/2026-05-07, several separated by ;")
-NOT_SUPPORTED = later("%(column)s is not supported yet: only one zone in % of heart-rate reserve")
+NOT_SUPPORTED = later("%(column)s is not supported yet: only one zone in %% of heart-rate reserve")
 
 
 def check_cases(table: Table) -> tuple[pl.DataFrame, pl.DataFrame]:

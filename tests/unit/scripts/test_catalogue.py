@@ -41,6 +41,23 @@ def test_a_translation_takes_the_same_values(text, translation):
         assert fields[0] == fields[1]
 
 
+class Anything(dict):
+    """Fills each placeholder with a value that its letter takes."""
+
+    def __init__(self, text):
+        numbers = set(re.findall(r"%\((\w+)\)[^a-zA-Z%]*[dfoxeg]", text))
+        super().__init__(dict.fromkeys(numbers, 1))
+
+    def __missing__(self, name):
+        return "x"
+
+
+@pytest.mark.parametrize("text", sorted({*translations(), *translations().values()}))
+def test_a_text_with_values_can_be_filled(text):
+    if "%(" in text:
+        assert "%(" not in text % Anything(text)  # a bare % would raise: write %%
+
+
 def test_texts_are_found_wherever_they_are_marked():
     source = "_('a')\nlater('b')\nt.gettext('c')\n_(name)\nother('d')\nf(_('e %(x)d') % {})"
 
