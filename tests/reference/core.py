@@ -80,3 +80,9 @@ def _same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, float) and theirs is not None:
         return math.isclose(ours, float(theirs), rel_tol=0, abs_tol=1e-6)
     return ours == theirs
+
+
+def bout_credit_ms(held: pl.LazyFrame, case: dict[str, Any]) -> int:
+    """The credit in qualifying bouts of held time, for one case with figures."""
+    chains = method.chains(held, frames([], [], [case])[2], load_conventions()).collect()
+    return int(chains.filter("qualifies")["credit_ms"].sum())

@@ -1,0 +1,120 @@
+"""Made-up recordings that seek the edges of the method: holes, spikes, twins, midnights, zones."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+SECOND = 1000
+MINUTE = 60 * SECOND
+DAY = 24 * 60 * MINUTE
+MONDAY = 1_777_824_000_000 - 8 * 60 * MINUTE  # 2026-05-04 00:00 at UTC+8
+STARTS = (
+    MONDAY,
+    MONDAY - 1,
+    MONDAY - 20 * SECOND,
+    MONDAY - 7 * MINUTE - 1,
+    MONDAY + DAY - 11 * MINUTE,
+    MONDAY + 3 * DAY + 5 * 60 * MINUTE + 17,
+)
+GAPS = (
+    1, 999, 5 * SECOND, 29_999, 30_000, 30_001, 59_999, 60_000, 60_001,
+    119_999, 120_000, 120_001, 179_999, 180_000, 180_001, 181_000, 10 * MINUTE, 3 * DAY,
+)  # fmt: skip
+STEPS_BETWEEN = (1, 250, SECOND, 5 * SECOND, 15 * SECOND, 29_500, 30_000, 60_000, 60_001, 90_000)
+# Rest 60 and maximum 160 make the edges whole (90, 100, 120, 150); 184 makes them 97.2, 109.6, ...
+BPMS = (
+    29.5, 30, 45, 59, 60, 79.5, 80, 89.5, 90, 97, 98, 99.75, 100, 101, 109, 109.5, 110, 119.5, 120,
+    130, 134, 135, 149.5, 150, 151, 171.5, 172, 200, 220,
+)  # fmt: skip
+NO_BPM = (None, float("nan"), float("inf"), -1.0, 0.0, 29.75, 220.5, 1e9)
+CADENCES = (0, 0, 0, 0, 1, 59, 60, 97, 99, 100, 103, 104, 112, 129, 130, 220, 221, 400, -1, None)
+
+heart_rates = st.sampled_from(BPMS)
+any_heart_rates = st.one_of(heart_rates, heart_rates, heart_rates, st.sampled_from(NO_BPM))
+
+
+@st.composite
+def stretches(draw: st.DrawFn) -> tuple[int, int, list[Any]]:
+    """A hole, then samples at one pace over a short pattern of heart rates."""
+    count = draw(st.one_of(st.integers(1, 6), st.integers(8, 60)))
+    pattern = draw(
+        st.one_of(
+            st.lists(heart_rates, min_size=1, max_size=2),
+            st.lists(any_heart_rates, min_size=1, max_size=5),
+        )
+    )
+    pace = draw(st.sampled_from(STEPS_BETWEEN))
+    return draw(st.sampled_from(GAPS)), pace, [pattern[n % len(pattern)] for n in range(count)]
+
+
+@st.composite
+def heart_rate_rows(draw: st.DrawFn, person: Any) -> list[tuple]:
+    """One person's heart rate, with twins and rows sent twice."""
+    at = draw(st.sampled_from(STARTS))
+    rows = []
+    for gap, pace, bpms in draw(st.lists(stretches(), max_size=7)):
+        at += gap
+        for bpm in bpms:
+            rows.append((person, at, bpm))
+            at += pace
+    if rows:
+        twins = st.tuples(st.integers(0, len(rows) - 1), any_heart_rates)
+        for number, bpm in draw(st.lists(twins, max_size=6)):
+            rows.append((person, rows[number][1], bpm))
+        rows += draw(st.lists(st.sampled_from(rows), max_size=3))
+    return rows
+
+
+@st.composite
+def step_rows(draw: st.DrawFn, person: Any, around: list[tuple]) -> list[tuple]:
+    """Steps in the minutes about the heart rate, some missing, some twice, some at odd seconds."""
+    times = [at for _, at, _ in around] or [STARTS[0]]
+    first = min(times) // MINUTE - 6
+    last = min(max(times) // MINUTE + 3, first + 200)
+    cadences = draw(st.lists(st.sampled_from(CADENCES), min_size=1, max_size=12))
+    absent = draw(st.integers(2, 13))
+    rows = [
+        (person, minute * MINUTE, cadences[number % len(cadences)])
+        for number, minute in enumerate(range(first, last))
+        if number % absent
+    ]
+    more = st.tuples(
+        st.just(person),
+        st.integers(first * MINUTE, last * MINUTE),
+        st.sampled_from((*CADENCES, float("nan"))),
+    )
+    return rows + draw(st.lists(more, max_size=5))
+
+
+@st.composite
+def cases(draw: st.DrawFn, case: Any, person: Any) -> dict[str, Any]:
+    """A prescription with whole and broken numbers, figures given or not."""
+    zone_lo = draw(st.sampled_from((30, 40, 40, 45, 50, 60, 62.5)))
+    return {
+        "case": case,
+        "person": person,
+        "age": draw(st.sampled_from((None, 18, 40, 40.9, 63, 90))),
+        "beta_blocker": draw(st.sampled_from((None, False, True))),
+        "rest_hr": draw(st.sampled_from((None, 60, 60, 60, 60.5, 72))),
+        "hr_max": draw(st.sampled_from((None, 160, 160, 184, 171.5, 60))),
+        "zone_lo": zone_lo,
+        "zone_hi": zone_lo + draw(st.sampled_from((0.5, 15, 20, 50, 100))),
+        "session_min": draw(st.sampled_from((1, 12, 12.5, 30))),
+        "sessions_per_week": draw(st.sampled_from((1, 2, 3, 5, 2.5))),
+        "weekly_min": draw(st.sampled_from((10, 25, 37.5, 150))),
+    }
+
+
+@st.composite
+def recordings(draw: st.DrawFn, people: tuple[Any, ...] = ("b", "a")) -> tuple:
+    """Heart rate, steps and cases of some people; the first has two cases."""
+    hr: list[tuple] = []
+    steps: list[tuple] = []
+    prescriptions = []
+    for number, person in enumerate(people):
+        rows = draw(heart_rate_rows(person))
+        hr += rows
+        steps += draw(step_rows(person, rows)) if draw(st.booleans()) else []
+        prescriptions.append(draw(cases(number, person)))
+    prescriptions.append(draw(cases(len(people), people[0])))
+    return hr, steps, prescriptions
