@@ -86,5 +86,19 @@ def revoke_gateway_key(conn: Connection, signing_key: bytes) -> bool:
     return row is not None
 
 
+def revoke_gateway(conn: Connection, *, centre: str, gateway: str) -> int:
+    """Take nothing from this box any more, whatever key it uses; return how many keys that ended.
+
+    Raises Misconfigured for a gateway that was never enrolled.
+    """
+    named = {"centre": centre, "gateway": gateway}
+    with border(), conn.transaction():
+        if conn.execute(query("find_gateway_by_names"), named).fetchone() is None:
+            raise Misconfigured(
+                _("There is no gateway %(gateway)s in the centre %(centre)s.") % named
+            )
+        return conn.execute(query("revoke_gateway_keys"), named).rowcount
+
+
 def _only_int(row: tuple[object, ...] | None) -> int:
     return cast("tuple[int]", row)[0]

@@ -1,4 +1,4 @@
-"""`adhere hub`: take batches from the broker into the database; `init` makes its key."""
+"""`adhere hub`: batches from the broker into the database; its key; an end to a gateway."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import typer
 
 from config.errors import Misconfigured
 from config.language import _
-from config.settings import DistrictSettings, load_district
+from config.settings import DistrictSettings, database_dsn, load_district
 from ingest.hub import HUB_KEY_FILE
 
 app = typer.Typer(add_completion=False)
@@ -56,6 +56,17 @@ def init(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
         ) from error
     typer.echo(_("The hub's key is %(path)s; back it up safely.") % {"path": path})
     typer.echo(_("Its fingerprint: %(digits)s") % {"digits": keys.public.fingerprint})
+
+
+@app.command()
+def revoke(centre: str, gateway: str) -> None:
+    """Take nothing from this gateway any more: its box was lost, stolen or replaced."""
+    from storage.database import connect
+    from storage.gateways import revoke_gateway
+
+    with connect(database_dsn(os.environ).get_secret_value()) as conn:
+        ended = revoke_gateway(conn, centre=centre, gateway=gateway)
+    typer.echo(_("%(count)d keys revoked.") % {"count": ended})
 
 
 def _run(settings: DistrictSettings, *, as_json: bool) -> None:

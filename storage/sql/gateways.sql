@@ -33,3 +33,16 @@ ORDER BY gateway_key.revoked_at IS NOT NULL, gateway_key.id;
 UPDATE gateway_key SET revoked_at = coalesce(revoked_at, clock_timestamp())
 WHERE signing_key = %(signing_key)b
 RETURNING id;
+
+-- name: find_gateway_by_names
+SELECT gateway.id FROM gateway
+JOIN organisation ON organisation.id = gateway.centre_id
+WHERE organisation.code = %(centre)s AND gateway.code = %(gateway)s;
+
+-- name: revoke_gateway_keys
+-- A key that was revoked before keeps its time.
+UPDATE gateway_key SET revoked_at = clock_timestamp()
+FROM gateway
+JOIN organisation ON organisation.id = gateway.centre_id
+WHERE gateway_key.gateway_id = gateway.id AND gateway_key.revoked_at IS NULL
+AND organisation.code = %(centre)s AND gateway.code = %(gateway)s;

@@ -90,3 +90,25 @@ def test_a_database_without_our_tables_is_said_with_what_to_do(adhere, postgres)
 
     assert result.returncode == 2
     assert "adhere db migrate" in result.stderr
+
+
+def test_revoking_a_gateway_ends_all_of_its_keys_once(database, enrolled, db):
+    enrolled("box-1"), enrolled("box-1"), enrolled("box-2")
+
+    def revoke(gateway):
+        return subprocess.run(
+            [sys.executable, "-m", "scripts.main", "hub", "revoke", "east", gateway],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"ADHERE_DATABASE_DSN": database, "LANGUAGE": "en"},
+        )
+
+    first, again, unknown = revoke("box-1"), revoke("box-1"), revoke("box-9")
+
+    assert (first.returncode, first.stdout) == (0, "2 keys revoked.\n")
+    assert (again.returncode, again.stdout) == (0, "0 keys revoked.\n")
+    assert unknown.returncode == 2
+    assert db.execute("SELECT count(*) FROM gateway_key WHERE revoked_at IS NULL").fetchone() == (
+        1,
+    )
