@@ -59,6 +59,15 @@ def migrated_template(server_dsn):
         with connect(dsn) as conn:
             migrate(conn)
             name = conn.info.dbname
+        with psycopg.connect(server_dsn, autocommit=True) as conn:
+            # TimescaleDB's own workers would sit in it, and then it cannot be copied.
+            conn.execute(
+                sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name))
+            )
+            conn.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+                (name,),
+            )
         yield name
 
 

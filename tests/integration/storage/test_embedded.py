@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -80,7 +81,7 @@ def test_it_is_safe_by_its_settings(server):
 
 
 def test_nobody_gets_in_without_the_password(server):
-    without = psycopg.conninfo.make_conninfo(server.dsn, password="guess")
+    without = server.dsn.replace("postgresql://adhere:", "postgresql://adhere:guess")
 
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(without)
@@ -152,11 +153,12 @@ def test_a_server_that_outlived_its_starter_is_stopped_and_started_anew(place):
 
 def test_backends_of_a_killed_postmaster_do_not_stop_the_next_start(server):
     busy = psycopg.connect(server.dsn, autocommit=True)
-    thread = threading.Thread(
-        target=lambda: pytest.raises(
-            psycopg.Error, busy.execute, "SELECT count(*) FROM generate_series(1, 10000000000)"
-        )
-    )
+
+    def work():
+        with pytest.raises(psycopg.Error):
+            busy.execute("SELECT count(*) FROM generate_series(1, 10000000000)")
+
+    thread = threading.Thread(target=work)
     thread.start()
     while ask(server, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'") < 2:
         pass
@@ -233,8 +235,6 @@ def test_it_listens_on_tcp_only_when_asked(place, unused_port):
 
 @pytest.fixture
 def unused_port():
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
@@ -304,10 +304,11 @@ def test_a_base_that_the_account_cannot_enter_says_so(place):
         EmbeddedPostgres(closed / "pg", base=closed / "base").start()
 
 
+# Python itself may be out of reach of that user: what it needs is imported before.
 AS_AN_ORDINARY_USER = """
 import os, sys, pathlib
 sys.path.insert(0, sys.argv[2])  # the programs, where everybody can reach them
-import encodings.ascii, encodings.idna, psycopg, storage.embedded  # Python may be out of reach later
+import encodings.ascii, encodings.idna, psycopg, storage.embedded
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 server = storage.embedded.EmbeddedPostgres(pathlib.Path(sys.argv[1]))
 server.start(); server.kill(); server.start()

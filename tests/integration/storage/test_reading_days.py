@@ -8,6 +8,7 @@ import pytest
 from storage.database import connect
 from storage.queries import query
 from storage.reading_tables import TABLE_OF
+from tests.postgres import new_database
 
 DAYS = [date(2016, 3, 1) + timedelta(days=n) for n in range(45)]
 
@@ -15,8 +16,6 @@ DAYS = [date(2016, 3, 1) + timedelta(days=n) for n in range(45)]
 @pytest.fixture
 def database(postgres, template):
     """Plain PostgreSQL alone: a hypertable makes its own days."""
-    from tests.postgres import new_database
-
     with new_database(postgres.dsn, template=template) as dsn:
         yield dsn
 

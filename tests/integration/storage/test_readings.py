@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from storage.database import snapshot
+from storage.database import connect, snapshot
 from storage.ingest import store_batches
 from storage.readings import SPANS, heart_rate_of, steps_of
 from tests.batches import DAY_MS, T0_MS, a_batch, a_gateway, a_patient, columns
@@ -132,8 +132,6 @@ def test_no_spans_and_no_readings_are_empty_frames_of_the_same_columns(conn, rea
 
 
 def test_reading_inside_a_snapshot_sees_that_moment(conn, database):
-    from storage.database import connect
-
     patient = a_patient(conn, "p1", "AA")
     gateway_id = a_gateway(conn)
     store_batches(conn, [a_batch(gateway_id, 1, columns([T0_MS], [60]))])

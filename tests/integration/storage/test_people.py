@@ -1,0 +1,150 @@
+"""Records of people: written twice they are written once; what contradicts them is refused."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from config.errors import Misconfigured, Rejected
+from storage.people import (
+    Prescription,
+    assign_device,
+    put_device,
+    put_enrolment,
+    put_organisation,
+    put_patient,
+    put_pause,
+    put_prescription,
+    put_staff,
+)
+from tests.batches import a_patient
+
+AEROBIC = Prescription(
+    effective_from=date(2026, 1, 5),
+    age_years=60,
+    sex="F",
+    beta_blocker=False,
+    hr_max_bpm=165,
+    hr_max_source="gellish",
+    rest_hr_bpm=62.5,
+    rest_hr_source="measured",
+    frozen_on=date(2026, 1, 5),
+    zone_lo_pct=40,
+    zone_hi_pct=60,
+    session_min=30,
+    sessions_per_week=3,
+    weekly_min=90,
+)
+JANUARY, MARCH = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def write_everything(conn):
+    put_organisation(conn, kind="district", code="d", name="District")
+    return [
+        put_organisation(conn, kind="centre", code="east", name="East", parent="d"),
+        put_staff(conn, organisation="east", code="dr", role="family_doctor", name="Dr"),
+        put_patient(conn, pseudonym="p1", centre="east", family_doctor="dr"),
+        enrolment := put_enrolment(
+            conn, case_label="c1", patient="p1", mode="worn", starts_on=date(2026, 1, 5)
+        ),
+        put_prescription(conn, enrolment_id=enrolment, version=1, prescription=AEROBIC),
+        put_pause(
+            conn,
+            case_label="c1",
+            first_day=date(2026, 2, 9),
+            until=date(2026, 2, 23),
+            reason="holiday",
+        ),
+        put_device(conn, "AA"),
+        assign_device(conn, device_key="AA", patient="p1", worn_from=JANUARY),
+    ]
+
+
+def test_what_is_written_again_is_the_same_record_and_changes_nothing(conn):
+    first = write_everything(conn)
+    conn.execute("DELETE FROM changed")
+
+    assert write_everything(conn) == first
+    assert conn.execute("SELECT count(*) FROM changed").fetchone() == (0,)
+
+
+def test_a_new_name_is_taken_over(conn):
+    organisation = put_organisation(conn, kind="centre", code="east", name="East")
+
+    assert put_organisation(conn, kind="centre", code="east", name="Far East") == organisation
+    assert conn.execute("SELECT name FROM organisation").fetchall() == [("Far East",)]
+
+
+def test_a_new_version_ends_the_one_before_on_its_first_day(conn):
+    enrolment = write_everything(conn)[3]
+    later = replace(AEROBIC, effective_from=date(2026, 2, 2), session_min=40)
+
+    put_prescription(conn, enrolment_id=enrolment, version=2, prescription=later)
+
+    assert conn.execute(
+        "SELECT lower(effective), upper(effective) FROM prescription ORDER BY version"
+    ).fetchall() == [(date(2026, 1, 5), date(2026, 2, 2)), (date(2026, 2, 2), None)]
+    assert put_prescription(conn, enrolment_id=enrolment, version=1, prescription=AEROBIC)
+
+
+@pytest.mark.parametrize(
+    "edit", [{"session_min": 31}, {"hr_max_bpm": None}, {"effective_from": date(2026, 1, 6)}]
+)
+def test_a_version_is_never_edited(conn, edit):
+    enrolment = write_everything(conn)[3]
+
+    with pytest.raises(Rejected, match="prescription_edited"):
+        put_prescription(
+            conn, enrolment_id=enrolment, version=1, prescription=replace(AEROBIC, **edit)
+        )
+
+    assert conn.execute("SELECT session_min, lower(effective) FROM prescription").fetchall() == [
+        (30, date(2026, 1, 5))
+    ]
+
+
+def test_a_band_has_one_wearer_at_a_time(conn):
+    a_patient(conn, "p1", "AA", worn_from=JANUARY, worn_until=MARCH)
+    a_patient(conn, "p2")
+
+    with pytest.raises(Rejected, match="ExclusionViolation"):
+        assign_device(conn, device_key="AA", patient="p2", worn_from=JANUARY)
+
+    assert assign_device(conn, device_key="AA", patient="p2", worn_from=MARCH)
+
+
+def test_an_instant_without_a_zone_is_a_mistake_of_the_caller(conn):
+    with pytest.raises(ValueError, match="zone"):
+        assign_device(
+            conn,
+            device_key="AA",
+            patient="p1",
+            worn_from=datetime(2026, 1, 5),  # noqa: DTZ001 - this is the mistake
+        )
+
+
+def test_a_label_stays_with_its_person(conn):
+    write_everything(conn)
+    a_patient(conn, "p2")
+
+    with pytest.raises(Rejected, match="case_of_another_person"):
+        put_enrolment(conn, case_label="c1", patient="p2", mode="site", starts_on=date(2026, 1, 5))
+
+    assert conn.execute("SELECT mode FROM enrolment").fetchall() == [("worn",)]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda conn: put_organisation(conn, kind="centre", code="x", name="X", parent="nowhere"),
+        lambda conn: put_staff(conn, organisation="nowhere", code="dr", role="operator", name="O"),
+        lambda conn: put_patient(conn, pseudonym="p", centre="nowhere", family_doctor="dr"),
+        lambda conn: put_enrolment(
+            conn, case_label="c", patient="nobody", mode="worn", starts_on=date(2026, 1, 5)
+        ),
+        lambda conn: assign_device(conn, device_key="AA", patient="nobody", worn_from=None),
+    ],
+)
+def test_an_unknown_name_is_said(conn, write):
+    with pytest.raises(Misconfigured, match=r"no(where|body)"):
+        write(conn)
