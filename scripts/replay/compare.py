@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from adherence import method
 from adherence.schema import BOUT, DAY, WEEK
-from adherence.weeks import recorded_spans
 from config.conventions import Conventions
 from scripts.replay.freeze import Case
 from scripts.replay.recording import Recording
+from scripts.score.stages import score
 from storage import results
 from storage.database import Connection
 
@@ -43,7 +42,10 @@ def compare(
     conn: Connection, recording: Recording, cases: tuple[Case, ...], conventions: Conventions
 ) -> tuple[Compared, ...]:
     """Score the recording and compare day, bout and week with what is stored."""
-    scored = score(recording, conventions)
+    result = score(
+        recording.samples().collect(), recording.step_rows().collect(), recording.cases, conventions
+    )
+    scored = {"day": result.days, "bout": result.bouts, "week": result.weeks}
     stored = stored_results(conn, recording)
     spans = pl.DataFrame(
         [(case.case, case.starts_on, case.ends_on) for case in cases],
@@ -53,26 +55,6 @@ def compare(
     return tuple(
         _compared(table, scored[table], stored[table], spans) for table in ("day", "bout", "week")
     )
-
-
-def score(recording: Recording, conventions: Conventions) -> dict[str, pl.DataFrame]:
-    """Return what `adhere score` makes of the recording."""
-    samples, step_rows = (
-        recording.samples().collect().lazy(),
-        recording.step_rows().collect().lazy(),
-    )
-    cases = recording.cases.lazy()
-    kept = method.kept(samples, conventions).collect().lazy()
-    held = method.held(kept, conventions).collect().lazy()
-    usable = method.usable(cases, method.people(samples, kept, cases, conventions))
-    usable = usable.collect().lazy()
-    days = method.days(held, step_rows, usable, conventions).collect()
-    chains = method.chains(held, usable, conventions).collect().lazy()
-    bouts = method.bouts(chains, step_rows, conventions).collect()
-    weeks = method.weeks(
-        days.lazy(), bouts.lazy(), usable, recorded_spans(days.lazy()), conventions
-    )
-    return {"day": days, "bout": bouts, "week": weeks.collect()}
 
 
 def stored_results(conn: Connection, recording: Recording) -> dict[str, pl.DataFrame]:
@@ -105,7 +87,11 @@ def _compared(
         (day >= pl.col("starts_on")) & (day < pl.col("ends_on"))
     )
     if table == "week":  # a case without figures has weeks that say so; `score` lists none
-        stored = stored.join(within.select("case").unique(), on="case", how="semi")
+        # and an enrolled week before or after everything recorded is an empty one.
+        stored = stored.join(within.select("case").unique(), on="case", how="semi").filter(
+            (pl.col("wear_min") > 0)
+            | pl.struct(key).is_in(within.select(pl.struct(key)).to_series().implode())
+        )
     both = within.select(*key, *columns).join(
         stored.select(*key, *columns), on=key, suffix="_stored", how="inner"
     )

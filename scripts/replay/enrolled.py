@@ -11,11 +11,13 @@ from storage.people import (
     put_enrolment,
     put_organisation,
     put_patient,
+    put_pause,
     put_prescription,
     put_staff,
 )
 
 DISTRICT = "replay"
+PAUSED = "as the cases say"
 
 
 def put_people(
@@ -65,11 +67,19 @@ def _put_case(conn: Connection, recording: Recording, case: Case) -> None:
         conn,
         case_label=names.label(case.case),
         patient=names.label(case.person),
-        mode="worn",
+        mode=case.mode,
         starts_on=case.starts_on,
         ends_on=case.ends_on,
     )
     put_prescription(conn, enrolment_id=enrolment, version=1, prescription=case.prescription)
+    for pause in case.pauses:
+        put_pause(
+            conn,
+            case_label=names.label(case.case),
+            first_day=pause.first_day,
+            until=pause.until,
+            reason=PAUSED,
+        )
 
 
 def _assign(conn: Connection, recording: Recording, cases: Sequence[Case], zone: timezone) -> None:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import polars as pl
 
@@ -23,6 +23,13 @@ Days = tuple[date, date]
 """A Monday, and the first Monday after it that is not enrolled any more."""
 
 
+class Pause(NamedTuple):
+    """An excused time; `until` is the first day after it."""
+
+    first_day: date
+    until: date
+
+
 @dataclass(frozen=True)
 class Case:
     """One case as it enters the database."""
@@ -32,6 +39,8 @@ class Case:
     starts_on: date
     ends_on: date
     """The first day after it."""
+    mode: Literal["worn", "site"]
+    pauses: tuple[Pause, ...]
     reason: str | None
     """Why there are no figures, or None."""
     prescription: Prescription
@@ -42,7 +51,7 @@ def frozen_cases(recording: Recording, conventions: Conventions) -> tuple[Case, 
 
     A case is enrolled for whole weeks, from the one with the person's first held time to the one
     with the last: so the weeks are those of `score`. Who has none is enrolled for as long as all
-    the others together.
+    the others together. A recording that says who is enrolled when has its own way.
     """
     samples = recording.samples()
     kept = method.kept(samples, conventions).collect().lazy()
@@ -57,7 +66,9 @@ def frozen_cases(recording: Recording, conventions: Conventions) -> tuple[Case, 
         str(person): _weeks(start_ms, end_ms - 1, offset_ms)
         for person, start_ms, end_ms in held.collect().iter_rows()
     }
-    everybody = _everybody(spans, recording, offset_ms)
+    if recording.enrolled is not None:
+        spans = {}
+    everybody = recording.enrolled or _everybody(spans, recording, offset_ms)
     given = recording.cases.rename({"hr_max": "given_hr_max", "rest_hr": "given_rest_hr"})
     rows = given.join(
         figures.select("case", "hr_max", "rest_hr", "reason").collect(),
@@ -77,6 +88,11 @@ def _case(row: dict[str, Any], starts_on: date, ends_on: date) -> Case:
         row["person"],
         starts_on,
         ends_on,
+        row.get("mode") or "worn",
+        tuple(
+            Pause(pause["first_day"], pause["last_day"] + timedelta(days=1))
+            for pause in row.get("pauses") or ()
+        ),
         row["reason"],
         Prescription(
             effective_from=starts_on,

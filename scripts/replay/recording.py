@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
-from pathlib import Path
 
 import polars as pl
 
@@ -53,6 +53,8 @@ class Recording:
     cases: pl.DataFrame
     """METHOD 12, one row a case."""
     roster: Roster
+    enrolled: tuple[date, date] | None = None
+    """A Monday and the first Monday after: for everybody, instead of each one's recorded weeks."""
 
     @cached_property
     def identities(self) -> Identities:
@@ -91,9 +93,14 @@ class Recording:
 
 
 def recording_of(
-    samples: pl.DataFrame, step_rows: pl.DataFrame, cases: pl.DataFrame, roster: Roster
+    samples: pl.DataFrame,
+    step_rows: pl.DataFrame,
+    cases: pl.DataFrame,
+    roster: Roster,
+    enrolled: tuple[date, date] | None = None,
 ) -> Recording:
     """Cut frames of readings into one track a person; null and NaN are no readings."""
+    cases = cases.with_columns(pl.col("case", "person").cast(pl.String)).sort("case")
     people = cases["person"].unique(maintain_order=True).to_list()
     hr = _by_person(samples, "hr")
     steps = _by_person(step_rows, "steps")
@@ -111,12 +118,12 @@ def recording_of(
         )
         for person in people
     )
-    return Recording(tracks, cases, roster)
+    return Recording(tracks, cases, roster, enrolled)
 
 
 def _by_person(frame: pl.DataFrame, value: str) -> dict[str, pl.DataFrame]:
     real = (
-        frame.select("person", "ts", pl.col(value).cast(pl.Float64))
+        frame.select(pl.col("person").cast(pl.String), "ts", pl.col(value).cast(pl.Float64))
         .filter(pl.col(value).is_finite())  # null is dropped too
         .sort("person", "ts", value)
     )
@@ -131,8 +138,3 @@ def one_centre(people: list[str]) -> Roster:
     centre = Place("replay", "Replay")
     doctor = Doctor("replay", "Replay", centre.code)
     return Roster((centre,), (doctor,), dict.fromkeys(people, doctor.code))
-
-
-def from_files(hr: Path, steps: Path | None, cases: Path, zone: str) -> Recording:
-    """Read the three files of `adhere score`."""
-    raise NotImplementedError

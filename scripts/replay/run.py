@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from config.conventions import Conventions
 from config.errors import Rejected, Unavailable
 from config.settings import Broker
 from ingest.broker import EmbeddedBroker
-from reports.nightly.recompute import recompute
+from reports.nightly.night import run_night
 from scripts.replay.compare import Compared, compare, stored_results
 from scripts.replay.enrolled import put_people
 from scripts.replay.folder import StateFolder
@@ -76,6 +76,11 @@ class Replayed:
         went_in = self.recording.readings
         return went_in == self.ledger.readings == self.counted + self.ledger.quarantined
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is lost, and whatever was compared is the same."""
+        return self.nothing_lost and all(one.same for one in self.compared)
+
 
 async def replay(
     recording: Recording,
@@ -108,8 +113,17 @@ async def replay(
         with shares.part("count"):
             ledger = committed(conn, centres)
             counted = counted_readings(conn, [box.device_key for box in boxes])
-        with shares.part("night"):
-            recompute(conn, through=max(case.ends_on for case in cases) - timedelta(days=1))
+        if stop.is_set():
+            raise Interrupted
+        with shares.part("report"):
+            night = run_night(
+                conn,
+                _last_day(recording, cases, conventions),
+                options.report_dir or folder.reports,
+                options.language,
+                zone_name=conventions.time_zone,
+            )
+        shares.move("report", "recompute", sum(night.recomputed.seconds.values()))
         weeks = stored_results(conn, recording)["week"]
         compared: tuple[Compared, ...] = ()
         if options.check:
@@ -123,7 +137,7 @@ async def replay(
         hub=hub,
         shares=shares,
         weeks=weeks,
-        workbook=folder.reports,
+        workbook=night.workbook,
         compared=compared,
     )
 
@@ -184,6 +198,16 @@ async def _watching(dsn: str, centres: Sequence[str], watch: Watch) -> AsyncIter
     finally:
         looking.cancel()
         await asyncio.wait({looking})
+
+
+def _last_day(recording: Recording, cases: Sequence[Case], conventions: Conventions) -> date:
+    """Return the last local day that counts: the last enrolled one, unless it is still to come."""
+    zone = timezone(timedelta(minutes=conventions.utc_offset_min))
+    latest_ms = max(bounds[1] for track in recording.tracks if (bounds := track.bounds_ms()))
+    recorded = datetime.fromtimestamp(latest_ms / 1000, zone).date()
+    yesterday = datetime.now(zone).date() - timedelta(days=1)
+    last_enrolled = max(case.ends_on for case in cases) - timedelta(days=1)
+    return min(last_enrolled, max(yesterday, recorded))
 
 
 def _reached(broker: EmbeddedBroker) -> Broker:

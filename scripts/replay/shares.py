@@ -27,6 +27,11 @@ class Shares:
         """Count seconds measured elsewhere."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
+    def move(self, whole: str, part: str, seconds: float) -> None:
+        """Count `seconds` of the part `whole` as the part `part` instead."""
+        self.add(part, seconds)
+        self.add(whole, -seconds)
+
     def add_hub(self, counters: Mapping[str, Any]) -> None:
         """Take over the hub's own account of its parts."""
         for part, times in counters.get("parts", {}).items():

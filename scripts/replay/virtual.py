@@ -52,6 +52,7 @@ def virtual_recording(monday: datetime, seed: int) -> Recording:
             {patient.code: patient.doctor for patient in patients},
             {patient.code: patient.name for patient in patients},
         ),
+        (monday.date(), monday.date() + timedelta(weeks=WEEKS)),
     )
 
 

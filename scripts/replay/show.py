@@ -1,0 +1,256 @@
+"""What a person sees at the end of a replay or a demo."""
+
+from typing import Any
+
+import polars as pl
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from config.language import _, later
+from scripts.replay.compare import Compared
+from scripts.replay.run import Replayed
+
+PARTS = {
+    "read": later("read the recording"),
+    "start": later("start database and broker"),
+    "freeze": later("freeze figures, enrol"),
+    "send": later("gateways to committed rows"),
+    "spool": later("spool"),
+    "seal": later("seal"),
+    "hub_verify": later("hub: verify"),
+    "hub_unpack": later("hub: unpack"),
+    "hub_database": later("hub: database"),
+    "hub_receipts": later("hub: receipts"),
+    "count": later("count"),
+    "recompute": later("recompute"),
+    "report": later("workbook"),
+    "check": later("compare with score"),
+}
+WITHIN_SEND = {"spool", "seal", "hub_verify", "hub_unpack", "hub_database", "hub_receipts"}
+"""They run at the same time as each other, inside `send`."""
+
+SIGNS = {"met": "[green]\N{CHECK MARK}[/]", "not_met": "[red]\N{BALLOT X}[/]", "cannot_judge": "?"}
+
+STATES = {
+    "met": later("met"),
+    "not_met": later("not met"),
+    "cannot_judge": later("cannot be judged"),
+}
+
+REASONS = {
+    "no_figures": later("no heart-rate figures"),
+    "not_enough_wear": later("not worn enough"),
+    "first_partial_week": later("first week, partial"),
+    "paused": later("excused"),
+    "week_not_over": later("week not over"),
+    "gateway_outage": later("gateway down"),
+    "no_band": later("no band"),
+    "band_flat": later("band flat"),
+    "rpe_without_log": later("no log"),
+}
+
+
+def show_replay(replayed: Replayed) -> None:
+    """Print what came of a replay."""
+    console = Console()
+    show_weeks(console, replayed)
+    show_shares(console, replayed)
+    show_counts(console, replayed)
+
+
+def show_demo(replayed: Replayed, *, every_week: bool) -> None:
+    """Print what came of the demo."""
+    console = Console()
+    (show_weeks if every_week else show_grid)(console, replayed)
+    show_shares(console, replayed)
+    show_counts(console, replayed)
+
+
+def show_weeks(console: Console, replayed: Replayed) -> None:
+    """Print a row for each case and week."""
+    table = Table()
+    for heading in (_("Case"), _("Week")):
+        table.add_column(heading)
+    for heading in (_("Sessions"), _("Minutes"), _("Adherence %")):
+        table.add_column(heading, justify="right")
+    table.add_column(_("State"))
+    for week in replayed.weeks.iter_rows(named=True):
+        table.add_row(
+            escape(week["case"]),
+            str(week["week"]),
+            str(week["complete_sessions"]),
+            f"{week['bout_credit_min']:.0f}",
+            f"{week['adherence_pct']:.0f}",
+            _state(week),
+        )
+    console.print(table)
+
+
+def show_grid(console: Console, replayed: Replayed) -> None:
+    """Print a row for each patient: adherence by week, totals against the prescription."""
+    weeks = replayed.weeks["week"].unique().sort().to_list()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_legend(), caption_justify="left")
+    table.add_column(_("Patient"), no_wrap=True)
+    for week in weeks:
+        table.add_column(f"{week:%m-%d}", justify="right", no_wrap=True)
+    for heading in (_("Sessions"), _("Minutes")):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column(_("Why not judged"))
+    names = replayed.recording.roster.name_of
+    plans = {case.case: case.prescription for case in replayed.cases}
+    for (case,), rows in replayed.weeks.sort("case", "week").group_by("case", maintain_order=True):
+        by_week = {row["week"]: row for row in rows.iter_rows(named=True)}
+        plan = plans[str(case)]
+        reasons = dict.fromkeys(row["reason"] for row in by_week.values() if row["reason"])
+        table.add_row(
+            escape(f"{case} {names.get(str(rows['person'][0]), '')}".strip()),
+            *(_cell(by_week.get(week)) for week in weeks),
+            f"{rows['complete_sessions'].sum()}/{plan.sessions_per_week * len(by_week):.0f}",
+            f"{rows['bout_credit_min'].sum():.0f}/{plan.weekly_min * len(by_week):.0f}",
+            ", ".join(_(REASONS.get(reason, reason)) for reason in reasons),
+        )
+    console.print(table)
+
+
+def show_counts(console: Console, replayed: Replayed) -> None:
+    """Print what went in and came out, and how fast."""
+    ledger, seconds = replayed.ledger, replayed.shares.seconds
+    console.print(
+        _("Readings in %(in)s = committed %(committed)s = counted %(counted)s")
+        % {
+            "in": f"{replayed.recording.readings:,}",
+            "committed": f"{ledger.readings:,}",
+            "counted": f"{replayed.counted + ledger.quarantined:,}",
+        }
+        if replayed.nothing_lost
+        else _("NOT EQUAL: readings in %(in)s, committed %(committed)s, counted %(counted)s")
+        % {
+            "in": f"{replayed.recording.readings:,}",
+            "committed": f"{ledger.readings:,}",
+            "counted": f"{replayed.counted + ledger.quarantined:,}",
+        },
+        highlight=False,
+    )
+    console.print(
+        _("%(batches)d batches, %(new)s of them new in this run, %(aside)d readings put aside")
+        % {
+            "batches": ledger.batches,
+            "new": replayed.hub.get("stored", "?"),
+            "aside": ledger.quarantined,
+        },
+        highlight=False,
+    )
+    if sent := replayed.hub.get("readings"):
+        console.print(
+            _("%(rate)s readings/s from the recording to committed rows")
+            % {"rate": f"{sent / seconds['send']:,.0f}"},
+            highlight=False,
+        )
+    for one in replayed.compared:
+        console.print(
+            _("%(table)s: %(rows)d rows, %(verdict)s")
+            % {
+                "table": one.table,
+                "rows": one.rows,
+                "verdict": _("same as score") if one.same else _different(one),
+            },
+            highlight=False,
+        )
+    console.print(
+        _("Workbook: %(path)s") % {"path": replayed.workbook}, highlight=False, soft_wrap=True
+    )
+
+
+def show_shares(console: Console, replayed: Replayed) -> None:
+    """Print where the time went."""
+    seconds, whole = replayed.shares.seconds, replayed.shares.elapsed_s()
+    table = Table()
+    table.add_column(_("Part"))
+    table.add_column(_("Seconds"), justify="right")
+    table.add_column(_("Share %"), justify="right")
+    for part, title in PARTS.items():
+        if part in seconds:
+            indent = "  " if part in WITHIN_SEND else ""
+            share = f"{100 * seconds[part] / whole:.0f}"
+            table.add_row(indent + _(title), f"{seconds[part]:.1f}", share)
+    table.add_row(_("all"), f"{whole:.1f}", "100", style="bold")
+    console.print(table)
+
+
+def as_json(replayed: Replayed) -> dict[str, Any]:
+    """Return everything for a program; the keys stand in the how-to."""
+    weeks = replayed.weeks.select(
+        "case",
+        "person",
+        pl.col("week").cast(pl.String),
+        sessions="complete_sessions",
+        minutes="bout_credit_min",
+        adherence_pct="adherence_pct",
+        state="state",
+        reason="reason",
+    )
+    shares = replayed.shares
+    names = replayed.recording.roster.name_of
+    return {
+        "patients": [
+            {
+                "case": case.case,
+                "person": case.person,
+                "name": names.get(case.person),
+                "first_day": str(case.starts_on),
+                "hr_max": case.prescription.hr_max_bpm,
+                "rest_hr": case.prescription.rest_hr_bpm,
+                "no_figures": case.reason,
+            }
+            for case in replayed.cases
+        ],
+        "weeks": weeks.to_dicts(),
+        "readings": replayed.recording.readings,
+        "committed": replayed.ledger.readings,
+        "counted": replayed.counted,
+        "quarantined": replayed.ledger.quarantined,
+        "batches": replayed.ledger.batches,
+        "hub": {
+            key: replayed.hub[key]
+            for key in ("stored", "duplicate", "forked", "dead_lettered", "readings", "bytes")
+            if key in replayed.hub
+        },
+        "seconds": round(shares.elapsed_s(), 3),
+        "shares": {part: round(seconds, 3) for part, seconds in shares.seconds.items()},
+        "same_as_score": {
+            one.table: {"rows": one.rows, "same": one.same} for one in replayed.compared
+        },
+        "workbook": str(replayed.workbook),
+    }
+
+
+def _different(one: Compared) -> str:
+    return _(
+        "DIFFERENT: %(missing)d missing, %(more)d too many, %(other)d other in %(columns)s"
+    ) % {
+        "missing": one.missing,
+        "more": one.unexpected,
+        "other": one.different,
+        "columns": ", ".join(one.columns) or "-",
+    }
+
+
+def _legend() -> str:
+    return (
+        _("adherence in % of the prescription, by week")
+        + "; "
+        + ", ".join(f"{sign} {_(STATES[state])}" for state, sign in SIGNS.items())
+    )
+
+
+def _cell(week: dict[str, Any] | None) -> str:
+    if week is None:
+        return ""
+    return f"{week['adherence_pct']:.0f} {SIGNS[week['state']]}"
+
+
+def _state(week: dict[str, Any]) -> str:
+    state = _(STATES[week["state"]])
+    return f"{state}: {_(REASONS.get(week['reason'], week['reason']))}" if week["reason"] else state
