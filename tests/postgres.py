@@ -1,10 +1,12 @@
 """One PostgreSQL server a session, one migrated database a test. Loaded by pyproject.toml.
 
 `postgres` is the server, `database` the DSN of a fresh migrated database. A test that kills its
-server makes one of its own.
+server makes one of its own. `either_database` is a fresh database on plain PostgreSQL, then one on
+a server with TimescaleDB, where a variable of the environment names one.
 """
 
 import contextlib
+import os
 import shutil
 import tempfile
 import uuid
@@ -18,6 +20,8 @@ from psycopg.conninfo import make_conninfo
 from storage.database import connect
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
+
+TIMESCALE_DSN = "ADHERE_TEST_TIMESCALE_DSN"
 
 
 @pytest.fixture(scope="session")
@@ -80,4 +84,25 @@ def template(postgres):
 @pytest.fixture
 def database(postgres, template):
     with new_database(postgres.dsn, template=template) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def timescale():
+    """The DSN of a server with TimescaleDB, and the name of a migrated template on it."""
+    dsn = os.environ.get(TIMESCALE_DSN)
+    if not dsn:
+        pytest.skip(f"{TIMESCALE_DSN} is not set")
+    with migrated_template(dsn) as name:
+        yield dsn, name
+
+
+@pytest.fixture(params=["plain", "timescale"])
+def either_database(request):
+    if request.param == "timescale":
+        server_dsn, name = request.getfixturevalue("timescale")
+    else:
+        server_dsn = request.getfixturevalue("postgres").dsn
+        name = request.getfixturevalue("template")
+    with new_database(server_dsn, template=name) as dsn:
         yield dsn
