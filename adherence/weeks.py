@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from adherence.clock import MINUTE_MS, monday
+from adherence.clock import MINUTE_MS, in_minutes, monday
 from adherence.schema import WEEK
 
 
@@ -115,11 +115,11 @@ def weeks_of(
                 100 * pl.col("session_days") >= adherent_from_pct * pl.col("sessions_per_week")
             )
             & (100 * pl.col("bout_credit_ms") >= adherent_from_pct * weekly_ms),
-            wear_min=pl.col("wear_ms") / MINUTE_MS,
-            bout_credit_min=pl.col("bout_credit_ms") / MINUTE_MS,
-            all_credit_min=pl.col("all_credit_ms") / MINUTE_MS,
-            above_min=pl.col("above_ms") / MINUTE_MS,
-            mod_eq_min=pl.col("mod_eq_ms") / MINUTE_MS,
+            wear_min=in_minutes(pl.col("wear_ms")),
+            bout_credit_min=in_minutes(pl.col("bout_credit_ms")),
+            all_credit_min=in_minutes(pl.col("all_credit_ms")),
+            above_min=in_minutes(pl.col("above_ms")),
+            mod_eq_min=in_minutes(pl.col("mod_eq_ms")),
         )
         .with_columns(volume=pl.col("rdi").clip(upper_bound=1.0))
         .with_columns(adherence_pct=100 * pl.min_horizontal("attendance", "volume"))
