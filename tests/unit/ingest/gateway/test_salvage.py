@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from config.errors import Misconfigured
 from ingest.batch.keys import make_keys
 from ingest.batch.reading import Quantity, Reading
-from tests.unit.ingest.gateway.conftest import NOON_UTC_MS, pulses
+from tests.unit.ingest.gateway.conftest import NOON_UTC_MS
 
 PAGE = 4096
 EACH = 400
@@ -127,7 +127,7 @@ def test_without_both_copies_of_its_state_a_spool_begins_a_new_boot(box):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_random_damage_never_invents_or_silently_loses_a_reading(box, data):
@@ -157,7 +157,3 @@ def test_random_damage_never_invents_or_silently_loses_a_reading(box, data):
     assert len(left) == len(set(left))
     if spool.counters["stored"] == len(readings):  # else both copies of the state were hit
         assert len(left) + lost == len(readings)
-
-
-def test_pulses_are_distinct():
-    assert len(set(pulses(100))) == 100
