@@ -43,7 +43,7 @@ def texts() -> Iterator[tuple[str, str]]:
             place = path.relative_to(ROOT).as_posix()
             yield from ((message, place) for message in in_source(source))
             if path.parent == COMMANDS:
-                yield from ((message, place) for message in helps(source))
+                yield from ((message, place) for message in helps(source, path.stem))
     for message in TOOLKIT:
         yield message, "typer"
 
@@ -60,10 +60,10 @@ def in_source(source: str) -> Iterator[str]:
             yield text.value
 
 
-def helps(source: str) -> Iterator[str]:
-    """Yield the help of each command in a command file: the docstring of a public function."""
+def helps(source: str, name: str) -> Iterator[str]:
+    """Yield the help of each command in the command file `name`: its functions' docstrings."""
     for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+        if isinstance(node, ast.FunctionDef) and (node.decorator_list or node.name == name):
             text = ast.get_docstring(node)
             if text:
                 yield text
