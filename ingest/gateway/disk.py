@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -18,6 +19,8 @@ class Disk:
     def __init__(self, spool: Spool, thread: ThreadPoolExecutor) -> None:
         """Take the spool over; nobody else may touch it."""
         self._spool, self._thread = spool, thread
+        self.seconds: dict[str, float] = {}
+        """Spent in the spool's thread, by part of the work."""
 
     @property
     def counters(self) -> Mapping[str, int]:
@@ -33,9 +36,19 @@ class Disk:
         """Count the chunks of a lane that wait to be sealed."""
         return self._spool.unsealed(lane)
 
-    async def do(self, what: Callable[[Spool], Result]) -> Result:
+    async def do(self, what: Callable[[Spool], Result], part: str = "settle") -> Result:
         """Run `what` on the spool. Once begun it is finished, even if the caller is cancelled."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, what, self._spool)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._timed, what, part
+        )
+
+    def _timed(self, what: Callable[[Spool], Result], part: str) -> Result:
+        start = time.perf_counter()
+        try:
+            return what(self._spool)
+        finally:
+            spent = time.perf_counter() - start
+            self.seconds[part] = self.seconds.get(part, 0.0) + spent
 
 
 @contextlib.asynccontextmanager

@@ -162,7 +162,8 @@ class _Gateway:
             await self.spool.do(
                 lambda spool: spool.append(
                     heard.readings, lane=heard.lane, cursor=heard.cursor, bad=heard.bad
-                )
+                ),
+                "store",
             )
         except SpoolFull:
             self.spool_full += 1
@@ -185,7 +186,7 @@ class _Gateway:
             self.stored.clear()
             for lane in LANES:
                 while self.is_due(lane, since):
-                    await self.spool.do(self.sealing(lane))
+                    await self.spool.do(self.sealing(lane), "seal")
                     since.pop(lane, None)
                     self.uplink.wake()
             if self.ended:
@@ -247,6 +248,7 @@ class _Gateway:
             resent_batches=traffic.resent_batches,
             receipts_rejected=traffic.receipts_rejected,
             hub_clock_ahead_ms=traffic.hub_clock_ahead_ms,
+            spool_s={part: round(spent, 3) for part, spent in self.spool.seconds.items()},
         )
 
 

@@ -40,6 +40,8 @@ class Status:
     resent_batches: int
     receipts_rejected: int
     hub_clock_ahead_ms: int | None
+    spool_s: Mapping[str, float]
+    """Seconds of work on the spool since the start: `store`, `seal`, and `settle` for the rest."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the status as what JSON writes."""
