@@ -63,7 +63,9 @@ def in_source(source: str) -> Iterator[str]:
 def helps(source: str, name: str) -> Iterator[str]:
     """Yield the help of each command in the command file `name`: its functions' docstrings."""
     for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and (node.decorator_list or node.name == name):
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+            continue
+        if node.decorator_list or node.name == name:
             text = ast.get_docstring(node)
             if text:
                 yield text
