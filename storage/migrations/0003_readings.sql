@@ -73,6 +73,8 @@ CREATE FUNCTION ensure_reading_days(reading_table text, days date[]) RETURNS int
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+SET datestyle = 'ISO'
 AS $$
 DECLARE
     parent regclass;
