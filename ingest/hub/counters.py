@@ -24,7 +24,7 @@ class Stopwatch:
 
 @dataclass
 class Counters:
-    """Messages, batches and readings. Each number has one writing thread."""
+    """Messages, batches and readings. Each number but the last has one writing thread."""
 
     # Written by the network thread.
     received: int = 0
@@ -34,9 +34,11 @@ class Counters:
     dropped: int = 0
     """Found no room; the gateway sends them again."""
 
-    # Written by the worker.
+    # Written by the thread that opens messages.
     repeated: int = 0
     """Came twice while one of them was still waiting."""
+
+    # Written by the storer.
     stored: int = 0
     duplicate: int = 0
     forked: int = 0
@@ -50,10 +52,11 @@ class Counters:
     transactions: int = 0
     receipts: int = 0
     database_failures: int = 0
+    """Met by either of the last two."""
 
 
 class Times:
-    """Where the worker's time goes; the parts together are its work, the rest is waiting."""
+    """Where the time goes. `verify` and `unpack` run beside `database` and `receipts`."""
 
     def __init__(self) -> None:
         """Start the clock."""

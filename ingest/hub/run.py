@@ -1,10 +1,11 @@
-"""The hub's life: connect both ends, settle micro-batches until told to stop.
+"""The hub's life: connect both ends, open messages and store them until told to stop.
 
-Two threads: the MQTT client's own, which fills the buffer, and the caller's, which works. The
-database may come and go: what is in hand stays in hand, unacknowledged, until it is stored.
+Three threads, one after the other: the MQTT client's own fills the buffer; the caller's opens
+messages (signature, content); the storer's writes them and sends receipts. So the processor opens
+the next messages while the database commits the last. The database may come and go: what is in
+hand stays in hand, unacknowledged, until it is stored.
 """
 
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -16,17 +17,21 @@ from config.errors import Unavailable
 from config.settings import Broker, HubSettings
 from ingest.hub.buffer import Buffer, Message
 from ingest.hub.counters import Counters, Times, report
+from ingest.hub.database import Database
 from ingest.hub.keyring import Keyring
 from ingest.hub.link import Link
+from ingest.hub.prepared import Prepared
+from ingest.hub.storer import Storer
 from ingest.hub.worker import Worker
-from storage.database import Connection, connect
+from storage.database import Connection
 from storage.gateways import GatewayKey, find_gateway_key
 from storage.migrate import require_current
 
 log = structlog.get_logger()
 
 IDLE_S = 0.2
-FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S = 0.2, 10.0
+GATHER_S = 0.002
+"""While the storer is busy: how often to look whether it is done."""
 FLUSH_S = 5.0
 
 
@@ -41,14 +46,15 @@ class Hub:
         hub_key: Ed25519PrivateKey,
         stop: threading.Event,
     ) -> None:
-        """Prepare; `stop` is set by the caller, or by us when the link cannot go on."""
-        self._dsn, self._settings, self._hub_key, self._stop = dsn, settings, hub_key, stop
+        """Prepare; `stop` is set by the caller, or by us when we cannot go on."""
+        self._settings, self._hub_key, self._stop = settings, hub_key, stop
         self.counters, self.times = Counters(), Times()
+        self._keys_database = Database(dsn, "adhere-hub-keys", stop, self.counters)
+        self._database = Database(dsn, "adhere-hub", stop, self.counters)
+        self._keyring = Keyring(self._find_key, settings.key_refresh_s)
         self._buffer = Buffer(settings.buffer_messages, settings.buffer_mb * 2**20)
         self._link = Link(broker, self._buffer, settings.hold_s, self.counters, stop)
-        self._keyring = Keyring(self._find_key, settings.key_refresh_s)
-        self._conn: Connection | None = None
-        self._failures = 0
+        self._storer = Storer(self._database, self._worker, self._done, stop)
 
     def run(self, on_ready: Callable[[], None]) -> None:
         """Work until `stop` is set: finish the transaction in hand, send its receipts, return.
@@ -59,18 +65,22 @@ class Hub:
         try:
             self._connect_at_start()
             with self._link:
-                self._work(on_ready)
+                with self._storer:
+                    self._open_until_stopped(on_ready)
                 self._buffer.close()
                 self._link.flush(FLUSH_S)
         finally:
             self._buffer.close()
-            self._disconnect()
+            self._keys_database.close()
+            self._database.close()
             log.info("hub_stopped", **self.report())
-        if self._link.fault is not None:
-            raise self._link.fault
+        for fault in (self._storer.fault, self._link.fault):
+            if fault is not None:
+                raise fault
 
-    def _work(self, on_ready: Callable[[], None]) -> None:
+    def _open_until_stopped(self, on_ready: Callable[[], None]) -> None:
         in_hand: list[Message] = []
+        prepared = Prepared()
         said_ready = False
         next_status = time.monotonic() + self._settings.status_every_s
         while not self._stop.is_set():
@@ -78,65 +88,46 @@ class Hub:
                 on_ready()
                 said_ready = True
             if not in_hand:
-                in_hand = self._buffer.take(self._settings.buffer_messages, IDLE_S)
-            if in_hand:
-                in_hand = self._settled(in_hand)
+                wait_s = 0 if prepared.messages else IDLE_S
+                in_hand = self._buffer.take(self._settings.buffer_messages, wait_s)
+            in_hand = self._opened(in_hand, prepared)
+            if prepared.messages and self._storer.take_over(prepared, GATHER_S):
+                prepared = Prepared()
             if time.monotonic() >= next_status:
                 log.info("hub_status", waiting=len(self._buffer), **self.report())
                 next_status = time.monotonic() + self._settings.status_every_s
 
-    def _settled(self, in_hand: list[Message]) -> list[Message]:
-        """Settle some of the messages in hand; return those that are left."""
-        try:
-            done = in_hand[: self._worker().settle(in_hand)]
-        except Unavailable as error:
-            self._back_off(error)
-            return in_hand
-        self._failures = 0
-        self._link.ack(done)
-        self._buffer.settle(done)
-        return in_hand[len(done) :]
+    def _opened(self, in_hand: list[Message], prepared: Prepared) -> list[Message]:
+        """Open messages until they make one transaction; return those that are left."""
+        for number, message in enumerate(in_hand):
+            if prepared.rows >= self._settings.commit_rows:
+                return in_hand[number:]
+            try:
+                prepared.add(message, self._keyring, self.counters, self.times)
+            except Unavailable as error:
+                self._keys_database.back_off(error)
+                return in_hand[number:]
+        if in_hand:
+            self._keys_database.is_well()
+        return []
 
-    def _worker(self) -> Worker:
-        return Worker(
-            self._connection(),
-            self._keyring,
-            self._hub_key,
-            self._link.publish,
-            self._settings.commit_rows,
-            self.counters,
-            self.times,
-        )
+    def _done(self, messages: list[Message]) -> None:
+        self._link.ack(messages)
+        self._buffer.settle(messages)
 
-    def _connection(self) -> Connection:
-        if self._conn is None:
-            self._conn = connect(self._dsn, application="adhere-hub")
-        return self._conn
-
-    def _disconnect(self) -> None:
-        if self._conn is not None:
-            self._conn.close()
-            self._conn = None
+    def _worker(self, conn: Connection) -> Worker:
+        return Worker(conn, self._hub_key, self._link.publish, self.counters, self.times)
 
     def _connect_at_start(self) -> None:
         """Say at once what an operator must see to; a database that is only away is waited for."""
         try:
-            require_current(self._connection())
+            require_current(self._keys_database.connection())
         except Unavailable as error:
-            self._disconnect()
             log.warning("database_away", why=str(error))
+            self._keys_database.close()
 
     def _find_key(self, centre: str, gateway: str, kid: bytes) -> GatewayKey:
-        return find_gateway_key(self._connection(), centre, gateway, kid)
-
-    def _back_off(self, error: Unavailable) -> None:
-        self._disconnect()
-        self._failures += 1
-        self.counters.database_failures += 1
-        longest = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** min(self._failures, 10))
-        wait_s = random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, hides nothing
-        log.warning("database_away", why=str(error), retry_in_s=round(wait_s, 1))
-        self._stop.wait(wait_s)
+        return find_gateway_key(self._keys_database.connection(), centre, gateway, kid)
 
     def report(self) -> dict[str, object]:
         """Return the counters and times so far."""

@@ -1,21 +1,19 @@
-"""The worker: messages in, rows and receipts out; every message ends stored or set aside.
+"""The worker: opened messages in, rows and receipts out; each ends stored or set aside.
 
-One call to `settle` is one micro-batch. It may be called again with the same messages after
+One call to `settle` is one transaction. It may be called again with the same messages after
 Unavailable, and after a crash it will be: storing is idempotent, a receipt sent twice does no harm.
 """
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from config.errors import Rejected
-from ingest.hub.buffer import Message
 from ingest.hub.counters import Counters, Times
-from ingest.hub.keyring import Keyring
-from ingest.hub.reader import Identity, Opened, opened
+from ingest.hub.prepared import Prepared, SetAside
+from ingest.hub.reader import Identity, Opened
 from ingest.hub.receipts import Refusal, sealed_receipts
 from storage.database import Connection
 from storage.ingest import Outcome, store_batches, store_dead_letter
@@ -27,43 +25,30 @@ TOPIC_KEPT = 300
 """Longer topics are cut in the dead letters; the longest good one has 150 characters."""
 
 
-class SetAside(NamedTuple):
-    """A message that cannot be stored, and why; `identity` where its gateway is to be told."""
-
-    message: Message
-    reason: str
-    detail: str
-    identity: Identity | None = None
-
-
 class Worker:
     """Settles messages with one database connection."""
 
     def __init__(
         self,
         conn: Connection,
-        keyring: Keyring,
         hub_key: Ed25519PrivateKey,
         publish: Callable[[str, bytes], None],
-        commit_rows: int,
         counters: Counters,
         times: Times,
     ) -> None:
         """Own nothing: all parts are the caller's."""
-        self._conn, self._keyring, self._hub_key = conn, keyring, hub_key
-        self._commit_rows = commit_rows
+        self._conn, self._hub_key = conn, hub_key
         self._publish, self._counters, self._times = publish, counters, times
 
-    def settle(self, messages: Sequence[Message]) -> int:
-        """Store or set aside the first messages, as many as make one transaction; send receipts.
+    def settle(self, prepared: Prepared) -> None:
+        """Store or set aside every message, then send receipts: they may be acknowledged now.
 
-        Returns how many those are, at least one: they may be acknowledged now.
-        Raises Unavailable: some may be stored, none may be acknowledged; call again with all.
+        Raises Unavailable: some may be stored, none may be acknowledged; call again with the same.
         """
-        done, sound, aside = self._sorted(messages)
+        aside = list(prepared.aside)
         committed: list[Identity] = []
         with self._times.database:
-            outcomes = self._stored(sound, aside)
+            outcomes = self._stored(prepared.sound, aside)
         for one, outcome in outcomes:
             if outcome is Outcome.FORKED:
                 detail = "this place in the chain holds another content: restored or cloned spool"
@@ -85,29 +70,6 @@ class Worker:
         for letter in aside:
             self._report(letter)
         self._send((), [Refusal(a.identity, a.reason) for a in aside if a.identity is not None])
-        return done
-
-    def _sorted(self, messages: Sequence[Message]) -> tuple[int, list[Opened], list[SetAside]]:
-        """Open messages until they hold enough rows for one transaction."""
-        sound: list[Opened] = []
-        aside: list[SetAside] = []
-        seen: set[tuple[str, bytes]] = set()
-        rows = done = 0
-        for message in messages:
-            if rows >= self._commit_rows:
-                break
-            done += 1
-            if (message.topic, message.payload) in seen:
-                self._counters.repeated += 1
-                continue
-            seen.add((message.topic, message.payload))
-            try:
-                one = opened(message, self._keyring, self._times)
-                sound.append(one)
-                rows += one.reading_count
-            except Rejected as error:
-                aside.append(SetAside(message, error.reason, error.detail))
-        return done, sound, aside
 
     def _stored(
         self, sound: Sequence[Opened], aside: list[SetAside]

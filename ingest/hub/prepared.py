@@ -1,0 +1,48 @@
+"""What one transaction will hold: messages opened, the sound ones apart from those to set aside."""
+
+from typing import NamedTuple
+
+from config.errors import Rejected
+from ingest.hub.buffer import Message
+from ingest.hub.counters import Counters, Times
+from ingest.hub.keyring import Keyring
+from ingest.hub.reader import Identity, Opened, opened
+
+
+class SetAside(NamedTuple):
+    """A message that cannot be stored, and why; `identity` where its gateway is to be told."""
+
+    message: Message
+    reason: str
+    detail: str
+    identity: Identity | None = None
+
+
+class Prepared:
+    """Grows message by message; then it is handed over and changes no more."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self.messages: list[Message] = []
+        """All of them, to be acknowledged together."""
+        self.sound: list[Opened] = []
+        self.aside: list[SetAside] = []
+        self.rows = 0
+        self._seen: set[tuple[str, bytes]] = set()
+
+    def add(self, message: Message, keyring: Keyring, counters: Counters, times: Times) -> None:
+        """Open a message. Raises Unavailable where its key cannot be looked up: add it again."""
+        seen = (message.topic, message.payload)
+        if seen in self._seen:
+            # Twice in one transaction would pass the ledger's eyes as one; it shares the fate.
+            counters.repeated += 1
+        else:
+            try:
+                one = opened(message, keyring, times)
+            except Rejected as error:
+                self.aside.append(SetAside(message, error.reason, error.detail))
+            else:
+                self.sound.append(one)
+                self.rows += one.reading_count
+            self._seen.add(seen)
+        self.messages.append(message)
