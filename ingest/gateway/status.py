@@ -41,7 +41,7 @@ class Status:
     receipts_rejected: int
     hub_clock_ahead_ms: int | None
     spool_s: Mapping[str, float]
-    """Seconds of work on the spool since the start: `store`, `seal`, and `settle` for the rest."""
+    """Processor seconds on the spool since the start: `store`, `seal`, `settle` for the rest."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the status as what JSON writes."""

@@ -5,19 +5,18 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from config.errors import Unavailable
 from config.language import _
 from config.settings import BROKER_PASSWORD, DATABASE_DSN, Broker
 from ingest.batch.keys import Keys, load_keys, make_keys, save_keys
 from ingest.hub import HUB_KEY_FILE
+from scripts.replay.guard import while_lives
 from scripts.replay.leash import leashed
-
-Result = TypeVar("Result")
 
 STOP_S = 30.0
 LAST_LINES = 5
@@ -68,17 +67,10 @@ class HubProcess:
         self._last: list[str] = []
         self._followed = asyncio.create_task(self._follow(), name="hub")
 
-    async def during(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do `work`; when the hub ends first, cancel it and raise Unavailable."""
-        working = asyncio.create_task(work)
-        try:
-            await asyncio.wait({working, self._followed}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise self._ended_badly()
-            return working.result()
-        finally:
-            working.cancel()
-            await asyncio.wait({working})
+    async def lives(self) -> None:
+        """Wait until the process ends, and then raise Unavailable."""
+        await asyncio.wait({self._followed})
+        raise self._ended_badly()
 
     async def stop(self) -> None:
         """Let it finish what it has in hand; kill it when that takes too long."""
@@ -141,7 +133,7 @@ async def running_hub(
     )
     hub = HubProcess(process, log_path)
     try:
-        await hub.during(hub.ready.wait())
+        await while_lives(hub.ready.wait(), hub.lives())
         yield hub
     finally:
         await hub.stop()

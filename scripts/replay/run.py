@@ -1,7 +1,7 @@
 """One replay, from the recording to the workbook."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from config.conventions import Conventions
 from config.errors import Rejected, Unavailable
+from config.language import _
 from config.settings import Broker
 from ingest.broker import EmbeddedBroker
 from reports.nightly.night import run_night
@@ -21,6 +22,7 @@ from scripts.replay.enrolled import put_people
 from scripts.replay.folder import StateFolder
 from scripts.replay.freeze import Case, frozen_cases
 from scripts.replay.gateways import Box, boxes_of, enrol, run_boxes
+from scripts.replay.guard import alive, while_lives
 from scripts.replay.hub_process import hub_keys, running_hub, secrets_of, write_settings
 from scripts.replay.recording import Recording
 from scripts.replay.shares import Shares
@@ -98,23 +100,25 @@ async def replay(
     """
     with ExitStack() as services:
         with shares.part("start"):
-            dsn = options.dsn or services.enter_context(EmbeddedPostgres(folder.postgres)).dsn
-            conn = services.enter_context(connect(dsn, application="adhere-replay"))
-            migrate(conn)
-            broker = options.broker or _reached(services.enter_context(EmbeddedBroker()))
+            around = _around(services, folder, options)
+            with connect(around.dsn, application="adhere-replay") as conn:
+                migrate(conn)
         with shares.part("freeze"):
             cases = frozen_cases(recording, conventions)
             boxes = boxes_of(recording, folder.gateways)
-            put_people(conn, recording, cases, utc_offset_min=conventions.utc_offset_min)
-            enrol(conn, boxes)
+            with connect(around.dsn, application="adhere-replay") as conn:
+                put_people(conn, recording, cases, utc_offset_min=conventions.utc_offset_min)
+                enrol(conn, boxes)
         centres = sorted({box.centre for box in boxes})
-        async with _watching(dsn, centres, watch):
-            hub = await _send(boxes, dsn, broker, folder, options, shares, stop)
+        async with _watching(around.dsn, centres, watch):
+            hub = await _send(boxes, around, folder, options, shares, stop)
+        if stop.is_set():
+            raise Interrupted
+        # A connection of its own: the database may have come and gone meanwhile.
+        conn = services.enter_context(connect(around.dsn, application="adhere-replay"))
         with shares.part("count"):
             ledger = committed(conn, centres)
             counted = counted_readings(conn, [box.device_key for box in boxes])
-        if stop.is_set():
-            raise Interrupted
         with shares.part("report"):
             night = run_night(
                 conn,
@@ -142,10 +146,39 @@ async def replay(
     )
 
 
+@dataclass(frozen=True)
+class _Around:
+    """The services around the gateways."""
+
+    dsn: str
+    broker: Broker
+    watches: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
+    """Of those that are ours: each ends with Unavailable when its service does."""
+
+
+def _around(services: ExitStack, folder: StateFolder, options: Options) -> _Around:
+    """Start what is not given."""
+    dsn, broker = options.dsn, options.broker
+    watches: list[Callable[[], Coroutine[Any, Any, None]]] = []
+    if dsn is None:
+        postgres = services.enter_context(EmbeddedPostgres(folder.postgres))
+        dsn = postgres.dsn
+        watches.append(lambda: alive(_("the embedded database"), lambda: postgres.pid))
+    if broker is None:
+        embedded = services.enter_context(EmbeddedBroker())
+        broker = Broker(
+            host=embedded.host,
+            port=embedded.port,
+            username=embedded.username,
+            password=SecretStr(embedded.password),
+        )
+        watches.append(lambda: alive(_("the embedded broker"), lambda: embedded.pid))
+    return _Around(dsn, broker, tuple(watches))
+
+
 async def _send(
     boxes: Sequence[Box],
-    dsn: str,
-    broker: Broker,
+    around: _Around,
     folder: StateFolder,
     options: Options,
     shares: Shares,
@@ -153,26 +186,29 @@ async def _send(
 ) -> Mapping[str, Any]:
     """Run hub and gateways until every batch has its receipt; return the hub's counters."""
     key = hub_keys(folder.hub).public.signing
-    write_settings(folder.hub_settings, folder.hub, options.report_dir or folder.reports, broker)
+    report_dir = options.report_dir or folder.reports
+    write_settings(folder.hub_settings, folder.hub, report_dir, around.broker)
     counters: Mapping[str, Any] = {}
+    watches = [watch() for watch in around.watches]
     if options.own_hub:
-        secrets = secrets_of(dsn, broker)
+        secrets = secrets_of(around.dsn, around.broker)
         async with running_hub(folder.hub_settings, secrets, folder.hub_log) as hub:
             with shares.part("send"):
-                statuses = await hub.during(run_boxes(boxes, broker, key, stop))
+                statuses = await while_lives(
+                    run_boxes(boxes, around.broker, key, stop), hub.lives(), *watches
+                )
         counters = hub.counters
         shares.add_hub(counters)
     else:
         with shares.part("send"):
-            statuses = await run_boxes(boxes, broker, key, stop)
+            statuses = await while_lives(run_boxes(boxes, around.broker, key, stop), *watches)
+    shares.add_gateways(status.spool_s for status in statuses)
     refused = sum(status.refused for status in statuses)
     if refused:
         raise Rejected(
             "refused_by_hub",
             f"{refused} readings; their reasons: adhere db dead-letter list",
         )
-    if any(status.unsealed or status.waiting_batches for status in statuses):
-        raise Interrupted
     return counters
 
 
@@ -208,12 +244,3 @@ def _last_day(recording: Recording, cases: Sequence[Case], conventions: Conventi
     yesterday = datetime.now(zone).date() - timedelta(days=1)
     last_enrolled = max(case.ends_on for case in cases) - timedelta(days=1)
     return min(last_enrolled, max(yesterday, recorded))
-
-
-def _reached(broker: EmbeddedBroker) -> Broker:
-    return Broker(
-        host=broker.host,
-        port=broker.port,
-        username=broker.username,
-        password=SecretStr(broker.password),
-    )

@@ -1,7 +1,7 @@
 """Where a replay's time goes. Hub and gateways work at the same time: their parts overlap."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,12 @@ class Shares:
         """Take over the hub's own account of its parts."""
         for part, times in counters.get("parts", {}).items():
             self.add(f"hub_{part}", times["wall_s"])
+
+    def add_gateways(self, spools: Iterable[Mapping[str, float]]) -> None:
+        """Take over the processor seconds of the gateways' work on their spools."""
+        for spool in spools:
+            for part, seconds in spool.items():
+                self.add(f"spool_{part}", seconds)
 
     def elapsed_s(self) -> float:
         """Return the seconds since the beginning."""

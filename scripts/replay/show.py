@@ -17,8 +17,9 @@ PARTS = {
     "start": later("start database and broker"),
     "freeze": later("freeze figures, enrol"),
     "send": later("gateways to committed rows"),
-    "spool": later("spool"),
-    "seal": later("seal"),
+    "spool_store": later("gateway: store"),
+    "spool_seal": later("gateway: seal"),
+    "spool_settle": later("gateway: read and settle"),
     "hub_verify": later("hub: verify"),
     "hub_unpack": later("hub: unpack"),
     "hub_database": later("hub: database"),
@@ -28,8 +29,8 @@ PARTS = {
     "report": later("workbook"),
     "check": later("compare with score"),
 }
-WITHIN_SEND = {"spool", "seal", "hub_verify", "hub_unpack", "hub_database", "hub_receipts"}
-"""They run at the same time as each other, inside `send`."""
+WITHIN_SEND = ("spool_", "hub_")
+"""They run at the same time as each other, inside `send`; a gateway's are of the processor."""
 
 SIGNS = {"met": "[green]\N{CHECK MARK}[/]", "not_met": "[red]\N{BALLOT X}[/]", "cannot_judge": "?"}
 
@@ -172,7 +173,7 @@ def show_shares(console: Console, replayed: Replayed) -> None:
     table.add_column(_("Share %"), justify="right")
     for part, title in PARTS.items():
         if part in seconds:
-            indent = "  " if part in WITHIN_SEND else ""
+            indent = "  " if part.startswith(WITHIN_SEND) else ""
             share = f"{100 * seconds[part] / whole:.0f}"
             table.add_row(indent + _(title), f"{seconds[part]:.1f}", share)
     table.add_row(_("all"), f"{whole:.1f}", "100", style="bold")
