@@ -118,3 +118,67 @@ def recordings(draw: st.DrawFn, people: tuple[Any, ...] = ("b", "a")) -> tuple:
         prescriptions.append(draw(cases(number, person)))
     prescriptions.append(draw(cases(len(people), people[0])))
     return hr, steps, prescriptions
+
+
+BLOCKS_S = (
+    30,
+    60,
+    90,
+    119,
+    120,
+    121,
+    150,
+    240,
+    359,
+    360,
+    361,
+    479,
+    480,
+    481,
+    599,
+    600,
+    601,
+    719,
+    720,
+)
+
+
+@st.composite
+def training(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Seconds and bpm in turn, about the lengths that decide on bouts (rest 60, maximum 160)."""
+    blocks = []
+    for hard in draw(st.lists(st.booleans(), min_size=1, max_size=7)):
+        bpm = draw(st.sampled_from((100, 101, 120, 150) if hard else (0, 80, 99)))
+        blocks.append((draw(st.sampled_from(BLOCKS_S)), bpm))
+    return blocks
+
+
+@st.composite
+def training_weeks(draw: st.DrawFn) -> tuple:
+    """Nine days from a Sunday on: worn about ten hours or not at all, trained or not."""
+    rows: list[tuple] = []
+    plans = st.tuples(st.sampled_from((None, 597, 598, 599, 600)), st.one_of(st.none(), training()))
+    for day, (worn_min, blocks) in enumerate(draw(st.lists(plans, min_size=1, max_size=9))):
+        at = MONDAY - DAY + day * DAY
+        if worn_min is not None:
+            rows += [("a", at + minute * MINUTE, 61 + minute % 30) for minute in range(worn_min)]
+        at += draw(st.sampled_from((20 * 60 * MINUTE, 24 * 60 * MINUTE - 5 * MINUTE)))
+        for seconds, bpm in blocks or []:
+            # One sample a half minute, and one so close to the end that the block lasts exactly.
+            if bpm:
+                times = [*range(0, seconds, 30), seconds - 1] if seconds > 1 else [0]
+                rows += [("a", at + second * SECOND, bpm) for second in times]
+            at += seconds * SECOND
+        # The last sample of a block stands for up to a minute more, unless something follows.
+        if blocks and draw(st.booleans()):
+            rows.append(("a", at, 70))
+    case = draw(cases("c", "a")) | {
+        "rest_hr": draw(st.sampled_from((None, 60))),
+        "hr_max": 160,
+        "zone_lo": 40,
+        "zone_hi": draw(st.sampled_from((60, 100))),
+        "session_min": draw(st.sampled_from((10, 12.5, 15, 30))),
+        "sessions_per_week": draw(st.sampled_from((1, 2, 2.5, 5))),
+        "weekly_min": draw(st.sampled_from((10, 12.5, 15, 25, 30))),
+    }
+    return rows, [], [case]

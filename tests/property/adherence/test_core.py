@@ -16,6 +16,7 @@ from tests.property.adherence.recordings import (
     SECOND,
     heart_rate_rows,
     recordings,
+    training_weeks,
 )
 from tests.reference import core, plain_method
 
@@ -45,6 +46,12 @@ def assert_same(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) ->
 @thorough
 @given(recording=recordings())
 def test_the_core_equals_the_plain_method(recording):
+    assert_agree(*recording)
+
+
+@thorough
+@given(recording=training_weeks())
+def test_the_core_equals_the_plain_method_over_weeks_of_training(recording):
     assert_agree(*recording)
 
 
