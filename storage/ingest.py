@@ -7,7 +7,7 @@ order.
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -24,6 +24,16 @@ from storage.queries import query
 __all__ = ["IncomingBatch", "Outcome", "ReadingColumns", "store_batches", "store_dead_letter"]
 
 Key = tuple[int, bytes, int]
+READING_COLUMNS = (
+    "at",
+    "value",
+    "batch_id",
+    "device_ts_ms",
+    "device_id",
+    "span_ms",
+    "flags",
+)
+TOUCHED_COLUMNS = ("batch_id", "device_id", "min_at", "max_at")
 
 
 class Outcome(enum.StrEnum):
@@ -156,33 +166,41 @@ def _copy_readings(
     conn: Connection, groups: list[Gathered], ids: NDArray[np.int64], device_ids: NDArray[np.int64]
 ) -> None:
     for table, of_table in groupby(groups, key=lambda group: group.table):
-        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-            sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, pgcopy.COLUMNS))
-        )
-        with conn.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(pgcopy.HEADER)
-            for group in of_table:
-                copy.write(pgcopy.encode(_rows(group, ids, device_ids)))
-            copy.write(pgcopy.TRAILER)
+        rows = (encoded_readings(group, ids, device_ids) for group in of_table)
+        _copy(conn, table, READING_COLUMNS, rows)
 
 
-def _rows(
+def encoded_readings(
     group: Gathered, ids: NDArray[np.int64], device_ids: NDArray[np.int64]
-) -> pgcopy.ReadingRows:
-    """Return the good readings of the new batches."""
+) -> memoryview:
+    """Return the good readings of the new batches (those with an id) in the order of COLUMNS."""
     batch_id = ids[group.batch_no]
-    take: NDArray[np.bool_] | slice = (group.verdict == GOOD) & (batch_id >= 0)
-    if isinstance(take, np.ndarray) and take.all():
-        take = slice(None)  # the usual case: nothing to leave out, nothing to copy
-    return pgcopy.ReadingRows(
-        at_utc_ms=group.at_utc_ms[take],
-        value=group.value[take],
-        batch_id=batch_id[take],
-        device_ts_ms=None if group.device_ts_ms is None else group.device_ts_ms[take],
-        device_id=device_ids[group.device_no][take],
-        span_ms=group.span_ms[take],
-        flags=group.flags[take],
+    chosen = (group.verdict == GOOD) & (batch_id >= 0)
+    # Usually that is all of them, and then nothing is copied.
+    take: NDArray[np.bool_] | slice = slice(None) if chosen.all() else chosen
+    return pgcopy.encode(
+        int(chosen.sum()),
+        pgcopy.to_timestamps(group.at_utc_ms[take]),
+        group.value[take],
+        batch_id[take],
+        None if group.device_ts_ms is None else group.device_ts_ms[take],
+        device_ids[group.device_no][take].astype(np.int32),
+        group.span_ms[take].astype(np.int32),
+        group.flags[take].astype(np.int16),
     )
+
+
+def _copy(
+    conn: Connection, table: str, columns: tuple[str, ...], rows: Iterable[memoryview]
+) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with conn.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(pgcopy.HEADER)
+        for some in rows:
+            copy.write(some)
+        copy.write(pgcopy.TRAILER)
 
 
 def _quarantine(
@@ -216,13 +234,12 @@ def _announce(
 ) -> None:
     """Tell the nightly recomputation and alert evaluation what there is to look at."""
     spans = touched(groups, ids >= 0, max(1, len(device_ids)))
-    conn.execute(
-        query("insert_touched"),
-        {
-            "batch_id": ids[spans.batch_no].tolist(),
-            "device_id": device_ids[spans.device_no].tolist(),
-            "min_ms": spans.min_ms.tolist(),
-            "max_ms": spans.max_ms.tolist(),
-        },
+    rows = pgcopy.encode(
+        len(spans.batch_no),
+        ids[spans.batch_no],
+        device_ids[spans.device_no].astype(np.int32),
+        pgcopy.to_timestamps(spans.min_ms),
+        pgcopy.to_timestamps(spans.max_ms),
     )
+    _copy(conn, "touched", TOUCHED_COLUMNS, [rows])
     conn.execute(query("insert_queued"), {"batch_id": ids[ids >= 0].tolist()})

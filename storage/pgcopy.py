@@ -1,4 +1,4 @@
-"""PostgreSQL's binary COPY format for readings, written and read with NumPy: no object per row.
+"""PostgreSQL's binary COPY format, written and read with NumPy: no object per row.
 
 Format: PostgreSQL manual, COPY, "Binary Format". A file is a header, rows, and -1. A row is the
 number of its fields (int16), then for each its length (int32, -1 for null) and its bytes, big end
@@ -7,7 +7,6 @@ one structured array.
 """
 
 import struct
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,67 +16,39 @@ TRAILER = b"\xff\xff"
 POSTGRES_EPOCH_MS = 946_684_800_000
 """2000-01-01T00:00Z: PostgreSQL counts microseconds from there."""
 MS_US = 1_000
+NULL = -1
 _INT2, _INT4, _INT8 = struct.Struct(">h"), struct.Struct(">i"), struct.Struct(">q")
 _ARRAY_HEADER_BYTES = 20
 
-_TYPES: dict[str, str] = {
-    "at": ">i8",
-    "value": ">f8",
-    "batch_id": ">i8",
-    "device_ts_ms": ">i8",
-    "device_id": ">i4",
-    "span_ms": ">i4",
-    "flags": ">i2",
-}
-COLUMNS = tuple(_TYPES)
+_WIRE = {"int16": ">i2", "int32": ">i4", "int64": ">i8", "float64": ">f8"}
+"""What an array's type is in a row: smallint, integer, bigint or timestamp, double precision."""
 
 
-class ReadingRows(NamedTuple):
-    """Rows for one reading table: arrays of one length; no `device_ts_ms` where rows have none."""
+def encode(count: int, *columns: NDArray[np.generic] | None) -> memoryview:
+    """Return `count` rows as COPY wants them, without header and trailer.
 
-    at_utc_ms: NDArray[np.int64]
-    value: NDArray[np.float64]
-    batch_id: NDArray[np.int64]
-    device_ts_ms: NDArray[np.int64] | None
-    device_id: NDArray[np.int64]
-    span_ms: NDArray[np.int64]
-    flags: NDArray[np.uint8]
-
-
-def _pattern(filled: tuple[str, ...]) -> NDArray[np.void]:
-    """Return one row with the lengths of its fields written in: the pattern of all others."""
-    layout = [("fields", ">i2")]
-    for name, kind in _TYPES.items():
-        layout.append((f"{name} length", ">i4"))
-        if name in filled:
-            layout.append((name, kind))
-    row = np.zeros(1, dtype=layout)
-    row["fields"] = len(_TYPES)
-    for name, kind in _TYPES.items():
-        row[f"{name} length"] = np.dtype(kind).itemsize if name in filled else -1
-    return row
-
-
-_WITH_DEVICE_TS = _pattern(COLUMNS)
-_WITHOUT_DEVICE_TS = _pattern(tuple(name for name in COLUMNS if name != "device_ts_ms"))
-
-
-def encode(rows: ReadingRows) -> memoryview:
-    """Return the rows as COPY wants them, 72 bytes each or 64 without stamp.
-
-    Times must lie within PostgreSQL's range and spans within 31 bits; the caller has seen to it.
+    A column is an array of int16, int32, int64 or float64, which must be the table's own type for
+    it, or None for null in every row.
     """
-    pattern = _WITHOUT_DEVICE_TS if rows.device_ts_ms is None else _WITH_DEVICE_TS
-    out = np.repeat(pattern, len(rows.at_utc_ms))
-    out["at"] = (rows.at_utc_ms - POSTGRES_EPOCH_MS) * MS_US
-    out["value"] = rows.value
-    out["batch_id"] = rows.batch_id
-    if rows.device_ts_ms is not None:
-        out["device_ts_ms"] = rows.device_ts_ms
-    out["device_id"] = rows.device_id
-    out["span_ms"] = rows.span_ms
-    out["flags"] = rows.flags
-    return out.view(np.uint8).data
+    layout = [("fields", ">i2")]
+    for number, column in enumerate(columns):
+        layout.append((f"length {number}", ">i4"))
+        if column is not None:
+            layout.append((str(number), _WIRE[column.dtype.name]))
+    pattern = np.zeros(1, dtype=layout)
+    pattern["fields"] = len(columns)
+    for number, column in enumerate(columns):
+        pattern[f"length {number}"] = NULL if column is None else column.dtype.itemsize
+    rows = np.repeat(pattern, count)
+    for number, column in enumerate(columns):
+        if column is not None:
+            rows[str(number)] = column
+    return rows.view(np.uint8).data
+
+
+def to_timestamps(utc_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return milliseconds since 1970 as PostgreSQL's microseconds since 2000."""
+    return (utc_ms - POSTGRES_EPOCH_MS) * MS_US
 
 
 def split_row(row: memoryview) -> list[memoryview | None]:
@@ -88,7 +59,7 @@ def split_row(row: memoryview) -> list[memoryview | None]:
     for _field in range(count):
         (length,) = _INT4.unpack_from(row, offset)
         offset += _INT4.size
-        fields.append(None if length < 0 else row[offset : offset + length])
+        fields.append(None if length == NULL else row[offset : offset + length])
         offset += max(0, length)
     return fields
 

@@ -1064,6 +1064,14 @@ CREATE TABLE public.touched (
 
 COMMENT ON TABLE public.touched IS 'What the nightly recomputation has still to look at; it deletes what it has claimed.';
 
+-- Name: COLUMN touched.batch_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.touched.batch_id IS 'Of batch; unchecked like the readings themselves, for their speed.';
+
+-- Name: COLUMN touched.device_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.touched.device_id IS 'Of device; unchecked as above.';
+
 -- Name: touched_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
 ALTER TABLE public.touched ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1518,16 +1526,6 @@ ALTER TABLE ONLY public.quarantined_reading
 
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES public.organisation(id);
-
--- Name: touched touched_batch_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
-
-ALTER TABLE ONLY public.touched
-    ADD CONSTRAINT touched_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(id);
-
--- Name: touched touched_device_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
-
-ALTER TABLE ONLY public.touched
-    ADD CONSTRAINT touched_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
 
 -- Name: week week_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 

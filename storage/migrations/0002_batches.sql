@@ -61,11 +61,13 @@ COMMENT ON TABLE batch_payload IS 'The signed bytes as they came, kept as long a
 
 CREATE TABLE touched (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    batch_id bigint NOT NULL REFERENCES batch,
-    device_id integer NOT NULL REFERENCES device,
+    batch_id bigint NOT NULL,
+    device_id integer NOT NULL,
     min_at timestamptz NOT NULL,
     max_at timestamptz NOT NULL
 );
+COMMENT ON COLUMN touched.batch_id IS 'Of batch; unchecked like the readings themselves, for their speed.';
+COMMENT ON COLUMN touched.device_id IS 'Of device; unchecked as above.';
 COMMENT ON TABLE touched IS 'What the nightly recomputation has still to look at; it deletes what it has claimed.';
 
 CREATE TABLE batch_queue (

@@ -49,16 +49,6 @@ ON CONFLICT (device_key) DO NOTHING;
 -- name: ensure_reading_days
 SELECT ensure_reading_days(%(reading_table)s, %(days)s::date[]);
 
--- name: insert_touched
-INSERT INTO touched (batch_id, device_id, min_at, max_at)
-SELECT
-    batch_id, device_id,
-    timestamptz 'epoch' + min_ms * interval '1 millisecond',
-    timestamptz 'epoch' + max_ms * interval '1 millisecond'
-FROM unnest(
-    %(batch_id)s::bigint[], %(device_id)s::integer[], %(min_ms)s::bigint[], %(max_ms)s::bigint[]
-) AS come (batch_id, device_id, min_ms, max_ms);
-
 -- name: insert_queued
 INSERT INTO batch_queue (batch_id) SELECT unnest(%(batch_id)s::bigint[]);
 

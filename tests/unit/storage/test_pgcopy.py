@@ -6,39 +6,31 @@ import pytest
 from storage import pgcopy
 
 
-def rows(device_ts_ms):
-    return pgcopy.ReadingRows(
-        at_utc_ms=np.array([946_684_800_001], np.int64),
-        value=np.array([-2.0]),
-        batch_id=np.array([258], np.int64),
-        device_ts_ms=device_ts_ms,
-        device_id=np.array([5], np.int64),
-        span_ms=np.array([60_000], np.int64),
-        flags=np.array([31], np.uint8),
+def test_a_row_is_its_fields_with_their_lengths():
+    rows = pgcopy.encode(
+        2,
+        np.array([258, -1], np.int64),
+        np.array([-2.0, 0.5]),
+        None,
+        np.array([60_000, 1], np.int32),
+        np.array([31, 0], np.int16),
+    )
+
+    assert rows.tobytes() == bytes.fromhex(
+        "0005 00000008 0000000000000102 00000008 c000000000000000 ffffffff"
+        "00000004 0000ea60 00000002 001f"
+        "0005 00000008 ffffffffffffffff 00000008 3fe0000000000000 ffffffff"
+        "00000004 00000001 00000002 0000"
     )
 
 
-BEFORE = (
-    "0007"  # seven fields
-    "00000008 00000000000003e8"  # 1,000 microseconds after 2000-01-01
-    "00000008 c000000000000000"  # -2.0
-    "00000008 0000000000000102"
-)
-AFTER = "00000004 00000005 00000004 0000ea60 00000002 001f"
-
-
-@pytest.mark.parametrize(
-    ("stamps", "middle"),
-    [(None, "ffffffff"), (np.array([-1], np.int64), "00000008 ffffffffffffffff")],
-)
-def test_a_row_is_its_fields_with_their_lengths(stamps, middle):
-    assert pgcopy.encode(rows(stamps)).tobytes() == bytes.fromhex(BEFORE + middle + AFTER)
-
-
 def test_no_rows_are_no_bytes():
-    none = pgcopy.ReadingRows(*(np.empty(0) for _ in range(7)))
+    assert pgcopy.encode(0, np.empty(0), None).tobytes() == b""
 
-    assert pgcopy.encode(none).tobytes() == b""
+
+def test_an_array_of_no_type_of_a_column_is_a_mistake_of_the_caller():
+    with pytest.raises(KeyError):
+        pgcopy.encode(1, np.zeros(1, np.uint8))
 
 
 def test_fields_of_a_row_are_told_apart_and_null_is_none():
@@ -61,8 +53,7 @@ def test_an_array_is_its_elements():
 def test_times_before_2000_are_whole_milliseconds_too():
     microseconds = np.array([-1_000, 0, 1_000], ">i8")
 
-    assert pgcopy.to_utc_ms(microseconds).tolist() == [
-        946_684_799_999,
-        946_684_800_000,
-        946_684_800_001,
-    ]
+    milliseconds = pgcopy.to_utc_ms(microseconds)
+
+    assert milliseconds.tolist() == [946_684_799_999, 946_684_800_000, 946_684_800_001]
+    assert pgcopy.to_timestamps(milliseconds).tolist() == microseconds.tolist()
