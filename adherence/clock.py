@@ -27,10 +27,20 @@ def monday(date: pl.Expr) -> pl.Expr:
     return date.dt.truncate("1w")
 
 
-def in_minutes(span_ms: pl.Expr) -> pl.Expr:
-    """A span as minutes, to the last bit the same in a frame of one row and of many.
+def divided(span_ms: pl.Expr, unit_ms: int) -> pl.Expr:
+    """Divide to the last bit alike in a frame of one row and of many.
 
     By a plain number Polars divides one row and multiplies many by its inverse; by a column it
     always divides.
     """
-    return span_ms / (0 * span_ms + MINUTE_MS)
+    return span_ms / (0 * span_ms + unit_ms)
+
+
+def in_minutes(span_ms: pl.Expr) -> pl.Expr:
+    """Give a span in minutes, exactly ms / 60,000."""
+    return divided(span_ms, MINUTE_MS)
+
+
+def in_seconds(span_ms: pl.Expr) -> pl.Expr:
+    """Give a span in seconds, exactly ms / 1,000."""
+    return divided(span_ms, SECOND_MS)

@@ -3,16 +3,16 @@
 import polars as pl
 
 from adherence.clock import local_date, minute
+from adherence.schema import PEOPLE
 
 ROUNDING_BPM = 1e-9
 """Above every rounding error of a mean, below every real distance from a half."""
 
+# Why a case has no figures; of several the first stands.
 NO_SAMPLES = "no_samples"
 NO_AGE = "no_age"
 NO_REST_DAY = "no_rest_day"
 MAX_NOT_ABOVE_REST = "max_not_above_rest"
-WHY_NO_FIGURES = (NO_SAMPLES, NO_AGE, NO_REST_DAY, MAX_NOT_ABOVE_REST)
-"""Why a case has no figures; of several the first stands."""
 
 
 def formula_hr_max(
@@ -97,6 +97,7 @@ def frozen_figures(
             n_in=pl.col("n_in").fill_null(0).cast(pl.Int64),
             n_kept=pl.col("n_kept").fill_null(0).cast(pl.Int64),
         )
-        .select("case", "person", "hr_max", "rest_hr", "n_in", "n_kept", reason=why_no_figures())
+        .with_columns(reason=why_no_figures())
+        .select(PEOPLE)
         .sort("case")
     )

@@ -3,6 +3,7 @@
 import polars as pl
 
 from adherence.clock import DAY_MS, MINUTE_MS, local_date, minute
+from adherence.schema import HELD
 
 
 def held_time(kept: pl.LazyFrame, *, longest_hold_ms: int) -> pl.LazyFrame:
@@ -17,13 +18,7 @@ def held_time(kept: pl.LazyFrame, *, longest_hold_ms: int) -> pl.LazyFrame:
         .clip(upper_bound=longest_hold_ms)
         .fill_null(longest_hold_ms)
     )
-    return kept.select(
-        "person",
-        start_ms=pl.col("ts"),
-        end_ms=pl.col("ts") + to_next,
-        bpm_sum="bpm_sum",
-        bpm_n="bpm_n",
-    )
+    return kept.with_columns(start_ms=pl.col("ts"), end_ms=pl.col("ts") + to_next).select(HELD)
 
 
 def _cut(held: pl.LazyFrame, boundary_ms: pl.Expr) -> pl.LazyFrame:

@@ -4,6 +4,7 @@ import polars as pl
 
 from adherence.clock import MINUTE_MS, SECOND_MS, local_date, minute
 from adherence.holding import cut_at_minutes
+from adherence.schema import STEP_MINUTES
 from adherence.zones import in_force
 from config.conventions import Conventions
 
@@ -17,9 +18,10 @@ def step_minutes(step_rows: pl.LazyFrame) -> pl.LazyFrame:
     Null, NaN and negative counts are no counts; zero is one.
     """
     return (
-        step_rows.filter(pl.col("steps").cast(pl.Float64).is_finite() & (pl.col("steps") >= 0))
+        step_rows.filter(pl.col("steps").is_finite() & (pl.col("steps") >= 0))
         .group_by("person", minute(pl.col("ts")).alias("minute"))
         .agg(steps=pl.col("steps").max().cast(pl.Int64))
+        .select(STEP_MINUTES)
         .sort("person", "minute")
     )
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from adherence.clock import in_seconds
 from adherence.schema import ZONES
 from config.errors import Misconfigured
 from config.language import _
@@ -14,7 +15,7 @@ DAY_SECONDS = (*ZONES, "credit", "above", "wear")
 
 def seconds(name: str) -> pl.Expr:
     """Turn exact milliseconds into seconds, `x_ms` into `x_s`."""
-    return (pl.col(f"{name}_ms") / 1000).alias(f"{name}_s")
+    return in_seconds(pl.col(f"{name}_ms")).alias(f"{name}_s")
 
 
 def published(scored: Scored, weeks: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -13,7 +13,6 @@ from config.language import _
 
 ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2})$"
 FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
-NS_PER_MS = 1_000_000
 US_PER_MS = 1_000
 MINUTE_MS = 60_000
 

@@ -35,7 +35,7 @@ def assert_agree(hr: list[tuple], steps: list[tuple], cases: list[dict[str, Any]
         name: core.differences(ours[name], rows)
         for name, rows in zip(core.RESULTS, theirs, strict=True)
     }
-    assert differences == dict.fromkeys(core.RESULTS, [])
+    assert not any(differences.values()), differences
 
 
 def assert_same(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> None:
