@@ -97,8 +97,10 @@ async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterat
         client.loop_start()
         async with asyncio.timeout(CONNECT_S):
             await subscribed
-        yield link
-        await _farewell(link)
+        try:
+            yield link
+        finally:
+            await _farewell(link)
     except OSError as error:  # TimeoutError and TLS errors are among them
         raise Unavailable(f"broker {broker.host}:{broker.port}: {error}") from error
     finally:

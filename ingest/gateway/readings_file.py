@@ -10,10 +10,10 @@ that was killed goes on with exactly the next line; standard input cannot be rea
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from config.errors import Misconfigured, Rejected
 from config.language import _
@@ -23,17 +23,12 @@ from ingest.batch.reading import Quantity, Reading
 from ingest.batch.topics import Lane
 from ingest.gateway.heard import BadInput, Heard
 
-LINES_TOGETHER = 2_000
+BLOCK_BYTES = 3 * 2**16
+"""Read at a time: about 2,000 lines."""
 MAX_LINE_BYTES = 4_096
 MAX_FLAGS = 255
 _NAMES = {"device", "quantity", "value", "at_utc_ms", "span_ms", "flags", "device_ts_ms"}
 _QUANTITIES = {str(quantity): quantity for quantity in Quantity}
-
-
-class _Lines(NamedTuple):
-    readings: list[Reading]
-    bad: list[BadInput]
-    ended: bool
 
 
 async def file_source(
@@ -41,24 +36,35 @@ async def file_source(
 ) -> AsyncGenerator[Heard, None]:
     """Give the file's readings from where `cursor` says it was left.
 
-    Raises Misconfigured: the file cannot be read, or is shorter than what was read of it.
+    What is given together follows from the offset and the file alone. Raises Misconfigured: the
+    file cannot be read, or is shorter than what was read of it.
     """
     name = _name(path)
-    try:
-        with path.open("rb") as file:
-            _go_to(file, int(cursor.get(name, "0")), path)
-            async for lines in _batches(file):
-                yield Heard(lines.readings, lane, {name: str(file.tell())}, tuple(lines.bad))
-    except OSError as error:
-        raise Misconfigured(
-            _("%(path)s cannot be read: %(fault)s.") % {"path": path, "fault": error.strerror}
-        ) from error
+    offset = int(cursor.get(name, "0"))
+    while block := await asyncio.to_thread(_block, path, offset):
+        whole = block if len(block) < BLOCK_BYTES else block[: _end_of_lines(block)]
+        offset += len(whole)
+        yield _heard(whole, lane, {name: str(offset)})
 
 
 async def stream_source(stream: BinaryIO, *, lane: Lane) -> AsyncGenerator[Heard, None]:
-    """Give the readings of a stream to its end."""
-    async for lines in _batches(stream):
-        yield Heard(lines.readings, lane, {}, tuple(lines.bad))
+    """Give the readings of a pipe to its end, as they come."""
+    reader = asyncio.StreamReader()
+    transport, _protocol = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), stream
+    )
+    try:
+        rest = b""
+        while block := await reader.read(BLOCK_BYTES):
+            rest += block
+            end = rest.rfind(b"\n") + 1 if len(rest) < BLOCK_BYTES else _end_of_lines(rest)
+            if end:
+                yield _heard(rest[:end], lane, {})
+            rest = rest[end:]
+        if rest:
+            yield _heard(rest, lane, {})
+    finally:
+        transport.close()
 
 
 def parse_line(line: bytes) -> Reading:
@@ -87,49 +93,42 @@ def parse_line(line: bytes) -> Reading:
     )
 
 
-async def _batches(stream: BinaryIO) -> AsyncGenerator[_Lines, None]:
-    while True:
-        lines = await asyncio.to_thread(_read, stream)
-        if lines.readings or lines.bad:
-            yield lines
-        if lines.ended:
-            return
+def _heard(block: bytes, lane: Lane, cursor: Mapping[str, str]) -> Heard:
+    readings, bad = [], []
+    for line in block.split(b"\n"):
+        if line.strip():
+            try:
+                readings.append(parse_line(line))
+            except Rejected as error:
+                bad.append(BadInput(line, error.reason))
+    return Heard(readings, lane, cursor, tuple(bad))
 
 
-def _read(stream: BinaryIO) -> _Lines:
-    lines = _Lines([], [], ended=False)
-    for line in _limited_lines(stream):
-        if not line.strip():
-            continue
-        try:
-            lines.readings.append(parse_line(line))
-        except Rejected as error:
-            lines.bad.append(BadInput(line, error.reason))
-        if len(lines.readings) + len(lines.bad) == LINES_TOGETHER:
-            return lines
-    return lines._replace(ended=True)
-
-
-def _limited_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Give line by line; of an endless line its beginning, and pass over the rest."""
-    while line := stream.readline(MAX_LINE_BYTES + 1):
-        rest = line
-        while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
-            rest = stream.readline(MAX_LINE_BYTES + 1)
-        yield line
+def _end_of_lines(block: bytes) -> int:
+    """Where the last whole line ends; of a line without end, take what is there (and refuse it)."""
+    return block.rfind(b"\n") + 1 or len(block)
 
 
 def _name(path: Path) -> str:
     return f"file:{path.resolve()}"
 
 
-def _go_to(file: BinaryIO, offset: int, path: Path) -> None:
-    if file.seek(0, 2) < offset:
+def _block(path: Path, offset: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(offset)
+            block = file.read(BLOCK_BYTES)
+    except OSError as error:
+        raise Misconfigured(
+            _("%(path)s cannot be read: %(fault)s.") % {"path": path, "fault": error.strerror}
+        ) from error
+    if size < offset:
         raise Misconfigured(
             _("%(path)s is shorter than what was read of it before: give new readings a new file.")
             % {"path": path}
         )
-    file.seek(offset)
+    return block
 
 
 def _device(item: object) -> str:

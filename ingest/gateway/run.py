@@ -145,6 +145,7 @@ class _Gateway:
             async for heard in hearing:
                 await self.heard.put(heard)
         await self.heard.join()
+        log.info("source_ended", gateway=self.settings.gateway)
         self.ended = True
         self.stored.set()
 

@@ -28,7 +28,7 @@ from ingest.batch.topics import Lane
 from ingest.gateway.batches import Draft, Sealed, Settled, Waiting
 from ingest.gateway.chunking import packed_chunks
 from ingest.gateway.heard import BadInput
-from ingest.gateway.spool_file import damage_noticed, open_spool_file
+from ingest.gateway.spool_file import SpoolDamaged, damage_noticed, open_spool_file
 from ingest.gateway.spool_rows import CHUNK_TABLE, Field, State, Tagger, transaction, write_state
 
 log = structlog.get_logger()
@@ -62,7 +62,7 @@ class Spool:
 
     def close(self) -> None:
         """Put everything into the one file, and let go of it."""
-        with suppress(apsw.CorruptError, apsw.NotADBError):  # found, and mended, when it is opened
+        with suppress(SpoolDamaged), damage_noticed():  # mended when it is opened again
             self._db.close()
 
     def __enter__(self) -> Self:

@@ -26,6 +26,15 @@ from ingest.gateway.spool_rows import (
 log = structlog.get_logger()
 
 
+_DISK_FAULTS = (apsw.IOError, apsw.FullError, apsw.CantOpenError, apsw.NoMemError)
+_DAMAGE = (
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.ReadOnlyError,  # by its header; we have opened it for writing
+    UnicodeDecodeError,  # text that is no text any more
+)
+
+
 class SpoolDamaged(Unavailable):
     """A page of the spool file is destroyed: open the spool again, which saves every other row."""
 
@@ -79,8 +88,7 @@ def damage_noticed() -> Iterator[None]:
     """Turn SQLite's ways of saying that pages are destroyed into SpoolDamaged."""
     try:
         yield
-    except (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError) as error:
-        # The last: text that is no text any more.
+    except _DAMAGE as error:
         raise SpoolDamaged("the spool file is damaged; it is rebuilt when opened again") from error
 
 
@@ -89,19 +97,24 @@ def _open(path: Path, tagger: Tagger) -> tuple[apsw.Connection, State]:
     try:
         with damage_noticed():
             db = connect(path)
-            return db, _checked_state(db, tagger, path)
-    except apsw.BusyError as error:
-        _close(db)
-        raise Misconfigured(
-            _("Another process has the spool %(path)s open: run one gateway at a time.")
-            % {"path": path}
-        ) from error
-    except apsw.SQLError as error:
-        _close(db)
-        raise SpoolDamaged("a table of the spool file is missing") from error
-    except BaseException:
-        _close(db)
+            state = _checked_state(db, tagger, path)
+            with transaction(db):  # a header with a wrong bit may allow reading alone
+                write_state(db, tagger, state)
+    except BaseException as error:
+        if db is not None:
+            with contextlib.suppress(apsw.Error):
+                db.close()
+        if isinstance(error, apsw.BusyError):
+            raise Misconfigured(
+                _("Another process has the spool %(path)s open: run one gateway at a time.")
+                % {"path": path}
+            ) from error
+        if isinstance(error, _DISK_FAULTS):
+            raise Unavailable(f"the spool cannot be opened: {error}") from error
+        if isinstance(error, apsw.Error):
+            raise SpoolDamaged("the spool file does not make sense") from error
         raise
+    return db, state
 
 
 def _checked_state(db: apsw.Connection, tagger: Tagger, path: Path) -> State:
@@ -150,12 +163,6 @@ def _free_name(path: Path) -> Path:
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _close(db: apsw.Connection | None) -> None:
-    if db is not None:
-        with contextlib.suppress(apsw.Error):
-            db.close()
 
 
 def _sync_folder(folder: Path) -> None:

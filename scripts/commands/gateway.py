@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
@@ -229,10 +230,12 @@ async def _source(
 
     if readings is None:
         return
-    if str(readings) == "-":
-        source = stream_source(sys.stdin.buffer, lane=lane)
-    else:
+    if str(readings) != "-":
         source = file_source(readings, cursor, lane=lane)
+    elif stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
+        raise Misconfigured(_("name the file (--readings FILE): then a restart goes on in it"))
+    else:
+        source = stream_source(sys.stdin.buffer, lane=lane)
     async for heard in source:
         yield heard
 

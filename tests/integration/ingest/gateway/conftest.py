@@ -48,8 +48,9 @@ def box(mosquitto, tmp_path):
         broker=Broker(host=mosquitto.host, port=mosquitto.port),
     )
 
+    usual = {"clock": ContentClock(), "sealing": REPLAY, "uplink": QUICK}
+
     async def run(source, *, stop=None, drain=True, **parts):
-        parts = {"clock": ContentClock(), "sealing": REPLAY, "uplink": QUICK} | parts
         async with asyncio.timeout(60):
             return await run_gateway(
                 settings,
@@ -58,10 +59,16 @@ def box(mosquitto, tmp_path):
                 source,
                 stop=stop or asyncio.Event(),
                 drain=drain,
-                **parts,
+                **usual | parts,
             )
 
     yield SimpleNamespace(
-        keys=keys, hub=hub, settings=settings, run=run, broker=mosquitto, folder=tmp_path / "box"
+        keys=keys,
+        hub=hub,
+        settings=settings,
+        run=run,
+        parts=usual,
+        broker=mosquitto,
+        folder=tmp_path / "box",
     )
     hub.stop()

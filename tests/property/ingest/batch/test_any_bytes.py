@@ -49,6 +49,7 @@ def by_group(found):
     return {key: list(rows) for key, rows in groupby(sorted(found, key=group), group)}
 
 
+@settings(deadline=None)
 @given(lists_of_readings)
 def test_all_readings_survive_packing_and_sealing_in_order(found):
     packed = pack(content_of(chunk_of(found)))
@@ -60,6 +61,7 @@ def test_all_readings_survive_packing_and_sealing_in_order(found):
     assert content_sha256(pack(content)) == content_sha256(packed)
 
 
+@settings(deadline=None)
 @given(st.lists(lists_of_readings, min_size=1, max_size=5))
 def test_merging_chunks_loses_nothing_and_keeps_order(parts):
     together = merged(chunk_of(part) for part in parts)
@@ -88,7 +90,7 @@ def as_cbor2(item):
     return item
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=64))
 def test_what_our_reader_accepts_cbor2_reads_the_same(data):
     with contextlib.suppress(Rejected):
@@ -111,6 +113,7 @@ def depth(item):
     return max((1 + depth(one) for one in inner), default=0)
 
 
+@settings(deadline=None)
 @given(plain)
 def test_what_cbor2_writes_our_reader_reads(item):
     assume(depth(item) <= cbor.MAX_DEPTH)
@@ -118,7 +121,7 @@ def test_what_cbor2_writes_our_reader_reads(item):
     assert as_cbor2(cbor.read(cbor2.dumps(item))) == item
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_refused_and_nothing_worse(data):
     for read in (
@@ -183,7 +186,7 @@ def test_mutated_content_is_read_whole_or_refused_in_bounded_memory(data):
         tracemalloc.stop()
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(mutations(zstandard.compress(SAMPLE)))
 def test_mutated_compression_is_refused_or_opened(data):
     with contextlib.suppress(Rejected):
@@ -193,7 +196,7 @@ def test_mutated_compression_is_refused_or_opened(data):
 SEALED = seal(SAMPLE, KEY, KID)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(mutations(SEALED))
 def test_a_mutated_message_never_opens_to_anything_else(data):
     with contextlib.suppress(Rejected):
@@ -203,7 +206,7 @@ def test_a_mutated_message_never_opens_to_anything_else(data):
 RECEIPT = Receipt("c", "g", bytes(16), 5, ((1, bytes(32)),), ((2, bytes(32), "forked_spool"),))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(mutations(seal_receipt(RECEIPT, KEY)))
 def test_a_mutated_receipt_never_says_anything_else(data):
     with contextlib.suppress(Rejected):

@@ -112,7 +112,7 @@ def test_at_the_quota_append_fails_loudly_while_sealing_and_deleting_go_on(box):
     assert spool.counters["stored"] == stored < 1_000_000
     assert spool.cursor == {"stored": str(stored)}
     with pytest.raises(SpoolFull):
-        spool.append(pulses(2000), lane="live")
+        spool.append(pulses(2000, stored), lane="backlog")
 
     box.seal_all(spool)
     assert sorted(box.delivered(spool)) == sorted(pulses(stored))
@@ -124,7 +124,7 @@ def test_at_the_quota_append_fails_loudly_while_sealing_and_deleting_go_on(box):
 
 
 def test_a_spool_full_of_batches_still_takes_receipts(box):
-    spool = box.open(quota_pages=40)
+    spool = box.open(quota_pages=24)
     fill(spool, then=lambda: box.seal_all(spool))
     before = spool.unsettled_batches
 
