@@ -171,6 +171,12 @@ class NightlySettings(Strict):
     at: ClockTime = Field(default="02:00", description="Local time at which the night starts")
     report_dir: Path = Field(description="Folder the workbooks are written to")
     language: Literal["zh_CN", "en"] = Field(default="zh_CN", description="Language of the reports")
+    opens: ClockTime = Field(
+        default="08:00", description="Local time from which a centre's gateways must be up"
+    )
+    closes: ClockTime = Field(
+        default="20:00", description="Local time until which a centre's gateways must be up"
+    )
 
 
 class DistrictSettings(Strict):

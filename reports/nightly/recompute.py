@@ -5,6 +5,7 @@ them, the stored rows are those of one computation over everything (property-tes
 patient's local day; a window of days is widened until no chain of effort crosses its edges.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import date
 
@@ -100,6 +101,17 @@ def _recompute(
         counts["days"] += written.days
         counts["bouts"] += written.bouts
         log.debug("block_recomputed", windows=at_once, left=windows.height, samples=block.samples)
+    if counts["patient_days"]:
+        conn.execute(
+            query("put_audit"),
+            {
+                "action": "recompute",
+                "subject": "readings",
+                "detail": json.dumps(
+                    {"patients": len(patients), "patient_days": counts["patient_days"]}
+                ),
+            },
+        )
     _note_changed_weeks(conn, changed, enrolments)
     counted = _counted_to(conn, through)
     weeks = _roll_up_weeks(conn, counted, conventions, opening, clock) if counted else 0

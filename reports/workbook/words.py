@@ -12,15 +12,16 @@ STATES: Mapping[str, str] = {
 
 REASONS: Mapping[str, str] = {
     "first_partial_week": later("first partial week"),
-    "last_partial_week": later("last partial week"),
     "paused": later("paused"),
     "week_not_over": later("week not over"),
     "no_figures": later("no heart-rate limits"),
-    "no_data": later("no data"),
-    "not_enough_wear": later("not enough wear"),
+    "rpe_without_log": later("no session log"),
+    "no_band": later("no band"),
+    "band_flat": later("band flat"),
     "gateway_outage": later("gateway outage"),
+    "not_enough_wear": later("not enough wear"),
 }
-"""Why a week cannot be judged; each is a column of the summaries."""
+"""Why a week cannot be judged, as the core says it; each is a column of the summaries."""
 
 
 def shown(words: Mapping[str, str], code: str | None, text: Callable[[str], str]) -> str | None:

@@ -1,0 +1,132 @@
+"""Reading a night's content out of the database: pseudonyms, codes and weeks; no patient's name."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from config.conventions import Conventions
+from reports.nightly.evidence import conventions_sha256, sha256_of_facts
+from reports.nightly.tables import frame_of
+from reports.nightly.weeks import ASKED, OpeningHours, in_pieces, roll_up
+from reports.workbook.content import (
+    PATIENT_SCHEMA,
+    UNIT_SCHEMA,
+    WEEK_SCHEMA,
+    Content,
+    Coverage,
+)
+from storage.database import Connection
+from storage.queries import query
+
+_FIGURES = (
+    "sessions",
+    "session_days",
+    "bout_credit_min",
+    "attendance",
+    "rdi",
+    "adherence_pct",
+    "wear_min",
+    "valid_days",
+    "state",
+    "reason",
+    "method_version",
+    "input_sha256",
+)
+
+
+def content_of(
+    conn: Connection,
+    night: date,
+    conventions: Conventions,
+    opening: OpeningHours,
+    *,
+    most_weeks: int,
+    zone_name: str,
+) -> Content:
+    """Return what the night's workbook says, revision 0: the caller numbers it.
+
+    Days after the night do not count: a week that was rolled up over more days since is rolled up
+    again as of the night, so a night computed twice says the same.
+    """
+    first_week = night - timedelta(days=night.weekday() + 7 * (most_weeks - 1))
+    weeks = frame_of(conn, "reported_weeks", {"night": night, "since": first_week}, WEEK_SCHEMA)
+    weeks = _as_of(conn, weeks, night, conventions, opening)
+    method_sha256 = conventions_sha256(conventions)
+    content = Content(
+        night=night,
+        revision=0,
+        first_week=weeks["week"].min(),  # type: ignore[arg-type]  # a date, out of a Date column
+        weeks=weeks,
+        patients=frame_of(conn, "reported_patients", {}, PATIENT_SCHEMA),
+        doctors=frame_of(conn, "reported_doctors", {}, UNIT_SCHEMA),
+        centres=frame_of(conn, "reported_centres", {}, UNIT_SCHEMA),
+        coverage=_coverage(conn, zone_name),
+        method_version=conventions.version,
+        conventions_sha256=method_sha256,
+        input_sha256=b"",
+    )
+    return replace(content, input_sha256=_input_sha256(content))
+
+
+def _as_of(
+    conn: Connection,
+    weeks: pl.DataFrame,
+    night: date,
+    conventions: Conventions,
+    opening: OpeningHours,
+) -> pl.DataFrame:
+    """Replace the figures of weeks whose row counts days after the night."""
+    later = frame_of(conn, "weeks_counted_further", {"night": night}, ASKED)
+    pieces = [roll_up(conn, piece, conventions, opening) for piece in in_pieces(later)]
+    if not pieces:
+        return weeks
+    labels = frame_of(
+        conn, "case_labels", {}, pl.Schema({"enrolment_id": pl.Int64, "case_label": pl.String})
+    )
+    earlier = (
+        pl.concat(pieces)
+        .rename({"complete_sessions": "sessions"})
+        .join(labels, on="enrolment_id")
+        .select("case_label", "week", *_FIGURES)
+        .cast({name: WEEK_SCHEMA[name] for name in _FIGURES})
+    )
+    return weeks.update(earlier, on=["case_label", "week"], include_nulls=True)
+
+
+def _coverage(conn: Connection, zone_name: str) -> Coverage:
+    row = conn.execute(query("coverage")).fetchone()
+    until, *counts = row or (None, 0, 0, 0, 0)
+    local = until.astimezone(ZoneInfo(zone_name)) if isinstance(until, datetime) else None
+    return Coverage(local.replace(tzinfo=None) if local else None, *(int(str(n)) for n in counts))
+
+
+def _input_sha256(content: Content) -> bytes:
+    """Hash everything that is counted and named; not how much came in beside it.
+
+    A batch that changes no figure makes no new report, so the coverage stays out.
+    """
+    frames = {
+        name: [[_plain(value) for value in row] for row in frame.rows()]
+        for name, frame in (
+            ("weeks", content.weeks),
+            ("patients", content.patients),
+            ("doctors", content.doctors),
+            ("centres", content.centres),
+        )
+    }
+    return sha256_of_facts(
+        {
+            "night": str(content.night),
+            "method": content.method_version,
+            "conventions": content.conventions_sha256.hex(),
+            **frames,
+        }
+    )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value) if isinstance(value, date) else value

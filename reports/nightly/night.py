@@ -1,0 +1,221 @@
+"""One night: recompute, and write the workbook once.
+
+The same night over the same results is one row and one file; later data makes a revision with a
+file of its own. One runner at a time, by an advisory lock that ends with its connection.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from config.conventions import Conventions, load_conventions
+from config.errors import Misconfigured, Unavailable
+from config.language import _
+from reports.nightly.content import content_of
+from reports.nightly.evidence import sha256_of_facts
+from reports.nightly.files import clear_unfinished, put_file, require_unchanged
+from reports.nightly.recompute import Recomputed, recompute
+from reports.nightly.weeks import OpeningHours
+from reports.workbook.book import build_workbook
+from reports.workbook.content import Content, Coverage
+from storage.database import Connection, border, exclusively, snapshot
+from storage.queries import query
+
+log = structlog.get_logger()
+
+MOST_WEEKS = 13
+"""Weeks in one workbook: a quarter. Older weeks stay in the database."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """What became of one night."""
+
+    night: date
+    revision: int
+    is_new: bool
+    """False: this night had been reported over the same results, nothing was written."""
+    workbook: Path
+    workbook_sha256: bytes
+    input_sha256: bytes
+    patients: int
+    patient_weeks: int
+    met: int
+    not_met: int
+    cannot_judge: int
+    recomputed: Recomputed
+
+
+@contextmanager
+def only_runner(conn: Connection) -> Iterator[None]:
+    """Hold the night's lock; raise Unavailable if another process holds it."""
+    with exclusively(conn, "nightly") as mine:
+        if not mine:
+            raise Unavailable(_("another nightly run is at work: wait until it has finished"))
+        yield
+
+
+def last_finished_night(conn: Connection) -> date | None:
+    """Return the newest night that was reported, None before the first."""
+    with border():
+        row = conn.execute(query("last_night")).fetchone()
+    return row[0] if row and isinstance(row[0], date) else None
+
+
+def run_night(
+    conn: Connection,
+    night: date,
+    report_dir: Path,
+    language: str,
+    *,
+    zone_name: str = "Asia/Shanghai",
+    opening: OpeningHours | None = None,
+    most_weeks: int = MOST_WEEKS,
+) -> Night:
+    """Recompute, and report the weeks up to the end of the local day `night`.
+
+    `conn` is in autocommit. Running it again changes nothing until results have changed. Raises
+    Unavailable while another runner is at work.
+    """
+    conventions = load_conventions()
+    opening = opening or OpeningHours()
+    started_at = datetime.now(UTC)
+    with only_runner(conn):
+        clear_unfinished(report_dir)
+        recomputed = recompute(conn, through=night, conventions=conventions, opening=opening)
+        with snapshot(conn):
+            content = content_of(
+                conn, night, conventions, opening, most_weeks=most_weeks, zone_name=zone_name
+            )
+            done = _report(
+                conn, content, conventions, report_dir, language, zone_name, started_at, recomputed
+            )
+    log.info(
+        "night_done",
+        night=str(night),
+        revision=done.revision,
+        is_new=done.is_new,
+        workbook=done.workbook.name,
+        patient_weeks=done.patient_weeks,
+    )
+    return done
+
+
+def _report(
+    conn: Connection,
+    content: Content,
+    conventions: Conventions,
+    report_dir: Path,
+    language: str,
+    zone_name: str,
+    started_at: datetime,
+    recomputed: Recomputed,
+) -> Night:
+    """Find this night's report, or write it: the file first, then the row that names it.
+
+    A run killed between the two leaves a file nobody names, with the hash of its bytes in its name.
+    """
+    key = sha256_of_facts({"data": content.input_sha256.hex(), "language": language})
+    terms = {"night": content.night, "input_sha256": key}
+    row = conn.execute(query("find_run"), terms).fetchone()
+    if row:
+        revision, name, sha256, *coverage = row
+        content = _as_reported(content, int(str(revision)), coverage, zone_name)
+        workbook, digest = report_dir / str(name), bytes(sha256)
+        if not require_unchanged(workbook, digest):
+            data = build_workbook(content, conventions, language, zone_name)
+            _put_again(workbook, data, digest)
+        return _night(content, workbook, digest, recomputed, is_new=False)
+    revision_row = conn.execute(query("next_revision"), terms).fetchone()
+    revision = int(str(revision_row[0])) if revision_row else 1
+    content = replace(content, revision=revision)
+    data = build_workbook(content, conventions, language, zone_name)
+    digest = hashlib.sha256(data).digest()
+    workbook = report_dir / f"adherence-{content.night}-r{revision}-{digest.hex()[:8]}.xlsx"
+    put_file(workbook, data)
+    conn.execute(
+        query("put_run"), terms | _run_row(content, workbook, digest, started_at, zone_name)
+    )
+    conn.execute(
+        query("put_audit"),
+        {
+            "action": "report_weeks",
+            "subject": f"night {content.night} r{revision}",
+            "detail": json.dumps(
+                {"patients": content.patients.height, "patient_weeks": content.weeks.height}
+            ),
+        },
+    )
+    return _night(content, workbook, digest, recomputed, is_new=True)
+
+
+def _as_reported(
+    content: Content, revision: int, coverage: list[object], zone_name: str
+) -> Content:
+    """Return the content with the coverage of the time it was first reported."""
+    until, *counts = coverage
+    local = until.astimezone(ZoneInfo(zone_name)) if isinstance(until, datetime) else None
+    return replace(
+        content,
+        revision=revision,
+        coverage=Coverage(
+            local.replace(tzinfo=None) if local else None, *(int(str(count)) for count in counts)
+        ),
+    )
+
+
+def _put_again(workbook: Path, data: bytes, sha256: bytes) -> None:
+    """Write a report that has gone missing, if it comes to the very same bytes."""
+    if hashlib.sha256(data).digest() != sha256:
+        raise Misconfigured(
+            _("%(path)s is missing, and cannot be written as it was: restore it from a backup.")
+            % {"path": workbook}
+        )
+    put_file(workbook, data)
+    log.warning("workbook_written_again", workbook=workbook.name)
+
+
+def _run_row(
+    content: Content, workbook: Path, digest: bytes, started_at: datetime, zone_name: str
+) -> dict[str, object]:
+    coverage = content.coverage
+    until = coverage.data_until
+    return {
+        "revision": content.revision,
+        "started_at": started_at,
+        "method_version": content.method_version,
+        "workbook_name": workbook.name,
+        "workbook_sha256": digest,
+        "data_until": until.replace(tzinfo=ZoneInfo(zone_name)) if until else None,
+        "batches": coverage.batches,
+        "readings": coverage.readings,
+        "quarantined": coverage.quarantined,
+        "dead_letters": coverage.dead_letters,
+    }
+
+
+def _night(
+    content: Content, workbook: Path, digest: bytes, recomputed: Recomputed, *, is_new: bool
+) -> Night:
+    states = dict(content.weeks.group_by("state").len().iter_rows())
+    return Night(
+        night=content.night,
+        revision=content.revision,
+        is_new=is_new,
+        workbook=workbook,
+        workbook_sha256=digest,
+        input_sha256=content.input_sha256,
+        patients=content.patients.height,
+        patient_weeks=content.weeks.height,
+        met=states.get("met", 0),
+        not_met=states.get("not_met", 0),
+        cannot_judge=states.get("cannot_judge", 0),
+        recomputed=recomputed,
+    )

@@ -1,0 +1,152 @@
+"""`adhere nightly`: recompute what changed and write the workbook, every night or one by hand."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from config.errors import Misconfigured
+from config.language import _
+from config.settings import DistrictSettings, load_district
+
+if TYPE_CHECKING:
+    from reports.nightly.night import Night
+
+app = typer.Typer(add_completion=False)
+
+SettingsFile = Annotated[
+    Path, typer.Option("--settings", help=_("The district's settings file (TOML)."))
+]
+DEFAULT_SETTINGS = Path("/etc/adhere/district.toml")
+
+
+@app.callback(invoke_without_command=True)
+def nightly(context: typer.Context, settings: SettingsFile = DEFAULT_SETTINGS) -> None:
+    """Run every night at the configured time until SIGTERM; make up missed nights at the start."""
+    if context.invoked_subcommand is None:
+        _serve(load_district(settings, os.environ))
+
+
+@app.command()
+def run(
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    night: Annotated[
+        str | None,
+        typer.Option(
+            "--date",
+            help=_("The last local day that counts, 2026-11-15; left out: yesterday."),
+            metavar="YYYY-MM-DD",
+        ),
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,
+) -> None:
+    """Run one night by hand. Doing it again changes nothing until there is new data."""
+    district = load_district(settings, os.environ)
+    today = datetime.now(ZoneInfo(district.time_zone)).date()
+    done = _runner(district)(_night_before(night, today))
+    if as_json:
+        typer.echo(json.dumps(said(done)))
+        return
+    typer.echo(_("Night %(night)s, revision %(revision)d") % said(done))
+    typer.echo(
+        _(
+            "%(patient_weeks)d patient-weeks: %(met)d met, %(not_met)d not met, "
+            "%(cannot_judge)d cannot be judged"
+        )
+        % said(done)
+    )
+    if not done.is_new:
+        typer.echo(_("Nothing has changed since it was reported."))
+    typer.echo(_("Workbook: %(workbook)s") % said(done))
+
+
+def said(done: "Night") -> dict[str, object]:
+    """Return a night as plain values: hashes in hex, paths and dates as text."""
+    return {
+        "night": str(done.night),
+        "revision": done.revision,
+        "is_new": done.is_new,
+        "workbook": str(done.workbook),
+        "workbook_sha256": done.workbook_sha256.hex(),
+        "input_sha256": done.input_sha256.hex(),
+        "patients": done.patients,
+        "patient_weeks": done.patient_weeks,
+        "met": done.met,
+        "not_met": done.not_met,
+        "cannot_judge": done.cannot_judge,
+        "recomputed": {
+            name: value for name, value in vars(done.recomputed).items() if name != "through"
+        },
+    }
+
+
+def _night_before(text: str | None, today: date) -> date:
+    """Return the night asked for, yesterday's without asking; only a day that is over will do."""
+    if text is None:
+        return today - timedelta(days=1)
+    try:
+        night = date.fromisoformat(text)
+    except ValueError:
+        raise Misconfigured(
+            _("%(text)s is no date: write it like 2026-11-15") % {"text": text}
+        ) from None
+    if night >= today:
+        raise Misconfigured(
+            _("the day %(night)s is not over: ask for %(yesterday)s or earlier")
+            % {"night": night, "yesterday": today - timedelta(days=1)}
+        )
+    return night
+
+
+def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
+    from reports.nightly.night import run_night
+    from reports.nightly.weeks import OpeningHours
+    from storage.database import connect
+
+    nightly_settings = settings.nightly
+    opening = OpeningHours(
+        time.fromisoformat(nightly_settings.opens), time.fromisoformat(nightly_settings.closes)
+    )
+
+    def one(night: date) -> "Night":
+        with connect(
+            settings.database_dsn.get_secret_value(), application="adhere nightly"
+        ) as conn:
+            return run_night(
+                conn,
+                night,
+                nightly_settings.report_dir,
+                nightly_settings.language,
+                zone_name=settings.time_zone,
+                opening=opening,
+            )
+
+    return one
+
+
+def _serve(settings: DistrictSettings) -> None:
+    from reports.nightly.night import last_finished_night
+    from reports.nightly.schedule import Schedule, cron
+    from storage.database import connect
+
+    def last_night() -> date | None:
+        with connect(
+            settings.database_dsn.get_secret_value(), application="adhere nightly"
+        ) as conn:
+            return last_finished_night(conn)
+
+    zone = ZoneInfo(settings.time_zone)
+    schedule = Schedule(
+        cron(settings.nightly.at, settings.time_zone),
+        last_night=last_night,
+        run=_runner(settings),
+        now=lambda: datetime.now(zone),
+    )
+    schedule.stop_on_signals()
+    schedule.serve()

@@ -1,0 +1,255 @@
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from config.errors import Misconfigured, Unavailable
+from reports.nightly.night import last_finished_night, only_runner, run_night
+from storage.database import connect
+from tests.district import District, every, local_ms
+
+MINUTE = 60_000
+NIGHT = date(2026, 11, 15)
+TUESDAY = local_ms("2026-11-10 09:00:00")
+
+
+@pytest.fixture
+def conn(database):
+    with connect(database) as conn:
+        yield conn
+
+
+@pytest.fixture
+def district(conn):
+    district = District(conn)
+    district.wear("p1")
+    district.hear("p1", heart_rate=every(TUESDAY, TUESDAY + 40 * MINUTE, 120))
+    return district
+
+
+def rows(conn, table):
+    return conn.execute(
+        sql.SQL("SELECT * FROM {} ORDER BY 1").format(sql.Identifier(table))
+    ).fetchall()
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.usefixtures("district")
+def test_the_same_night_twice_changes_nothing(conn, tmp_path):
+    first = run_night(conn, NIGHT, tmp_path, "en")
+    before = {table: rows(conn, table) for table in ("nightly_run", "week", "audit")}
+    listed = files(tmp_path)
+
+    again = run_night(conn, NIGHT, tmp_path, "en")
+
+    assert (first.is_new, again.is_new) == (True, False)
+    assert (again.revision, again.workbook) == (1, first.workbook)
+    assert files(tmp_path) == listed == [first.workbook.name]
+    assert {table: rows(conn, table) for table in before} == before
+
+
+def test_late_data_makes_a_revision_and_leaves_the_first_file_as_it_was(conn, district, tmp_path):
+    first = run_night(conn, NIGHT, tmp_path, "en")
+    data = first.workbook.read_bytes()
+    wednesday = TUESDAY + 1440 * MINUTE
+
+    district.hear("p1", heart_rate=every(wednesday, wednesday + 40 * MINUTE, 120))
+    second = run_night(conn, NIGHT, tmp_path, "en")
+
+    assert (second.is_new, second.revision) == (True, 2)
+    assert second.workbook != first.workbook
+    assert first.workbook.read_bytes() == data
+    assert files(tmp_path) == sorted([first.workbook.name, second.workbook.name])
+    assert [row[2] for row in rows(conn, "nightly_run")] == [1, 2]
+
+
+def test_data_of_a_day_after_the_night_makes_no_revision(conn, district, tmp_path):
+    first = run_night(conn, date(2026, 11, 12), tmp_path, "en")
+    friday = TUESDAY + 3 * 1440 * MINUTE
+    district.hear("p1", heart_rate=every(friday, friday + 40 * MINUTE, 120))
+    later = run_night(conn, NIGHT, tmp_path, "en")
+
+    again = run_night(conn, date(2026, 11, 12), tmp_path, "en")
+
+    assert (again.is_new, again.workbook) == (False, first.workbook)
+    assert later.workbook != first.workbook
+    assert conn.execute(
+        "SELECT bouts, counted_to FROM week WHERE week = '2026-11-09'"
+    ).fetchall() == [(2, NIGHT)]
+
+
+def test_readings_that_change_no_figure_make_no_revision(conn, district, tmp_path):
+    run_night(conn, NIGHT, tmp_path, "en")
+
+    district.hear("p1", heart_rate=every(TUESDAY, TUESDAY + 40 * MINUTE, 120))
+    again = run_night(conn, NIGHT, tmp_path, "en")
+
+    assert again.is_new is False
+    assert again.recomputed.samples == 960
+
+
+@pytest.mark.usefixtures("district")
+def test_a_report_that_went_missing_is_written_again_to_the_same_bytes(conn, tmp_path):
+    first = run_night(conn, NIGHT, tmp_path, "en")
+    data = first.workbook.read_bytes()
+    first.workbook.unlink()
+
+    again = run_night(conn, NIGHT, tmp_path, "en")
+
+    assert again.is_new is False
+    assert first.workbook.read_bytes() == data
+    assert hashlib.sha256(data).digest() == first.workbook_sha256
+
+
+@pytest.mark.usefixtures("district")
+def test_a_report_that_somebody_changed_is_named(conn, tmp_path):
+    first = run_night(conn, NIGHT, tmp_path, "en")
+    first.workbook.write_bytes(b"better figures")
+
+    with pytest.raises(Misconfigured, match="was changed after it was written"):
+        run_night(conn, NIGHT, tmp_path, "en")
+
+    assert first.workbook.read_bytes() == b"better figures"
+
+
+@pytest.mark.usefixtures("district")
+def test_what_a_killed_run_left_half_written_is_cleared_away(conn, tmp_path):
+    (tmp_path / ".adherence-2026-11-14-r1-00000000.xlsx.unfinished").write_bytes(b"half")
+
+    done = run_night(conn, NIGHT, tmp_path, "en")
+
+    assert files(tmp_path) == [done.workbook.name]
+
+
+@pytest.mark.usefixtures("district")
+def test_a_second_runner_is_told_to_wait(conn, database, tmp_path):
+    with (
+        connect(database) as other,
+        only_runner(other),
+        pytest.raises(Unavailable, match="another nightly run"),
+    ):
+        run_night(conn, NIGHT, tmp_path, "en")
+
+    assert run_night(conn, NIGHT, tmp_path, "en").is_new
+
+
+@pytest.mark.usefixtures("district")
+def test_reading_peoples_weeks_leaves_an_audit_row_without_any_value(conn, tmp_path):
+    run_night(conn, NIGHT, tmp_path, "en")
+
+    assert conn.execute(
+        "SELECT actor, action, subject, detail FROM audit ORDER BY id"
+    ).fetchall() == [
+        ("nightly", "recompute", "readings", {"patients": 1, "patient_days": 3}),
+        (
+            "nightly",
+            "report_weeks",
+            "night 2026-11-15 r1",
+            {"patients": 1, "patient_weeks": 2},
+        ),
+    ]
+
+
+def test_a_folder_that_cannot_be_written_says_what_to_do(conn, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(Misconfigured, match="make it writable"):
+        run_night(conn, NIGHT, tmp_path / "file" / "reports", "en")
+
+    assert last_finished_night(conn) is None
+
+
+def settings_file(tmp_path):
+    path = tmp_path / "district.toml"
+    path.write_text(
+        f'data_dir = "{tmp_path}"\n[broker]\nhost = "localhost"\n'
+        f'[nightly]\nreport_dir = "{tmp_path / "reports"}"\nlanguage = "en"\n'
+    )
+    return path
+
+
+def adhere(database, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.main", "nightly", *arguments],
+        env=os.environ | {"ADHERE_DATABASE_DSN": database, "ADHERE_LANGUAGE": "en"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.usefixtures("district")
+def test_one_night_by_hand_speaks_json(database, tmp_path):
+    done = adhere(
+        database,
+        *("run", "--settings", str(settings_file(tmp_path)), "--date", "2016-05-15", "--json"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["night"], said["revision"], said["is_new"]) == ("2016-05-15", 1, True)
+    assert (
+        hashlib.sha256(Path(said["workbook"]).read_bytes()).hexdigest() == said["workbook_sha256"]
+    )
+
+
+def test_a_second_runner_exits_with_4(conn, database, tmp_path):
+    with only_runner(conn):
+        done = adhere(
+            database, "run", "--settings", str(settings_file(tmp_path)), "--date", "2016-05-15"
+        )
+
+    assert done.returncode == 4
+    assert "another nightly run is at work" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("night", "why"), [("2999-01-01", "is not over"), ("gestern", "is no date")]
+)
+def test_a_date_that_cannot_be_reported_exits_with_2(database, tmp_path, night, why):
+    done = adhere(database, "run", "--settings", str(settings_file(tmp_path)), "--date", night)
+
+    assert done.returncode == 2
+    assert why in done.stderr
+
+
+def test_the_daemon_makes_up_the_night_and_stops_on_sigterm(database, tmp_path):
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "scripts.main",
+            "nightly",
+            "--settings",
+            str(settings_file(tmp_path)),
+        ],
+        env=os.environ | {"ADHERE_DATABASE_DSN": database, "ADHERE_LANGUAGE": "en"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        seen = []
+        for line in process.stderr:
+            seen.append(json.loads(line)["event"])
+            if seen[-1] == "nightly_waiting":
+                process.send_signal(signal.SIGTERM)
+        assert process.wait() == 0
+
+    assert [event for event in seen if event.startswith("night")] == [
+        "night_done",
+        "nightly_waiting",
+        "nightly_stopped",
+    ]
+    with connect(database) as conn:
+        assert last_finished_night(conn) is not None
