@@ -17,25 +17,25 @@ class Mosquitto:
     host = "127.0.0.1"
 
     def __init__(self, program: str, folder: Path) -> None:
-        self._program, self._folder = program, folder
+        self._program, self.folder = program, folder
         self._process: subprocess.Popen[bytes] | None = None
         with socket.create_server((self.host, 0)) as free:
             self.port = free.getsockname()[1]
 
     def start(self) -> None:
         """Start (again) on the same port and folder; return when it accepts connections."""
-        config = self._folder / "mosquitto.conf"
+        config = self.folder / "mosquitto.conf"
         config.write_text(
             # As Debian's mosquitto.conf; beside a listener of one's own, strangers must be let in.
             "persistence true\n"
-            f"persistence_location {self._folder}/\n"
-            f"log_dest file {self._folder}/mosquitto.log\n"
+            f"persistence_location {self.folder}/\n"
+            f"log_dest file {self.folder}/mosquitto.log\n"
             f"listener {self.port} {self.host}\n"
             "allow_anonymous true\n"
             + ("user root\n" if os.geteuid() == 0 else ""),  # the folder is root's then
             "utf-8",
         )
-        with (self._folder / "errors.log").open("ab") as errors:
+        with (self.folder / "errors.log").open("ab") as errors:
             self._process = subprocess.Popen([self._program, "-c", str(config)], stderr=errors)
         end = time.monotonic() + 10
         while True:
@@ -43,7 +43,7 @@ class Mosquitto:
                 socket.create_connection((self.host, self.port), 1).close()
             except ConnectionRefusedError:
                 assert time.monotonic() < end, "mosquitto does not listen"
-                assert self._process.poll() is None, (self._folder / "errors.log").read_text()
+                assert self._process.poll() is None, (self.folder / "errors.log").read_text()
             else:
                 return
 
