@@ -42,12 +42,13 @@ def live(wearer: Wearer, *, weeks: int, seed: int) -> Lived:
     """Return `weeks` whole weeks of one wearer; the same seed gives the same recording."""
     random = np.random.default_rng(seed)
     days = [_day(wearer, day, random) for day in range(7 * weeks)]
-    return Lived(
-        *(
-            np.concatenate([np.empty(0, np.int64), *(part[column] for part in days)])
-            for column in range(4)
-        )
+    hr_at, hr, steps_at, steps = (
+        np.concatenate([np.empty(0, np.int64), *(part[column] for part in days)])
+        for column in range(4)
     )
+    # A session may run into the next day, whose own minutes begin at midnight.
+    hr_at, first = np.unique(hr_at, return_index=True)
+    return Lived(hr_at, hr[first], steps_at, steps)
 
 
 def _day(
@@ -132,7 +133,7 @@ def _session(
         return None
     share = 0.35 if keeping is Keeping.CUT_SHORT else 1.05 + 0.1 * random.random()
     load_s = int(60 * wearer.session_min * share) + 150  # the pulse needs minutes to arrive
-    first_min = int(60 * wearer.session_hour + random.integers(-20, 21))
+    first_min = min(int(60 * wearer.session_hour + random.integers(-20, 21)), DAY_MIN - 1)
 
     reserve = wearer.hr_max_bpm - wearer.rest_bpm
     pct = wearer.zone_mid_pct + OFFSET_PCT[keeping] + random.normal(0, 1.5)
@@ -144,7 +145,7 @@ def _session(
     sway = 1.5 * np.sin(2 * np.pi * second / 240)
     pulse = np.where(second < load_s, rising + sway, falling) + random.normal(0, 1.2, second.size)
 
-    length = load_s // 60
+    length = min(load_s // 60, DAY_MIN - first_min)
     cadence = 12 if wearer.few_steps else 102 + (pct - 40) * 0.7
     steps[first_min : first_min + length] = np.maximum(0, random.normal(cadence, 4, length)).astype(
         np.int64

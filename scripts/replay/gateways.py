@@ -27,7 +27,7 @@ from storage.gateways import enrol_gateway
 ONE_CHUNK_ONE_BATCH = SealPolicy(backlog_chunks=1, backlog_after_s=None)
 """So the cuts of the track are the cuts of the batches, whenever the gateway is interrupted."""
 
-UPLINK = UplinkPolicy(resend_after_s=10, reconnect_least_s=0.2, reconnect_most_s=2)
+UPLINK = UplinkPolicy(resend_after_s=5, reconnect_least_s=0.2, reconnect_most_s=2)
 
 
 @dataclass(frozen=True)
