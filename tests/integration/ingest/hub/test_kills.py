@@ -165,7 +165,7 @@ def test_sigterm_finishes_the_transaction_sends_its_receipt_and_exits_0(
 
 def test_hubs_killed_at_random_moments_lose_and_double_nothing(hub_process, ear, box, db):
     batches = [box.batch(seq) for seq in range(300)]
-    moments = random.Random(3)  # noqa: S311 - moments, no secret
+    moments = random.Random(3)
 
     with in_background(lambda: ear.send_until_receipted(batches, resend_s=0.5)):
         for part in range(1, 5):
