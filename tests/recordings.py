@@ -94,6 +94,13 @@ def _rows(person, at_ms, **values):
     )
 
 
+def say(config, text):
+    """Show a line to whoever runs the tests, passed or failed."""
+    plugins = config.pluginmanager
+    with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
+        plugins.get_plugin("terminalreporter").write_line(f"\n{text}")
+
+
 def adhere(*arguments, dsn=None, expect=0, timeout_s=240, **environ):
     """Run the command as a person does; return what it printed, as JSON where it is."""
     done = subprocess.run(

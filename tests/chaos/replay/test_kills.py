@@ -22,7 +22,7 @@ from storage import results
 from storage.database import connect
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
-from tests.recordings import CASES, RECORDED_PEOPLE, Files, adhere, look_alike
+from tests.recordings import CASES, RECORDED_PEOPLE, Files, adhere, look_alike, say
 
 KILLS = int(os.environ.get("ADHERE_CHAOS_KILLS", "10"))
 SEED = int(os.environ.get("ADHERE_CHAOS_SEED", "20260401"))
@@ -154,9 +154,10 @@ def test_whoever_is_killed_every_reading_arrives_once(
         assert_frame_equal(stormy[name], calm[name])
     once = stormy["readings"].group_by("quantity", "device_key", "at", "value").len()
     sent = calm["readings"].height
-    pytestconfig.pluginmanager.get_plugin("terminalreporter").write_line(
-        f"\n{KILLS} kills, {at_work} before the end ({counted(order)}): of {sent} readings "
-        f"{sent - stormy['readings'].height} lost, {(once['len'] - 1).sum()} doubled"
+    say(
+        pytestconfig,
+        f"{KILLS} kills, {at_work} before the end ({counted(order)}): of {sent} readings "
+        f"{sent - stormy['readings'].height} lost, {(once['len'] - 1).sum()} doubled",
     )
     assert sent == total
     assert (once["len"] == 1).sum() == once.height

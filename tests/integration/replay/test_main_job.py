@@ -11,7 +11,7 @@ from psycopg import sql
 from storage import results
 from storage.database import connect
 from tests.postgres import new_database
-from tests.recordings import adhere, four_people
+from tests.recordings import adhere, four_people, say
 
 TABLES = (
     *("day", "bout", "week", "batch", "batch_payload", "heart_rate", "steps", "nightly_run"),
@@ -24,8 +24,9 @@ TABLES = (
 def files(tmp_path_factory, pytestconfig):
     found = four_people(tmp_path_factory.mktemp("recording"))
     if not found.is_recorded:
-        pytestconfig.pluginmanager.get_plugin("terminalreporter").write_line(
-            "recorded data is absent (ADHERE_TEST_DATA): a generated look-alike stands for it"
+        say(
+            pytestconfig,
+            "recorded data is absent (ADHERE_TEST_DATA): a generated look-alike stands for it",
         )
     return found
 
