@@ -6,6 +6,7 @@ transaction, if there is one.
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from psycopg import sql
 
 from storage import pgcopy
 from storage.database import Connection, border
+from storage.gathered import OLDEST_MS
+from storage.incoming import LATEST_SEALED_MS
 from storage.queries import query
 
 SPANS = pl.Schema(
@@ -72,8 +75,8 @@ def _parts(
 ) -> Iterator[_Part]:
     statement = sql.SQL(query("copy_readings_of")).format(reading_table=sql.Identifier(table))
     asked = {name: spans[name].to_list() for name in SPANS} | {
-        "earliest_ms": spans["from_ms"].min(),
-        "latest_ms": spans["to_ms"].max(),
+        "earliest": _instant(spans["from_ms"].to_numpy().min()),
+        "latest": _instant(spans["to_ms"].to_numpy().max()),
         "longest_span_ms": longest_span_ms,
     }
     with border(), conn.cursor() as cursor, cursor.copy(statement, asked) as copy:
@@ -93,6 +96,12 @@ def _parts_of_row(fields: list[memoryview | None]) -> Iterator[_Part]:
     if stamped_at is not None and stamped_value is not None and device_ts_ms is not None:
         stamps = pgcopy.decode_array(device_ts_ms, ">i8").astype(np.int64)
         yield _Part(*head, _times(stamped_at), _values(stamped_value), stamps)
+
+
+def _instant(utc_ms: int) -> datetime:
+    """Return a time as a constant, within what readings can have and a date can hold."""
+    within = min(max(int(utc_ms), -OLDEST_MS), LATEST_SEALED_MS)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=within)
 
 
 def _times(field: memoryview) -> NDArray[np.int64]:

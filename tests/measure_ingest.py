@@ -1,8 +1,8 @@
-"""How near storing batches comes to raw COPY: `python -m tests.measure_ingest [readings] [batches]`.
+"""How near storing batches comes to raw COPY: `python -m tests.measure_ingest [readings batches]`.
 
 Each round stores the same number of readings twice into the same table, once by `store_batches` and
-once by COPY of bytes encoded beforehand; the order alternates. Absolute figures are the machine's; the
-ratio is what to look at. ADHERE_TEST_TIMESCALE_DSN, where it is set, is measured too.
+once by COPY of bytes encoded beforehand; the order alternates. Absolute figures are the machine's;
+the ratio is what to look at. ADHERE_TEST_TIMESCALE_DSN, where it is set, is measured too.
 """
 
 import os

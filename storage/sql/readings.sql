@@ -1,7 +1,8 @@
 -- name: copy_readings_of
 -- Readings of patients in spans of time, by whoever was assigned then. One row per band and UTC day,
 -- holding whole arrays: a message per reading is what makes a plain COPY slow to read. Day by day also
--- means one partition at a time; `earliest_ms` and `latest_ms` let the planner leave out all others.
+-- means one partition at a time; `earliest` and `latest` are constants, by which the planner leaves
+-- out all others.
 -- Readings with a stamp of the band come apart, with the stamp, so that repeats can be told.
 COPY (
     SELECT
@@ -37,8 +38,8 @@ COPY (
         WHERE device_id = assignment.device_id
             AND at >= greatest(day.start_at, span.from_at, lower(assignment.worn))
             AND at < least(day.start_at + interval '24 hours', span.to_at, upper(assignment.worn))
-            AND at >= timestamptz 'epoch' + %(earliest_ms)s::bigint * interval '1 millisecond'
-            AND at < timestamptz 'epoch' + %(latest_ms)s::bigint * interval '1 millisecond'
+            AND at >= %(earliest)s::timestamptz
+            AND at < %(latest)s::timestamptz
             AND span_ms <= %(longest_span_ms)s
     ) AS reading
     WHERE reading.heard_at IS NOT NULL OR reading.stamped_at IS NOT NULL

@@ -120,6 +120,15 @@ def test_band_memory_read_twice_counts_once_at_the_earliest_time_given(conn):
 
 
 @pytest.mark.parametrize("read", [heart_rate_of, steps_of])
+def test_a_span_may_be_as_long_as_time(conn):
+    patient = a_patient(conn, "p1", "AA", worn_from=utc(T0_MS), worn_until=utc(T0_MS + 1))
+    store_batches(conn, [a_batch(a_gateway(conn), 1, columns([T0_MS], [60]))])
+
+    frame = heart_rate_of(conn, spans((1, patient, -(2**45), 2**45)))
+
+    assert rows(frame) == [(1, T0_MS, 60)]
+
+
 def test_no_spans_and_no_readings_are_empty_frames_of_the_same_columns(conn, read):
     patient = a_patient(conn, "p1", "AA")
 
