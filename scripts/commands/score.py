@@ -58,7 +58,7 @@ def score(
         "input_sha256": inputs.sha256,
         "out": str(out),
         "rows": {name: table.height for name, table in tables.items()},
-        "without_figures": tables["people"]["reason"].drop_nulls().value_counts().rows(),
+        "without_figures": dict(tables["people"]["reason"].drop_nulls().value_counts().rows()),
         "refused": inputs.refused.to_dicts(),
     }
     if as_json:
@@ -87,7 +87,11 @@ def _show(summary: dict[str, Any], tables: "dict[str, pl.DataFrame]") -> None:
     for case in summary["refused"]:
         typer.echo(
             _("case %(case)s (row %(row)d) was refused: %(reason)s")
-            % {"case": case["case"], "row": case["row"], "reason": case["reason"]},
+            % {
+                "case": "?" if case["case"] is None else case["case"],
+                "row": case["row"],
+                "reason": case["reason"],
+            },
             err=True,
         )
 

@@ -332,9 +332,19 @@ def score(
 ) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
     """People, days, bouts, weeks; sorted by case, then time."""
     people, days, bouts, weeks = [], [], [], []
+    beats_of: dict[Any, list] = defaultdict(list)
+    for who, at, bpm in hr:
+        beats_of[who].append((at, bpm))
+    counts_of: dict[Any, list] = defaultdict(list)
+    for who, at, count in steps:
+        counts_of[who].append((at, count))
+    kept_of = {}
     for case in sorted(cases, key=lambda case: case["case"]):
-        rows = [(at, bpm) for person, at, bpm in hr if person == case["person"]]
-        kept = without_spikes(samples_of(rows))
+        who = case["person"]
+        rows = beats_of[who]
+        if who not in kept_of:
+            kept_of[who] = without_spikes(samples_of(rows))
+        kept = kept_of[who]
         hr_max, rest = hr_max_of(case), rest_of(case, kept)
         reason = None
         if not kept:
@@ -360,7 +370,7 @@ def score(
             continue
         person = Person(case, rest, hr_max)
         spans = held(kept)
-        counts = step_minutes([(at, count) for who, at, count in steps if who == case["person"]])
+        counts = step_minutes(counts_of[who])
         its_days = days_of(case, person, spans, counts)
         its_bouts = bouts_of(case, person, spans, counts)
         days += its_days

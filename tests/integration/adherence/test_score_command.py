@@ -1,0 +1,190 @@
+"""`adhere score` as a person or a program runs it: results, refusals, clear faults."""
+
+import json
+
+import polars as pl
+import pytest
+
+from tests.recordings import adhere
+
+CASE = "{case},{person},40,M,false,60,160,40,60,15,1,15"
+HEADING = (
+    "case,person,age,sex,beta_blocker,rest_hr,hr_max,"
+    "zone_lo,zone_hi,session_min,sessions_per_week,weekly_min"
+)
+COLUMNS = {
+    "people": "case person hr_max rest_hr n_in n_kept reason",
+    "days": "case person date valid_day very_light_s light_s moderate_s vigorous_s near_max_s "
+    "credit_s above_s wear_s steps cad100_min cad130_min hrless_cad100_min still_min lock_min "
+    "shake_min fast_min",
+    "bouts": "case person date start end span_s effort_s credit_s sparse min_counted min_zero "
+    "min_walk complete",
+    "weeks": "case person week wear_min valid_days valid_week bouts complete_sessions "
+    "session_days bout_credit_min all_credit_min above_min mod_eq_min attendance rdi volume "
+    "intensity duration adherent adherence_pct",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Twelve minutes of a session every ten seconds, and its minutes' steps."""
+    hr = [f"7,2026-05-04 07:{n // 6:02}:{n % 6}0,110" for n in range(72)]
+    (tmp_path / "hr.csv").write_text("\n".join(["person,ts,hr", *hr, "7,2026-05-04 07:12:00,95"]))
+    steps = [f"7,2026-05-04 07:{n:02}:00,105" for n in range(12)]
+    (tmp_path / "steps.csv").write_text("\n".join(["person,ts,steps", *steps]))
+    write_cases(tmp_path, CASE.format(case="c", person=7))
+    return tmp_path
+
+
+def write_cases(folder, *rows, heading=HEADING):
+    (folder / "cases.csv").write_text("\n".join([heading, *rows]), "utf-8")
+
+
+def score(folder, *more, expect=0):
+    return adhere(
+        *("score", "--hr", folder / "hr.csv", "--steps", folder / "steps.csv"),
+        *("--cases", folder / "cases.csv", "--out", folder / "out", *more),
+        expect=expect,
+    )
+
+
+def result(folder, name):
+    return pl.read_parquet(folder / "out" / f"{name}.parquet")
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_each_result_has_its_columns_and_says_what_it_was_made_of(folder, name):
+    summary = score(folder, "--json")
+
+    assert result(folder, name).columns == COLUMNS[name].split()
+    metadata = pl.read_parquet_metadata(folder / "out" / f"{name}.parquet")
+    assert metadata["adhere.method_version"] == "c1"
+    assert metadata["adhere.input_sha256"] == summary["input_sha256"]
+
+
+def test_a_session_from_csv_to_week(folder):
+    summary = score(folder, "--json")
+
+    assert summary["rows"] == {"people": 1, "days": 1, "bouts": 1, "weeks": 1, "refused": 0}
+    week = result(folder, "weeks").row(0, named=True)
+    assert (week["person"], week["bout_credit_min"], week["adherent"]) == (7, 12.0, True)
+    bout = result(folder, "bouts").row(0, named=True)
+    assert (str(bout["start"]), bout["min_walk"]) == ("2026-05-03 23:00:00+00:00", 12)
+
+
+def test_steps_may_be_left_out(folder):
+    adhere(
+        *("score", "--hr", folder / "hr.csv", "--cases", folder / "cases.csv"),
+        *("--out", folder / "out"),
+    )
+
+    assert result(folder, "days")["steps"].to_list() == [0]
+
+
+def test_parquet_csv_and_zoned_times_are_the_same_input(folder):
+    score(folder)
+    expected = result(folder, "bouts")
+    local = pl.read_csv(folder / "hr.csv", try_parse_dates=True)
+    zoned = local.with_columns(pl.col("ts").dt.replace_time_zone("Asia/Shanghai"))
+    zoned = zoned.with_columns(pl.col("ts").dt.convert_time_zone("America/New_York"))
+
+    for frame in (local, zoned, zoned.with_columns(pl.col("ts").dt.cast_time_unit("ns"))):
+        frame.write_parquet(folder / "hr.csv")  # what it is decides, not what it is called
+        score(folder)
+        assert result(folder, "bouts").equals(expected)
+
+
+def test_a_refused_case_does_not_stop_the_others(folder):
+    write_cases(
+        folder,
+        CASE.format(case="good", person=7),
+        CASE.format(case="no-zone", person=7).replace(",40,60,", ",,60,"),
+        CASE.format(case="twice", person=7),
+        CASE.format(case="twice", person=7),
+    )
+
+    said = score(folder, expect=3)
+
+    assert result(folder, "people")["case"].to_list() == ["good"]
+    refused = result(folder, "refused")
+    assert refused.select("case", "row").rows() == [("no-zone", 3), ("twice", 4), ("twice", 5)]
+    assert "case no-zone (row 3) was refused: zone_lo must be a number above 0" in said
+
+
+def test_a_person_without_figures_is_named_with_the_reason(folder):
+    write_cases(folder, CASE.format(case="c", person=8))
+
+    summary = score(folder, "--json")
+
+    assert summary["without_figures"] == {"no_samples": 1}
+    assert result(folder, "weeks").height == 0
+
+
+def test_the_faults_of_the_files_are_all_told_with_file_column_and_line(folder):
+    with (folder / "hr.csv").open("a") as file:
+        file.write("\n7,2026-05-04 07:13:00,fast\n,yesterday,80")
+    with (folder / "steps.csv").open("a") as file:
+        file.write("\n7,2026-05-04 07:13:00,many")
+
+    said = score(folder, expect=2).splitlines()
+
+    hr, steps = f"adhere: {folder / 'hr.csv'}", f"adhere: {folder / 'steps.csv'}"
+    assert [line.partition(" (1 in all): ")[0] for line in said] == [
+        f"{hr}: column person, line 76",
+        f"{hr}: column ts, line 76",
+        f"{hr}: column hr, line 75",
+        f"{steps}: column steps, line 14",
+    ]
+    assert not (folder / "out").exists()
+
+
+def test_no_value_of_a_person_stands_in_a_message(folder):
+    (folder / "hr.csv").write_text("person,ts,hr\n7,2026-05-04 07:00:00,one-hundred-and-ten")
+
+    assert "one-hundred-and-ten" not in score(folder, expect=2)
+
+
+def test_a_missing_column_is_named(folder):
+    (folder / "hr.csv").write_text("person,ts\n7,2026-05-04 07:00:00")
+
+    assert "hr.csv has no column hr; it needs person, ts, hr" in score(folder, expect=2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PAR1 and nothing more", b"\xff\xfe\x00person", b"person,ts,hr\n1,2\n3,4,5,6\n"],
+)
+def test_an_unreadable_file_is_named(folder, content):
+    (folder / "hr.csv").write_bytes(content)
+
+    said = score(folder, expect=2)
+
+    assert said.startswith(f"adhere: {folder / 'hr.csv'} ")
+    assert len(said.splitlines()) == 1
+
+
+def test_weeks_get_a_state_where_the_cases_speak_of_mode_or_pauses(folder):
+    write_cases(
+        folder,
+        CASE.format(case="met", person=7) + ",worn,",
+        CASE.format(case="paused", person=7).replace(",1,15", ",5,15") + ",,2026-05-10/2026-05-20",
+        CASE.format(case="site", person=7).replace(",1,15", ",5,15") + ",site,",
+        CASE.format(case="worn", person=7).replace(",1,15", ",5,15") + ",,2026-05-11/2026-05-20",
+        heading=HEADING + ",mode,pauses",
+    )
+
+    score(folder)
+
+    states = result(folder, "weeks").select("case", "state", "reason").rows()
+    assert states == [
+        ("met", "met", None),
+        ("paused", "cannot_judge", "paused"),
+        ("site", "cannot_judge", "gateway_outage"),
+        ("worn", "cannot_judge", "not_enough_wear"),
+    ]
+
+
+def test_what_a_program_reads_is_one_json_object(folder):
+    printed = json.dumps(score(folder, "--json"))
+
+    assert json.loads(printed)["method_version"] == "c1"

@@ -1,0 +1,119 @@
+"""Times and names as files write them."""
+
+import polars as pl
+import pytest
+
+from config.conventions import load_conventions
+from config.errors import Misconfigured
+from scripts.score.keys import alike, key_of, number_if_written_so
+from scripts.score.table import numbers
+from scripts.score.times import known_zone, utc_ms
+
+NOON_UTC_MS = 1_777_896_000_000  # 2026-05-04T12:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2026-05-04 20:00:00", 0),
+        ("2026-05-04T20:00:00", 0),
+        ("2026/05/04 20:00", 0),
+        (" 2026-05-04 20:00:00.1239 ", 123),
+        ("2026-05-04T12:00:00Z", 0),
+        ("2026-05-04T12:00:00.5+00:00", 500),
+        ("2026-05-04T08:00:00-0400", 0),
+        ("2026-05-04 17:30:00+05:30", 0),
+        ("2026-05-04", None),
+        ("20:00:00", None),
+        ("2026-13-04 20:00:00", None),
+        ("1777896000000", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_naive_time_is_the_sites_and_a_zoned_one_is_what_it_says(text, ms):
+    column = pl.Series([text, "2026-05-04 20:00:00"])
+
+    times = utc_ms(column, zone="Asia/Shanghai", conventions=load_conventions())
+
+    expected = None if ms is None else NOON_UTC_MS + ms
+    assert times.to_list() == [expected, NOON_UTC_MS]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_datetimes_are_cut_down_to_the_millisecond(unit):
+    naive = pl.Series(["2026-05-04 20:00:00.999999"]).str.to_datetime(time_unit=unit)
+    c = load_conventions()
+
+    for column in (naive, naive.dt.replace_time_zone("Asia/Shanghai")):
+        times = utc_ms(column, zone="Asia/Shanghai", conventions=c)
+        assert times.to_list() == [NOON_UTC_MS + 999]
+
+
+def test_shanghai_is_utc_plus_8_even_when_it_kept_summer_time():
+    column = pl.Series(["1988-07-01 08:00:00"])
+
+    times = utc_ms(column, zone="Asia/Shanghai", conventions=load_conventions())
+
+    assert times.to_list() == [583_718_400_000]  # 1988-07-01T00:00:00Z
+
+
+def test_another_sites_zone_is_followed_and_an_hour_that_was_not_is_no_time():
+    column = pl.Series(["2026-05-04 14:00:00", "2026-03-29 02:30:00"])
+
+    times = utc_ms(column, zone="Europe/Paris", conventions=load_conventions())
+
+    assert times.to_list() == [NOON_UTC_MS, None]
+
+
+def test_a_date_or_a_number_is_no_time():
+    for column in (pl.Series([1_777_896_000_000]), pl.Series(["2026-05-04"]).str.to_date()):
+        times = utc_ms(column, zone="Asia/Shanghai", conventions=load_conventions())
+        assert times.to_list() == [None]
+
+
+def test_a_zone_that_is_none_is_refused():
+    with pytest.raises(Misconfigured, match="Asia/Shanghei"):
+        known_zone("Asia/Shanghei")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "faulty"),
+    [
+        (pl.Series(["70", " 71.5 ", "NaN", "", None, "null", "abc", "7O"]), None, 2),
+        (pl.Series([70, None]), [70.0, None], 0),
+        (pl.Series([None, None]), [None, None], 0),
+        (pl.Series([True, None]), [None, None], 1),
+    ],
+)
+def test_a_number_is_a_number_or_missing_or_a_fault(column, values, faulty):
+    parsed, wrong = numbers(column)
+
+    assert wrong.sum() == faulty
+    assert values is None or parsed.to_list() == values
+
+
+def test_names_are_numbers_only_where_all_tables_write_them_so():
+    texts, numbers_ = pl.Series(["7", "12"]), pl.Series([7, 12])
+
+    assert number_if_written_so(texts).to_list() == [7, 12]
+    assert number_if_written_so(pl.Series(["7", "007"])).dtype == pl.String
+    assert [c.dtype for c in alike(numbers_, pl.Series(["x"]))] == [pl.String, pl.String]
+    assert [c.dtype for c in alike(numbers_, numbers_)] == [pl.Int64, pl.Int64]
+
+
+@pytest.mark.parametrize(
+    ("column", "nobody"),
+    [
+        (pl.Series(["a", "", " ", None]), 3),
+        (pl.Series([1, None]), 1),
+        (pl.Series([1.0, 1.5, None]), 2),
+        (pl.Series([True]), 1),
+        (pl.Series(["a", "b"], dtype=pl.Categorical), 0),
+    ],
+)
+def test_a_key_names_somebody(column, nobody):
+    key, wrong = key_of(column)
+
+    assert wrong.sum() == nobody
+    assert key.dtype in (pl.Int64, pl.String)
