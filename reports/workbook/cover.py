@@ -16,6 +16,7 @@ SIGNED = 2
 def draw_cover(book: Book, content: Content, name: str, footer: str, zone_name: str) -> None:
     """Draw the cover sheet; times are printed in the site's zone, named beside them."""
     sheet = book.sheet(name, footer)
+    sheet.hide_gridlines(1)
     sheet.set_column(0, 0, 36)
     sheet.set_column(1, 1, 70)
     title = book.text("Adherence to exercise prescriptions: nightly report")
@@ -38,20 +39,20 @@ def _values(content: Content, zone_name: str) -> list[tuple[object, str]]:
     until = coverage.data_until
     return [
         (content.night, "date"),
-        (f"{first} - {content.night}" if first else None, "text"),
+        (f"{first} - {content.night}" if first else None, "left"),
         (content.revision, "left"),
-        (f"{until:%Y-%m-%d %H:%M:%S} ({zone_name})" if until else None, "text"),
+        (f"{until:%Y-%m-%d %H:%M:%S} ({zone_name})" if until else None, "left"),
         (coverage.batches, "left"),
         (coverage.readings, "left"),
         (coverage.quarantined, "left"),
         (coverage.dead_letters, "left"),
         (content.patients.height, "left"),
         (content.weeks.height, "left"),
-        (f"{judged} / {over.height}", "text"),
+        (f"{judged} / {over.height}", "left"),
         (judged / over.height if over.height else None, "left_percent"),
-        (content.method_version, "text"),
-        (content.conventions_sha256, "text"),
-        (content.input_sha256, "text"),
+        (content.method_version, "left"),
+        (content.conventions_sha256, "left"),
+        (content.input_sha256, "left"),
         (None, "signature"),
         (None, "signature"),
     ]

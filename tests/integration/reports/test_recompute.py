@@ -105,6 +105,42 @@ def test_a_late_row_just_after_midnight_changes_the_day_before(conn, district):
     assert_as_from_scratch(conn)
 
 
+@pytest.mark.parametrize(("side", "changed"), [(-1, 0), (1, -1)])
+def test_a_late_row_beyond_midnight_turns_a_value_on_this_side_into_a_spike(
+    conn, district, side, changed
+):
+    district.wear("p1")
+    district.hear("p1", heart_rate=[(MIDNIGHT + side * 25_000, 70), (MIDNIGHT + side * 5_000, 110)])
+    recompute(conn)
+    moderate = "SELECT moderate_ms > 0 FROM day ORDER BY date"
+    assert conn.execute(moderate).fetchall()[changed] == (True,)
+
+    district.hear("p1", heart_rate=[(MIDNIGHT - side * 10_000, 70)])
+    recompute(conn)
+
+    assert conn.execute(moderate).fetchall() == [(False,), (False,)]
+    assert_as_from_scratch(conn)
+
+
+def test_a_late_step_count_before_midnight_flags_the_minutes_after_it(conn, district):
+    district.wear("p1")
+    minutes = [MIDNIGHT + n * MINUTE for n in range(-5, 2)]
+    district.hear(
+        "p1",
+        heart_rate=every(MIDNIGHT, MIDNIGHT + 2 * MINUTE, 120),
+        steps=[(ms, 0) for ms in minutes if ms != MIDNIGHT - 3 * MINUTE],
+    )
+    recompute(conn)
+    still = "SELECT still_min FROM day WHERE date = '2026-11-10'"
+    assert conn.execute(still).fetchall() == [(0,)]
+
+    district.hear("p1", steps=[(MIDNIGHT - 3 * MINUTE, 0)])
+    recompute(conn)
+
+    assert conn.execute(still).fetchall() == [(2,)]
+    assert_as_from_scratch(conn)
+
+
 def test_a_late_piece_joins_two_bouts_across_sunday_midnight(conn, district):
     district.wear("p1")
     sunday_midnight = local_ms("2026-11-16 00:00:00")
@@ -124,6 +160,22 @@ def test_a_late_piece_joins_two_bouts_across_sunday_midnight(conn, district):
 
     assert [day for _, _, day in bouts(conn)] == [date(2026, 11, 15)]
     assert conn.execute("SELECT bouts FROM week ORDER BY week").fetchall() == [(0,), (1,), (0,)]
+    assert_as_from_scratch(conn)
+
+
+def test_late_rows_that_touch_one_day_only_make_a_bout_of_the_day_before(conn, district):
+    """Nine minutes before midnight are no bout; nine more, 105 s later, make one of both."""
+    district.wear("p1")
+    district.hear(
+        "p1", heart_rate=every(MIDNIGHT - 10 * MINUTE, MIDNIGHT - 70_000 + 1, 120, step_ms=10_000)
+    )
+    recompute(conn)
+    assert bouts(conn) == []
+
+    district.hear("p1", heart_rate=every(MIDNIGHT + 95_000, MIDNIGHT + 10 * MINUTE, 120))
+    recompute(conn)
+
+    assert bouts(conn) == [(-10 * MINUTE, 10 * MINUTE + 55_000, date(2026, 11, 9))]
     assert_as_from_scratch(conn)
 
 
