@@ -22,12 +22,18 @@ def read_recording(
     faults = _refused(inputs, cases)
     if faults:
         raise Misconfigured("\n".join(faults))
-    return recording_of(
+    recording = recording_of(
         inputs.samples,
         inputs.step_rows,
         inputs.cases,
         one_centre(inputs.cases["person"].cast(pl.String).to_list()),
     )
+    if not recording.readings:
+        raise Misconfigured(
+            _("%(path)s holds no reading of anybody in %(cases)s: are the names the same?")
+            % {"path": hr, "cases": cases}
+        )
+    return recording
 
 
 def _refused(inputs: Inputs, cases: Path) -> list[str]:

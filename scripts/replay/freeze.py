@@ -9,8 +9,6 @@ import polars as pl
 
 from adherence import method
 from config.conventions import Conventions
-from config.errors import Misconfigured
-from config.language import _
 from scripts.replay.recording import Recording
 from storage.people import Prescription
 
@@ -134,6 +132,4 @@ def _everybody(spans: dict[str, Days], recording: Recording, offset_ms: int) -> 
     if spans:
         return min(first for first, _ in spans.values()), max(after for _, after in spans.values())
     bounds = [bounds for track in recording.tracks if (bounds := track.bounds_ms()) is not None]
-    if not bounds:
-        raise Misconfigured(_("The recording holds no reading of any case's person."))
     return _weeks(min(first for first, _ in bounds), max(last for _, last in bounds), offset_ms)
