@@ -1,10 +1,10 @@
 """Claiming what came in or changed since the last night, as patients' local days."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import polars as pl
 
-from reports.nightly.reach import MINUTE_MS, Reach
+from reports.nightly.reach import Reach
 from reports.nightly.tables import frame_of
 from reports.nightly.windows import DIRTY
 from storage.database import Connection
@@ -52,8 +52,3 @@ def claim_dirty_days(
     )
     dirty = pl.concat([touched, with_data]).unique().select(DIRTY.names())
     return dirty, changed
-
-
-def local_midnight_ms(day: date, *, utc_offset_min: int) -> int:
-    """Return when a local day begins, in ms since 1970-01-01T00:00Z."""
-    return (day - date(1970, 1, 1)).days * 86_400_000 - utc_offset_min * MINUTE_MS

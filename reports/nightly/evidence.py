@@ -18,8 +18,6 @@ from config.conventions import Conventions
 PERSON_BITS = 42
 """Milliseconds since 1970 fit below; the window's number stands above them in one sort key."""
 
-ASKED = pl.Schema({"person": pl.Int64, "start_ms": pl.Int64, "end_ms": pl.Int64})
-
 
 def conventions_sha256(conventions: Conventions) -> bytes:
     """Hash the numbers of the method, not the words beside them."""

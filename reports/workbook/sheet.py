@@ -11,10 +11,10 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
-    from xlsxwriter.worksheet import Worksheet
 
 Kind = Literal["text", "wrapped", "date", "count", "number", "percent", "hash"]
 A4 = 9
@@ -92,7 +92,7 @@ class Book:
             name: workbook.add_format(dict(style)) for name, style in STYLES.items()
         }
 
-    def sheet(self, name: str, footer: str) -> "Worksheet":
+    def sheet(self, name: str, footer: str) -> Worksheet:
         """Add an empty sheet, A4 landscape, as wide as the page, with page numbers."""
         sheet = self.workbook.add_worksheet(name)
         sheet.set_landscape()
@@ -103,7 +103,7 @@ class Book:
         sheet.set_footer(f"&L&8{_no_codes(footer)}&C&8&A&R&8&P / &N")
         return sheet
 
-    def write(self, sheet: "Worksheet", row: int, column: int, value: object, kind: str) -> None:
+    def write(self, sheet: Worksheet, row: int, column: int, value: object, kind: str) -> None:
         """Write one value as its kind; None leaves the cell empty."""
         style = self.formats[kind]
         if value is None:

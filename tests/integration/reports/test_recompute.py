@@ -70,7 +70,7 @@ def test_nothing_new_changes_nothing(conn, district):
 
     again = recompute(conn)
 
-    assert (again.samples, again.days, again.bouts, again.weeks) == (0, 0, 0, 0)
+    assert (again.patient_days, again.days, again.bouts, again.weeks) == (0, 0, 0, 0)
     assert results(conn) == stored
 
 
