@@ -119,7 +119,6 @@ def test_band_memory_read_twice_counts_once_at_the_earliest_time_given(conn):
     assert rows(frame) == sorted([*stamped, (1, T0_MS + 3, 60), (1, T0_MS + 3, 60)])
 
 
-@pytest.mark.parametrize("read", [heart_rate_of, steps_of])
 def test_a_span_may_be_as_long_as_time(conn):
     patient = a_patient(conn, "p1", "AA", worn_from=utc(T0_MS), worn_until=utc(T0_MS + 1))
     store_batches(conn, [a_batch(a_gateway(conn), 1, columns([T0_MS], [60]))])
@@ -129,6 +128,7 @@ def test_a_span_may_be_as_long_as_time(conn):
     assert rows(frame) == [(1, T0_MS, 60)]
 
 
+@pytest.mark.parametrize("read", [heart_rate_of, steps_of])
 def test_no_spans_and_no_readings_are_empty_frames_of_the_same_columns(conn, read):
     patient = a_patient(conn, "p1", "AA")
 
