@@ -111,9 +111,6 @@ class SpoolSettings(Strict):
     quota_mb: int = Field(
         default=1024, ge=8, le=1_000_000, description="Largest size of the spool file, MiB"
     )
-    flush_s: float = Field(
-        default=1.0, gt=0, le=1.0, description="Longest time from hearing to disk, seconds"
-    )
 
 
 class UplinkSettings(Strict):

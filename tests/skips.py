@@ -1,9 +1,11 @@
 """No test is skipped in silence: each skip that may be is listed by name in permitted_skips.txt.
 
 A line is `<test's id without parameters> | <start of the reason>`; `*` stands for anything in it.
-Any other skip fails the run. Loaded by pyproject.toml (`-p tests.skips`).
+Any other skip fails the run; in CI, where scripts/test installs what is needed, also each one whose
+reason says that something is not installed. Loaded by pyproject.toml (`-p tests.skips`).
 """
 
+import os
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -31,8 +33,9 @@ def is_permitted(nodeid, reason, permitted):
 class Skips:
     """Collects the skips of one run and fails it on one that is not listed."""
 
-    def __init__(self, permitted):
+    def __init__(self, permitted, *, all_is_installed):
         self.permitted = permitted
+        self.all_is_installed = all_is_installed
         self.refused = []
 
     def pytest_runtest_logreport(self, report):
@@ -47,7 +50,8 @@ class Skips:
         longrepr = report.longrepr
         reason = str(longrepr[2] if isinstance(longrepr, tuple) else longrepr)
         reason = reason.removeprefix("Skipped: ")
-        if not is_permitted(report.nodeid, reason, self.permitted):
+        is_listed = is_permitted(report.nodeid, reason, self.permitted)
+        if not is_listed or (self.all_is_installed and "is not installed" in reason):
             self.refused.append(f"{report.nodeid} | {reason}")
 
     @pytest.hookimpl(tryfirst=True)
@@ -65,4 +69,6 @@ class Skips:
 
 def pytest_configure(config):
     permitted = permitted_skips(PERMITTED.read_text("utf-8"))
-    config.pluginmanager.register(Skips(permitted), "adhere-skips")
+    config.pluginmanager.register(
+        Skips(permitted, all_is_installed="CI" in os.environ), "adhere-skips"
+    )
