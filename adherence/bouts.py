@@ -29,52 +29,31 @@ def effort_stretches(by_case: pl.LazyFrame, *, longest_interruption_ms: int) -> 
     )
 
 
-def _done_by(asked: pl.LazyFrame, stretches: pl.LazyFrame) -> pl.LazyFrame:
-    """Return `asked` (chain, at_ms, ...) with `done_by_ms`: effort up to `at_ms` in the chain.
-
-    Null before the chain's start.
-    """
-    begun = stretches.select("chain", "start_ms", "held_ms", "done_ms").sort("start_ms")
-    return (
-        asked.sort("at_ms")
-        .join_asof(
-            begun,
-            left_on="at_ms",
-            right_on="start_ms",
-            by="chain",
-            strategy="backward",
-            check_sortedness=False,  # both are sorted just above; with `by` it cannot be checked
-        )
-        .with_columns(
-            done_by_ms=pl.col("done_ms")
-            + pl.min_horizontal(pl.col("at_ms") - pl.col("start_ms"), pl.col("held_ms"))
-        )
-        .select("chain", "known_ms", "done_by_ms")
-    )
-
-
 def densest_window(stretches: pl.LazyFrame, *, window_ms: int) -> pl.LazyFrame:
     """Return chain, densest_ms: the most effort in any window of that length, wherever it starts.
 
-    As a window slides, its effort can only stop growing when its start comes to the start of a
-    stretch or its end to the end of one: those windows are enough.
+    Windows that begin with a stretch are enough: one that begins between two gains by beginning
+    later, with the next; one that begins inside a stretch and is moved to the stretch's start gains
+    nothing but effort in front and loses no more than that behind.
     """
-    from_start = _done_by(
-        stretches.select("chain", at_ms=pl.col("start_ms") + window_ms, known_ms=pl.col("done_ms")),
-        stretches,
-    ).select("chain", in_window_ms=pl.col("done_by_ms") - pl.col("known_ms"))
-    to_end = _done_by(
-        stretches.select(
-            "chain",
-            at_ms=pl.col("end_ms") - window_ms,
-            known_ms=pl.col("done_ms") + pl.col("held_ms"),
-        ),
-        stretches,
-    ).select("chain", in_window_ms=pl.col("known_ms") - pl.col("done_by_ms"))
+    begun = stretches.select("chain", "start_ms", "held_ms", "done_ms").sort("start_ms")
+    in_last_ms = pl.min_horizontal(
+        pl.col("window_end_ms") - pl.col("start_ms_last"), pl.col("held_ms_last")
+    )
     return (
-        pl.concat([from_start, to_end])
+        begun.with_columns(window_end_ms=pl.col("start_ms") + window_ms)
+        .join_asof(
+            begun,
+            left_on="window_end_ms",
+            right_on="start_ms",
+            by="chain",
+            strategy="backward",
+            suffix="_last",
+            coalesce=False,
+            check_sortedness=False,  # both are sorted just above; with `by` it cannot be checked
+        )
         .group_by("chain")
-        .agg(densest_ms=pl.col("in_window_ms").max())
+        .agg(densest_ms=(pl.col("done_ms_last") + in_last_ms - pl.col("done_ms")).max())
     )
 
 

@@ -22,9 +22,11 @@ from tests.reference import core, plain_method
 
 thorough = settings(
     deadline=None,
-    max_examples=120,
+    max_examples=100,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+
+brief = settings(thorough, max_examples=40)
 
 
 def assert_agree(hr: list[tuple], steps: list[tuple], cases: list[dict[str, Any]]) -> None:
@@ -81,7 +83,7 @@ def test_the_core_equals_the_plain_method_where_rest_comes_from_the_recording(ro
     assert_agree(quiet + rows, [], [case])
 
 
-@thorough
+@brief
 @given(recording=recordings(), seed=st.integers(0, 2**16))
 def test_order_and_repeated_rows_change_nothing(recording, seed):
     hr, steps, cases = recording
@@ -99,7 +101,7 @@ def test_order_and_repeated_rows_change_nothing(recording, seed):
     assert_same(expected, again)
 
 
-@thorough
+@brief
 @given(recording=recordings())
 def test_people_in_one_frame_do_not_touch_each_other(recording):
     hr, steps, cases = recording
@@ -123,7 +125,7 @@ def test_people_in_one_frame_do_not_touch_each_other(recording):
     assert_same(together, apart)
 
 
-@thorough
+@brief
 @given(recording=recordings(people=(7, 12)))
 def test_people_named_by_numbers_are_people_named_by_text(recording):
     hr, steps, cases = recording
