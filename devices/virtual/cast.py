@@ -66,7 +66,7 @@ DOCTORS = (
     Doctor("d01", "周海燕", "wenchang"),
     Doctor("d02", "吴建国", "wenchang"),
     Doctor("d03", "欧阳静", "beiyuan"),
-    Doctor("d04", "马天佑", "beiyuan"),
+    Doctor("d04", "马𠮷庆", "beiyuan"),
 )
 
 SESSION_MIN = {3: 40.0, 4: 30.0, 5: 30.0}

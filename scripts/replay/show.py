@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from config.language import _, later
+from reports.workbook.words import REASONS, STATES, shown
 from scripts.replay.compare import Compared
 from scripts.replay.run import Replayed
 
@@ -33,24 +34,6 @@ WITHIN_SEND = ("spool_", "hub_")
 """They run at the same time as each other, inside `send`; a gateway's are of the processor."""
 
 SIGNS = {"met": "[green]\N{CHECK MARK}[/]", "not_met": "[red]\N{BALLOT X}[/]", "cannot_judge": "?"}
-
-STATES = {
-    "met": later("met"),
-    "not_met": later("not met"),
-    "cannot_judge": later("cannot be judged"),
-}
-
-REASONS = {
-    "no_figures": later("no heart-rate figures"),
-    "not_enough_wear": later("not worn enough"),
-    "first_partial_week": later("first week, partial"),
-    "paused": later("excused"),
-    "week_not_over": later("week not over"),
-    "gateway_outage": later("gateway down"),
-    "no_band": later("no band"),
-    "band_flat": later("band flat"),
-    "rpe_without_log": later("no log"),
-}
 
 
 def show_replay(replayed: Replayed) -> None:
@@ -92,7 +75,13 @@ def show_weeks(console: Console, replayed: Replayed) -> None:
 def show_grid(console: Console, replayed: Replayed) -> None:
     """Print a row for each patient: adherence by week, totals against the prescription."""
     weeks = replayed.weeks["week"].unique().sort().to_list()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_legend(), caption_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption=_legend(),
+        caption_justify="left",
+    )
     table.add_column(_("Patient"), no_wrap=True)
     for week in weeks:
         table.add_column(f"{week:%m-%d}", justify="right", no_wrap=True)
@@ -110,7 +99,7 @@ def show_grid(console: Console, replayed: Replayed) -> None:
             *(_cell(by_week.get(week)) for week in weeks),
             f"{rows['complete_sessions'].sum()}/{plan.sessions_per_week * len(by_week):.0f}",
             f"{rows['bout_credit_min'].sum():.0f}/{plan.weekly_min * len(by_week):.0f}",
-            ", ".join(_(REASONS.get(reason, reason)) for reason in reasons),
+            ", ".join(str(shown(REASONS, reason, _)) for reason in reasons),
         )
     console.print(table)
 
@@ -221,7 +210,8 @@ def as_json(replayed: Replayed) -> dict[str, Any]:
         "seconds": round(shares.elapsed_s(), 3),
         "shares": {part: round(seconds, 3) for part, seconds in shares.seconds.items()},
         "same_as_score": {
-            one.table: {"rows": one.rows, "same": one.same} for one in replayed.compared
+            one.table: {"rows": one.rows, "outside": one.outside, "same": one.same}
+            for one in replayed.compared
         },
         "workbook": str(replayed.workbook),
     }
@@ -253,5 +243,5 @@ def _cell(week: dict[str, Any] | None) -> str:
 
 
 def _state(week: dict[str, Any]) -> str:
-    state = _(STATES[week["state"]])
-    return f"{state}: {_(REASONS.get(week['reason'], week['reason']))}" if week["reason"] else state
+    state, reason = shown(STATES, week["state"], _), shown(REASONS, week["reason"], _)
+    return f"{state}: {reason}" if reason else str(state)
