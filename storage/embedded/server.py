@@ -25,6 +25,7 @@ from config.errors import Misconfigured, Unavailable
 from config.language import _
 from storage.embedded import leftovers, place, programs
 from storage.embedded.account import Account, plain_environment
+from storage.embedded.guard import Guard
 
 log = structlog.get_logger()
 
@@ -58,8 +59,9 @@ class EmbeddedPostgres:
     `folder` is made if missing. As root the server runs as `account` (default `nobody`), and where
     that account cannot enter `folder`, the data lies below `base` and `folder` holds only its name.
     The server listens on a Unix socket, and on 127.0.0.1 where `tcp_port` is given. A folder is one
-    process's at a time: a second start is Misconfigured. A server that outlived its killed starter
-    is stopped and started anew. The DSN stays the same over restarts.
+    process's at a time: a second start is Misconfigured. The server ends with its starter, also
+    with a killed one; should it outlive it all the same, the next start ends it first. The DSN
+    stays the same over restarts.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class EmbeddedPostgres:
         self._password = ""
         self._lock: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -157,12 +160,19 @@ class EmbeddedPostgres:
             self._process.kill()
             self._process.wait()
         self._process = None
+        self._release_guard()
         if self._lock is not None:
             self._lock.close()
         self._lock = None
 
+    def _release_guard(self) -> None:
+        if self._guard is not None:
+            self._guard.release()
+        self._guard = None
+
     def _prepare(self) -> None:
         """Find or make the folder, the programs, the cluster and the socket's folder."""
+        self._release_guard()  # of a server that ended by itself
         self.home = place.home(self.folder, self._account, self._base)
         if self._lock is None:
             self._lock = place.lock(self.home / "lock")
@@ -243,6 +253,7 @@ class EmbeddedPostgres:
                 group=self._account.gid if self._account.is_other else None,
                 extra_groups=[] if self._account.is_other else None,
             )
+        self._guard = Guard(self._account, self.data, self._process.pid)
 
     def _wait_until_ready(self) -> None:
         """Wait for the line `ready` in postmaster.pid, which comes after any recovery."""

@@ -135,15 +135,41 @@ def test_what_was_committed_survives_a_kill_of_every_kind(server):
         assert ask(server, "SELECT count(*) FROM device WHERE device_key = 'lost'") == 0
 
 
-def test_a_server_that_outlived_its_starter_is_stopped_and_started_anew(place):
-    code = (
-        "import os, sys, pathlib; from storage.embedded import EmbeddedPostgres;"
-        "p = pathlib.Path(sys.argv[1]);"
-        "s = EmbeddedPostgres(p / 'pg', base=p / 'base').start();"
-        "print(s.pid, flush=True); os.kill(os.getpid(), 9)"
+STARTED_AND_KILLED = """
+import os, pathlib, signal, sys
+from storage.embedded import EmbeddedPostgres
+place = pathlib.Path(sys.argv[1])
+server = EmbeddedPostgres(place / "pg", base=place / "base").start()
+if sys.argv[2] == "with its guard":
+    os.kill(server._guard._shell.pid, signal.SIGKILL)
+print(server.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def started_and_killed(place, how):
+    """Start a server in a process that is killed then; return the server's process id."""
+    run = subprocess.run(
+        [sys.executable, "-c", STARTED_AND_KILLED, str(place), how],
+        cwd=Path(__file__).resolve().parents[3],
+        stdout=subprocess.PIPE,
+        check=False,
     )
-    run = subprocess.run([sys.executable, "-c", code, str(place)], capture_output=True, check=False)
-    orphan = int(run.stdout)
+    return int(run.stdout)
+
+
+def test_a_server_ends_with_its_killed_starter(place):
+    orphan = started_and_killed(place, "alone")
+
+    while Path("/proc", str(orphan)).exists():
+        pass
+
+    assert "database system is shut down" in (place / "pg" / "server.log").read_text()
+
+
+def test_a_server_that_outlived_its_starter_is_stopped_and_started_anew(place):
+    orphan = started_and_killed(place, "with its guard")
+    assert Path("/proc", str(orphan)).exists()
 
     with EmbeddedPostgres(place / "pg", base=place / "base") as server:
         assert server.pid != orphan
