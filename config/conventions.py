@@ -22,7 +22,7 @@ Positive = Annotated[int, Field(gt=0)]
 class Source(BaseModel):
     """Where a number comes from, and whether a clinician has yet to confirm it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     value: int
     unit: str = Field(min_length=1)
@@ -34,7 +34,7 @@ class Source(BaseModel):
 class Conventions(BaseModel):
     """The numbers of one version of the method; names carry the unit."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     version: str
     time_zone: str
@@ -81,7 +81,7 @@ class Conventions(BaseModel):
     @classmethod
     def _hold_within_a_minute(cls, seconds: int) -> int:
         if seconds > 60:  # noqa: PLR2004 - a minute; the cut at clock minutes rests on it
-            raise ValueError
+            raise ValueError("a hold may touch two clock minutes at most")
         return seconds
 
 
