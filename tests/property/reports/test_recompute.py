@@ -57,6 +57,14 @@ def pieces(draw):
 
 
 @st.composite
+def sparks(draw):
+    """A few readings within two minutes of midnight: spikes and holds that reach over it."""
+    midnight, band = draw(st.sampled_from(MIDNIGHTS)), draw(st.sampled_from(BANDS))
+    places = st.tuples(st.integers(-24, 24).map(lambda n: midnight + n * 5_000), bpms)
+    return band, draw(st.lists(places, min_size=1, max_size=4, unique_by=lambda row: row[0]))
+
+
+@st.composite
 def long_pieces(draw):
     """One reading a minute in effort over a day and more: a chain over several midnights."""
     since, band = draw(moments), draw(st.sampled_from(BANDS))
@@ -75,9 +83,12 @@ def walks(draw):
 def histories(draw):
     """Batches in some order, each heart rate or steps of one band, and what happens between."""
     batches = []
-    for band, rows in draw(st.lists(pieces(), min_size=1, max_size=6)) + draw(
-        st.lists(long_pieces(), max_size=1)
-    ):
+    series = [
+        *draw(st.lists(pieces(), min_size=1, max_size=5)),
+        *draw(st.lists(sparks(), max_size=5)),
+        *draw(st.lists(long_pieces(), max_size=1)),
+    ]
+    for band, rows in series:
         parts = draw(st.integers(1, 4))
         cut = draw(st.lists(st.integers(0, parts - 1), min_size=len(rows), max_size=len(rows)))
         for part in range(parts):
