@@ -104,6 +104,7 @@ async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterat
     except OSError as error:  # TimeoutError and TLS errors are among them
         raise Unavailable(f"broker {broker.host}:{broker.port}: {error}") from error
     finally:
+        subscribed.cancel()  # a source that ended before we were connected: nobody waits for it now
         client.disconnect()
         await asyncio.to_thread(client.loop_stop)
 

@@ -1,6 +1,7 @@
 """Opening the spool file: whose it is, whether it is whole, and what to do where it is not."""
 
 import contextlib
+import functools
 import os
 import secrets
 from collections.abc import Iterator
@@ -117,7 +118,21 @@ def _open(path: Path, tagger: Tagger) -> tuple[apsw.Connection, State]:
     return db, state
 
 
+def _schema(db: apsw.Connection) -> list[tuple[object, ...]]:
+    return db.execute("SELECT name, rootpage, sql FROM sqlite_schema ORDER BY name").fetchall()
+
+
+@functools.cache
+def _right_schema() -> list[tuple[object, ...]]:
+    with contextlib.closing(apsw.Connection(":memory:")) as db:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        db.execute(SCHEMA)
+        return _schema(db)
+
+
 def _checked_state(db: apsw.Connection, tagger: Tagger, path: Path) -> State:
+    if _schema(db) != _right_schema():
+        raise SpoolDamaged("the spool file's table of tables is damaged")
     owners = db.execute("SELECT key_name FROM owner").fetchall()
     copies = []
     for table in STATE_TABLES:
