@@ -26,7 +26,6 @@ from config.errors import Misconfigured
 from config.language import _
 from ingest.batch.sign1 import KID_BYTES
 
-PUBLIC_KEY_BYTES = 32
 FINGERPRINT_GROUPS = 8
 _PEM = re.compile(rb"-----BEGIN PRIVATE KEY-----.+?-----END PRIVATE KEY-----\n?", re.DOTALL)
 

@@ -23,7 +23,6 @@ TAG = 18
 ALG, CRIT, KID, TYP = 1, 2, 4, 16
 EDDSA = -8
 KID_BYTES = 8
-SIGNATURE_BYTES = 64
 
 
 class Message(NamedTuple):
