@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from operator import methodcaller
+from functools import partial
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -23,6 +23,7 @@ from ingest.batch.topics import Lane, lane_topic
 from ingest.gateway.batches import Waiting
 from ingest.gateway.disk import Disk
 from ingest.gateway.link import Link, connected
+from ingest.gateway.spool import Spool
 
 log = structlog.get_logger()
 
@@ -155,7 +156,7 @@ class Uplink:
         for seq, sent in list(self._on_the_way.items()):
             if sent.sent_mono_s <= due:
                 del self._on_the_way[seq]
-                batch = await self.disk.do(methodcaller("waiting_batch", seq))
+                batch = await self.disk.do(partial(Spool.waiting_batch, seq=seq))
                 if batch is not None:
                     self._publish(link, batch, sent.lane)
                     self.traffic.resent_batches += 1
