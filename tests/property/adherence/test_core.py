@@ -22,11 +22,11 @@ from tests.reference import core, plain_method
 
 thorough = settings(
     deadline=None,
-    max_examples=100,
+    max_examples=60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
-brief = settings(thorough, max_examples=40)
+brief = settings(thorough, max_examples=25)
 
 
 def assert_agree(hr: list[tuple], steps: list[tuple], cases: list[dict[str, Any]]) -> None:
