@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -192,7 +192,11 @@ async def _send(
     watches = [watch() for watch in around.watches]
     if options.own_hub:
         secrets = secrets_of(around.dsn, around.broker)
-        async with running_hub(folder.hub_settings, secrets, folder.hub_log) as hub:
+        async with AsyncExitStack() as ours:
+            with shares.part("start"):
+                hub = await ours.enter_async_context(
+                    running_hub(folder.hub_settings, secrets, folder.hub_log)
+                )
             with shares.part("send"):
                 statuses = await while_lives(
                     run_boxes(boxes, around.broker, key, stop), hub.lives(), *watches

@@ -15,7 +15,7 @@ from scripts.replay.run import Replayed
 
 PARTS = {
     "read": later("read the recording"),
-    "start": later("start database and broker"),
+    "start": later("start database, broker, hub"),
     "freeze": later("freeze figures, enrol"),
     "send": later("gateways to committed rows"),
     "spool_store": later("gateway: store"),
@@ -54,7 +54,7 @@ def show_demo(replayed: Replayed, *, every_week: bool) -> None:
 
 def show_weeks(console: Console, replayed: Replayed) -> None:
     """Print a row for each case and week."""
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in (_("Case"), _("Week")):
         table.add_column(heading)
     for heading in (_("Sessions"), _("Minutes"), _("Adherence %")):
@@ -156,7 +156,7 @@ def show_counts(console: Console, replayed: Replayed) -> None:
 def show_shares(console: Console, replayed: Replayed) -> None:
     """Print where the time went."""
     seconds, whole = replayed.shares.seconds, replayed.shares.elapsed_s()
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(_("Part"))
     table.add_column(_("Seconds"), justify="right")
     table.add_column(_("Share %"), justify="right")
