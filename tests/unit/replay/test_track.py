@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from ingest.batch.columns import readings_of
 from ingest.batch.reading import Quantity
+from ingest.gateway.chunking import packed_chunks
 from scripts.replay.track import CHUNK_DAYS, CHUNK_READINGS, DAY_MS, Track, chunks
 
 
@@ -21,15 +23,25 @@ def test_every_reading_comes_once_in_order_of_time():
 
     parts = list(chunks(track(at, at % 90, at[:100] + 500, at[:100] % 7), "band"))
 
-    times = [reading.at_utc_ms for part in parts for reading in part]
-    assert len(times) == 3 * CHUNK_READINGS + 100
-    assert times == sorted(times)
+    assert sum(map(len, parts)) == 3 * CHUNK_READINGS + 100
     assert max(map(len, parts)) == CHUNK_READINGS
+    for quantity, sent in (("heart_rate_bpm", at), ("steps_increment", at[:100] + 500)):
+        groups = [group for part in parts for group in part.columns if group.quantity == quantity]
+        assert [time for group in groups for time in group.at_utc_ms] == sent.tolist()
+
+
+def test_a_full_chunk_fits_one_row_of_the_spool_whatever_it_holds():
+    at = np.arange(CHUNK_READINGS // 2) * 90_000
+
+    (chunk,) = chunks(track(at, at % 300, at + 500, at % 300), "b" * 64)
+
+    assert len(list(packed_chunks(chunk))) == 1
 
 
 def test_steps_stand_for_their_minute_and_a_pulse_for_an_instant():
-    ((pulse, minute),) = chunks(track([1_000], [71.5], [60_000], [0]), "band")
+    (chunk,) = chunks(track([1_000], [71.5], [60_000], [0]), "band")
 
+    pulse, minute = readings_of(chunk)
     assert (pulse.quantity, pulse.value, pulse.span_ms) == (Quantity.HEART_RATE_BPM, 71.5, 0)
     assert (minute.quantity, minute.value, minute.span_ms) == (Quantity.STEPS_INCREMENT, 0, 60_000)
 

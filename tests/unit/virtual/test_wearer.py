@@ -60,6 +60,14 @@ def test_a_day_off_has_no_readings_at_all_not_zeros():
     assert (lived.hr_at_ms >= 2 * DAY_MS).any()
 
 
+def test_a_session_may_run_past_midnight():
+    lived = live(replace(WEARER, session_hour=23.7), weeks=1, seed=5)
+
+    after = (lived.hr_at_ms >= DAY_MS) & (lived.hr_at_ms < DAY_MS + 600_000)
+    assert (np.diff(lived.hr_at_ms) > 0).all()
+    assert after.sum() > 20
+
+
 @pytest.mark.parametrize(
     ("keeping", "least", "most"),
     [
