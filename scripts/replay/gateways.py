@@ -46,11 +46,12 @@ class Box:
 def boxes_of(recording: Recording, folder: Path) -> tuple[Box, ...]:
     """Return the boxes, with their keys out of `folder`, made the first time."""
     names, roster = recording.identities, recording.roster
+    folder.mkdir(mode=0o700, exist_ok=True)
     boxes = []
     for track in recording.tracks:
         gateway = names.gateway(track.person)
         data_dir = folder / gateway
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             save_keys(data_dir / KEY_FILE, make_keys())
         boxes.append(
