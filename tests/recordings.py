@@ -76,12 +76,12 @@ def look_alike(folder, *, weeks, people=RECORDED_PEOPLE, every_s=5, seed=11):
         lived = live(wearer, weeks=weeks, seed=seed + number)
         at, bpm = lived.hr_at_ms + start, lived.hr_bpm.copy()
         bpm[100] = 215
-        brisk = lived.steps_at_ms[lived.steps >= 100][:5]  # walked with the pulse not read
-        read = ~np.isin((at - start) // 60_000, brisk // 60_000)
+        late = lived.steps_at_ms >= 86_400_000
+        brisk = lived.steps_at_ms[late & (lived.steps >= 100)][0]
+        read = (at - start < brisk) | (at - start >= brisk + 600_000)  # a walk without a pulse
         at, bpm = at[read], bpm[read]
         at, bpm = np.append(at, at[500]), np.append(bpm, bpm[500] + 4)
         hr.append(_rows(person, at, hr=bpm.astype(np.int16)))
-        late = lived.steps_at_ms >= 86_400_000
         steps.append(
             _rows(person, lived.steps_at_ms[late] + start, steps=lived.steps[late].astype(np.int16))
         )
