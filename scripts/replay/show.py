@@ -34,6 +34,8 @@ WITHIN_SEND = ("spool_", "hub_")
 """They run at the same time as each other, inside `send`; a gateway's are of the processor."""
 
 SIGNS = {"met": "[green]\N{CHECK MARK}[/]", "not_met": "[red]\N{BALLOT X}[/]", "cannot_judge": "?"}
+NOTE_SIGNS = "\N{SUPERSCRIPT ONE}\N{SUPERSCRIPT TWO}\N{SUPERSCRIPT THREE}\N{SUPERSCRIPT FOUR}"
+"""Of the reasons why weeks could not be judged, in the order in which they occur."""
 
 
 def show_replay(replayed: Replayed) -> None:
@@ -73,33 +75,30 @@ def show_weeks(console: Console, replayed: Replayed) -> None:
 
 
 def show_grid(console: Console, replayed: Replayed) -> None:
-    """Print a row for each patient: adherence by week, totals against the prescription."""
+    """Print a row for each patient and in it a cell for each week, totals at the end."""
     weeks = replayed.weeks["week"].unique().sort().to_list()
+    notes = _notes(replayed)
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption=_legend(),
+        caption=_legend(notes),
         caption_justify="left",
     )
     table.add_column(_("Patient"), no_wrap=True)
     for week in weeks:
         table.add_column(f"{week:%m-%d}", justify="right", no_wrap=True)
-    for heading in (_("Sessions"), _("Minutes")):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column(_("Why not judged"))
+    table.add_column(_("In all"), justify="right", no_wrap=True)
     names = replayed.recording.roster.name_of
     plans = {case.case: case.prescription for case in replayed.cases}
     for (case,), rows in replayed.weeks.sort("case", "week").group_by("case", maintain_order=True):
         by_week = {row["week"]: row for row in rows.iter_rows(named=True)}
         plan = plans[str(case)]
-        reasons = dict.fromkeys(row["reason"] for row in by_week.values() if row["reason"])
         table.add_row(
-            escape(f"{case} {names.get(str(rows['person'][0]), '')}".strip()),
-            *(_cell(by_week.get(week)) for week in weeks),
-            f"{rows['complete_sessions'].sum()}/{plan.sessions_per_week * len(by_week):.0f}",
+            escape(f"{case}\n{names.get(str(rows['person'][0]), '')}".strip()),
+            *(_cell(by_week.get(week), notes) for week in weeks),
+            f"{rows['complete_sessions'].sum()}/{plan.sessions_per_week * len(by_week):.0f}\n"
             f"{rows['bout_credit_min'].sum():.0f}/{plan.weekly_min * len(by_week):.0f}",
-            ", ".join(str(shown(REASONS, reason, _)) for reason in reasons),
         )
     console.print(table)
 
@@ -228,18 +227,32 @@ def _different(one: Compared) -> str:
     }
 
 
-def _legend() -> str:
-    return (
-        _("adherence in % of the prescription, by week")
-        + "; "
-        + ", ".join(f"{sign} {_(STATES[state])}" for state, sign in SIGNS.items())
+def _notes(replayed: Replayed) -> dict[str, str]:
+    """Return the reasons that occur, each with the sign that stands for it in the grid."""
+    reasons = replayed.weeks["reason"].drop_nulls().unique(maintain_order=True).to_list()
+    return dict(zip(reasons, NOTE_SIGNS, strict=False))
+
+
+def _legend(notes: dict[str, str]) -> str:
+    signs = ", ".join(f"{sign} {_(STATES[state])}" for state, sign in SIGNS.items())
+    why = ", ".join(f"{sign} {shown(REASONS, reason, _)}" for reason, sign in notes.items())
+    return "\n".join(
+        (
+            _("above: adherence in % of the prescription, by week"),
+            _("below: complete sessions, minutes in the prescribed zone"),
+            f"{signs}; {why}" if why else signs,
+        )
     )
 
 
-def _cell(week: dict[str, Any] | None) -> str:
+def _cell(week: dict[str, Any] | None, notes: dict[str, str]) -> str:
     if week is None:
         return ""
-    return f"{week['adherence_pct']:.0f} {SIGNS[week['state']]}"
+    sign = SIGNS[week["state"]] + notes.get(week["reason"], " ")
+    return (
+        f"{week['adherence_pct']:.0f} {sign}\n"
+        f"[dim]{week['complete_sessions']} {week['bout_credit_min']:4.0f}[/] "
+    )
 
 
 def _state(week: dict[str, Any]) -> str:
