@@ -48,6 +48,7 @@ LOOPBACK = "127.0.0.1"
 LISTENER = "default"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
+SHUTDOWN_S = 2.0
 EXIT_MISCONFIGURED = 2
 
 
@@ -91,7 +92,10 @@ async def serve(sock: socket.socket, username: str, password: str, stop: asyncio
     print(json.dumps({"host": LOOPBACK, "port": sock.getsockname()[1]}), flush=True)  # noqa: T201 - the ready signal is this process's output
     await stop.wait()
     server.close()
-    await broker.shutdown()
+    # It waits for ever for a client that has connected and not yet said so; nothing is kept anyway.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SHUTDOWN_S):
+            await broker.shutdown()
 
 
 async def _run(sock: socket.socket, environ: Mapping[str, str], *, with_parent: bool) -> None:
