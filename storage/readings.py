@@ -28,6 +28,11 @@ each reading. Spans of one patient may overlap if their windows differ."""
 LONGEST_MINUTE_SPAN_MS = 60_000
 """Steps counted over a longer span cannot be given to a minute (C15, C16)."""
 ANY_SPAN_MS = 2**31 - 1
+SAME_STAMP_WITHIN_MS = 300_000
+"""Readings of one stamp are one memory read again if their corrected times follow one another this
+closely: two gateways' clocks differ by seconds. Further apart the band's own clock was set back (a
+flat battery, another time zone), and they are different readings. The bound also makes the answer
+the same however much time is read at once."""
 
 
 def heart_rate_of(conn: Connection, spans: pl.DataFrame) -> pl.DataFrame:
@@ -132,10 +137,15 @@ def _frame(parts: list[_Part], value_name: str) -> pl.DataFrame:
 
 
 def _each_once(stamped: pl.DataFrame, value_name: str) -> pl.DataFrame:
-    """Merge what a band's memory gave more than once, at whatever corrected time.
+    """Merge what a band's memory gave more than once, at nearly the same corrected time.
 
-    All readings of one stamp stand at the earliest time it was ever given; equal values are one.
+    All readings of one stamp stand at the earliest time it was given; equal values are one.
     """
-    return stamped.with_columns(
-        pl.col("ts").min().over("window", "device_id", "device_ts_ms")
-    ).unique(["window", "device_id", "ts", value_name])
+    stamp = ["window", "device_id", "device_ts_ms"]
+    again = pl.col("ts") - pl.col("ts").shift(1).over(stamp) <= SAME_STAMP_WITHIN_MS
+    return (
+        stamped.sort(*stamp, "ts")
+        .with_columns(reading=(~again.fill_null(value=False)).cum_sum())
+        .with_columns(pl.col("ts").min().over("reading"))
+        .unique(["window", "device_id", "ts", value_name])
+    )

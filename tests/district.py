@@ -125,8 +125,8 @@ class District:
         self.assign(self.add_device(label), patient)
         return enrolment
 
-    def hear(self, key, *, heart_rate=(), steps=()):
-        """One batch of readings of one band: pairs of (ms, value)."""
+    def hear(self, key, *, heart_rate=(), steps=(), stamps=None):
+        """One batch of readings of one band: pairs of (ms, value), with the band's own stamps."""
         columns = []
         for quantity, rows, span_ms in (
             ("heart_rate_bpm", heart_rate, 0),
@@ -141,6 +141,7 @@ class District:
                         np.array([value for _, value in rows], np.float64),
                         np.full(len(rows), span_ms),
                         np.zeros(len(rows), np.uint8),
+                        None if stamps is None else np.array(stamps, np.int64),
                     )
                 )
         seq = next(self.seq)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from config.conventions import Conventions
+from storage.readings import SAME_STAMP_WITHIN_MS
 
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
@@ -15,12 +16,14 @@ class Reach:
 
     before_ms: int
     """Held time changes at most this long before a reading: a neighbour within the spike rule's
-    reach (C4) is dropped or comes back, and the sample before it is held on (C5)."""
+    reach (C4) is dropped or comes back, and the sample before it is held on (C5). Band memory that
+    is read again may move a reading by as much as one stamp can be off."""
     after_ms: int
     """The same after it; a step count changes the still flag of the minutes that follow (C16)."""
     beyond_ms: int
     """Read this long beyond an edge, and held time is right as far as an interruption can span
-    (C11): more than interruption, hold and spike reach together, and the still flag's minutes."""
+    (C11): more than interruption, hold and spike reach together, and the still flag's minutes;
+    and the repeats of a stamp are all there."""
 
     @property
     def before(self) -> timedelta:
@@ -35,10 +38,12 @@ class Reach:
 
 def reach_of(conventions: Conventions) -> Reach:
     """Return how far one reading reaches under these conventions."""
-    disturbed_ms = (conventions.spike_reach_s + conventions.longest_hold_s) * SECOND_MS
+    disturbed_ms = (
+        conventions.spike_reach_s + conventions.longest_hold_s
+    ) * SECOND_MS + SAME_STAMP_WITHIN_MS
     still_ms = conventions.still_minutes * MINUTE_MS
     return Reach(
         before_ms=disturbed_ms,
-        after_ms=max(disturbed_ms, still_ms),
+        after_ms=max(disturbed_ms, SAME_STAMP_WITHIN_MS + still_ms),
         beyond_ms=2 * (disturbed_ms + conventions.longest_interruption_s * SECOND_MS) + still_ms,
     )

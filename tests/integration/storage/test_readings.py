@@ -8,7 +8,7 @@ import pytest
 
 from storage.database import connect, snapshot
 from storage.ingest import store_batches
-from storage.readings import SPANS, heart_rate_of, steps_of
+from storage.readings import SAME_STAMP_WITHIN_MS, SPANS, heart_rate_of, steps_of
 from tests.batches import DAY_MS, T0_MS, a_batch, a_gateway, a_patient, columns
 
 
@@ -117,6 +117,24 @@ def test_band_memory_read_twice_counts_once_at_the_earliest_time_given(conn):
 
     stamped = [(1, T0_MS + 1, 60), (1, T0_MS + 2, 61), (1, T0_MS + 2, 62), (1, T0_MS + 9, 60)]
     assert rows(frame) == sorted([*stamped, (1, T0_MS + 3, 60), (1, T0_MS + 3, 60)])
+
+
+def test_a_stamp_that_comes_again_later_is_another_reading(conn):
+    """A band whose battery was flat counts from the same moment once more."""
+    patient = a_patient(conn, "p1", "AA")
+    gateway_id = a_gateway(conn)
+    later = T0_MS + SAME_STAMP_WITHIN_MS + 1
+    store_batches(
+        conn,
+        [
+            a_batch(gateway_id, 1, columns([T0_MS, later], [60, 60], stamps=[1000, 1000])),
+            a_batch(gateway_id, 2, columns([later + 2_000], [60], stamps=[1000])),
+        ],
+    )
+
+    frame = heart_rate_of(conn, spans((1, patient, T0_MS, T0_MS + DAY_MS)))
+
+    assert rows(frame) == [(1, T0_MS, 60), (1, later, 60)]
 
 
 def test_a_span_may_be_as_long_as_time(conn):
