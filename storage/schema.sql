@@ -717,16 +717,21 @@ CREATE TABLE public.nightly_run (
     readings bigint NOT NULL,
     quarantined bigint NOT NULL,
     dead_letters bigint NOT NULL,
+    language text NOT NULL,
     CONSTRAINT nightly_run_revision_check CHECK ((revision >= 1))
 );
 
 -- Name: TABLE nightly_run; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON TABLE public.nightly_run IS 'The same night over the same results is one row; later data makes a revision, never an edit.';
+COMMENT ON TABLE public.nightly_run IS 'A night that says the same as its newest report in that language makes no row; anything else makes a revision, never an edit.';
 
 -- Name: COLUMN nightly_run.data_until; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.nightly_run.data_until IS 'When the newest batch it saw was committed; with the counts beside it, what its cover says.';
+
+-- Name: COLUMN nightly_run.language; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.nightly_run.language IS 'Language of the workbook; the same night may be reported in several.';
 
 -- Name: nightly_run_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -1245,11 +1250,6 @@ ALTER TABLE ONLY public.gateway
 
 ALTER TABLE ONLY public.migration
     ADD CONSTRAINT migration_pkey PRIMARY KEY (name);
-
--- Name: nightly_run nightly_run_night_input_sha256_key; Type: CONSTRAINT; Schema: public; Owner: -
-
-ALTER TABLE ONLY public.nightly_run
-    ADD CONSTRAINT nightly_run_night_input_sha256_key UNIQUE (night, input_sha256);
 
 -- Name: nightly_run nightly_run_night_revision_key; Type: CONSTRAINT; Schema: public; Owner: -
 

@@ -123,7 +123,7 @@ def _report(
     A run killed between the two leaves a file nobody names, with the hash of its bytes in its name.
     """
     key = sha256_of_facts({"data": content.input_sha256.hex(), "language": language})
-    terms = {"night": content.night, "input_sha256": key}
+    terms = {"night": content.night, "input_sha256": key, "language": language}
     row = conn.execute(query("find_run"), terms).fetchone()
     if row:
         revision, name, sha256, *coverage = row

@@ -52,7 +52,6 @@ _FACTS = pl.Schema(
         "case": pl.Int64,
         "week": pl.Date,
         "mode": pl.String,
-        "starts_in_week": pl.Boolean,
         "paused": pl.Boolean,
         "has_band": pl.Boolean,
         "site_observed": pl.Boolean,
@@ -100,7 +99,7 @@ def roll_up(
     spans = asked.select(case="enrolment_id", first_day="week", last_day="week")
     figures = weeks(day_rows.lazy(), bout_rows.lazy(), versions.lazy(), spans.lazy(), conventions)
     known = asked.select("week", "counted_to", case="enrolment_id")
-    figured = versions.select("version", has_figures().alias("figured"))
+    figured = versions.select("version", "from_day", has_figures().alias("figured"))
     with_facts = (
         figures.join(known.lazy(), on=["case", "week"])
         .join(facts.lazy(), on=["case", "week"])
@@ -120,7 +119,8 @@ def _excuse() -> pl.Expr:
     """Why the week asks nothing of the patient, or cannot yet; of several the first."""
     over = pl.col("counted_to") >= pl.col("week") + _WEEK_DAYS
     return (
-        pl.when("starts_in_week")
+        # None in force on its Monday: the enrolment or its prescription begins within the week.
+        pl.when(pl.col("from_day") > pl.col("week"))
         .then(pl.lit("first_partial_week"))
         .when("paused")
         .then(pl.lit("paused"))

@@ -220,7 +220,6 @@ SELECT
     w.enrolment_id,
     w.week,
     e.mode,
-    e.starts_on > w.week AS starts_in_week,
     EXISTS (
         SELECT FROM pause AS p
         WHERE p.enrolment_id = e.id
@@ -406,20 +405,27 @@ SELECT
 FROM batch;
 
 -- name: find_run
+-- The newest report of the night in this language, if it says the same: an older one that said so has
+-- been revised since.
 SELECT revision, workbook_name, workbook_sha256, data_until, batches, readings, quarantined, dead_letters
-FROM nightly_run
-WHERE night = %(night)s AND input_sha256 = %(input_sha256)s;
+FROM (
+    SELECT * FROM nightly_run
+    WHERE night = %(night)s AND language = %(language)s
+    ORDER BY revision DESC
+    LIMIT 1
+) AS newest
+WHERE input_sha256 = %(input_sha256)s;
 
 -- name: next_revision
 SELECT coalesce(max(revision), 0) + 1 FROM nightly_run WHERE night = %(night)s;
 
 -- name: put_run
 INSERT INTO nightly_run (
-    night, revision, started_at, method_version, input_sha256, workbook_name, workbook_sha256,
+    night, revision, language, started_at, method_version, input_sha256, workbook_name, workbook_sha256,
     data_until, batches, readings, quarantined, dead_letters
 )
 VALUES (
-    %(night)s, %(revision)s, %(started_at)s, %(method_version)s, %(input_sha256)s,
+    %(night)s, %(revision)s, %(language)s, %(started_at)s, %(method_version)s, %(input_sha256)s,
     %(workbook_name)s, %(workbook_sha256)s,
     %(data_until)s, %(batches)s, %(readings)s, %(quarantined)s, %(dead_letters)s
 );

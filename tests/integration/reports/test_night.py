@@ -73,6 +73,24 @@ def test_late_data_makes_a_revision_and_leaves_the_first_file_as_it_was(conn, di
     assert [row[2] for row in rows(conn, "nightly_run")] == [1, 2]
 
 
+@pytest.mark.usefixtures("district")
+def test_what_is_put_right_again_is_the_newest_revision_too(conn, tmp_path):
+    first = run_night(conn, NIGHT, tmp_path, "en")
+    chinese = run_night(conn, NIGHT, tmp_path, "zh_CN")
+    conn.execute("UPDATE prescription SET zone_lo_pct = 70")
+    mistaken = run_night(conn, NIGHT, tmp_path, "en")
+    conn.execute("UPDATE prescription SET zone_lo_pct = 40")
+    right = run_night(conn, NIGHT, tmp_path, "en")
+
+    again = [run_night(conn, NIGHT, tmp_path, language) for language in ("zh_CN", "en")]
+
+    revisions = [night.revision for night in (first, chinese, mistaken, right)]
+    assert revisions == [1, 2, 3, 4]
+    assert right.input_sha256 == first.input_sha256
+    assert [night.is_new for night in again] == [False, False]
+    assert [night.workbook for night in again] == [chinese.workbook, right.workbook]
+
+
 def test_data_of_a_day_after_the_night_makes_no_revision(conn, district, tmp_path):
     first = run_night(conn, date(2026, 11, 12), tmp_path, "en")
     friday = TUESDAY + 3 * 1440 * MINUTE

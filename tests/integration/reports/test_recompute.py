@@ -287,6 +287,34 @@ def test_a_band_that_changes_hands_mid_day_counts_for_each_in_turn(conn, distric
     assert_as_from_scratch(conn)
 
 
+@pytest.mark.parametrize("moved_ms", [-4 * MINUTE, 4 * MINUTE])
+def test_band_memory_read_again_past_midnight_changes_both_days(conn, district, moved_ms):
+    district.wear("p1")
+    heard = every(MIDNIGHT - 2 * MINUTE, MIDNIGHT + 2 * MINUTE, 120)
+    stamps = list(range(len(heard)))
+    district.hear("p1", heart_rate=heard, stamps=stamps)
+    recompute(conn)
+
+    district.hear("p1", heart_rate=[(ms + moved_ms, bpm) for ms, bpm in heard], stamps=stamps)
+    recompute(conn, through=date(2026, 11, 15))
+
+    assert conn.execute("SELECT sum(wear_ms) FROM day").fetchone() == (4 * MINUTE + 55_000,)
+    assert_as_from_scratch(conn)
+
+
+def test_a_stamp_used_again_days_later_moves_nothing(conn, district):
+    """A band whose clock was set back gives the same stamps for other readings."""
+    district.wear("p1")
+    start = local_ms("2026-11-10 09:00:00")
+    for days in range(2):
+        heard = every(start + days * 1440 * MINUTE, start + (days * 1440 + 40) * MINUTE, 120)
+        district.hear("p1", heart_rate=heard, stamps=range(len(heard)))
+    recompute(conn, through=date(2026, 11, 15))
+
+    assert [date_ for *_, date_ in bouts(conn)] == [date(2026, 11, 10), date(2026, 11, 11)]
+    assert_as_from_scratch(conn)
+
+
 def test_a_changed_prescription_recomputes_its_days_without_any_reading(conn, district):
     enrolment = district.wear("p1")
     start = local_ms("2026-11-10 09:00:00")
@@ -382,6 +410,7 @@ OUTAGE = (
         ((), "not_enough_wear"),
         ((PAUSE,), "paused"),
         (("UPDATE enrolment SET starts_on = '2026-11-10'",), "first_partial_week"),
+        (("UPDATE prescription SET effective = '[2026-11-12,)'",), "first_partial_week"),
         (("UPDATE prescription SET hr_max_bpm = NULL",), "no_figures"),
         (("DELETE FROM device_assignment",), "no_band"),
         ((ON_SITE, OUTAGE.format(since="10:00", until="11:00")), "gateway_outage"),
