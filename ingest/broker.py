@@ -82,17 +82,25 @@ async def serve(sock: socket.socket, username: str, password: str, stop: asyncio
     )
     await broker.start()
 
+    writers: set[asyncio.StreamWriter] = set()
+
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await broker.external_connected(
-                StreamReaderAdapter(reader), StreamWriterAdapter(writer), LISTENER
-            )
+        writers.add(writer)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await broker.external_connected(
+                    StreamReaderAdapter(reader), StreamWriterAdapter(writer), LISTENER
+                )
+        finally:
+            writers.discard(writer)
+            writer.close()
 
     server = await asyncio.start_server(connected, sock=sock)
     print(json.dumps({"host": LOOPBACK, "port": sock.getsockname()[1]}), flush=True)  # noqa: T201 - the ready signal is this process's output
     await stop.wait()
     server.close()
-    # It waits for ever for a client that has connected and not yet said so; nothing is kept anyway.
+    for writer in tuple(writers):
+        writer.close()  # else it waits for ever for one that has not yet said who it is
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SHUTDOWN_S):
             await broker.shutdown()
@@ -127,7 +135,10 @@ def main() -> None:
         sock = _listening(arguments.port)
     except Misconfigured as error:
         parser.exit(EXIT_MISCONFIGURED, f"{error}\n")
-    asyncio.run(_run(sock, os.environ, with_parent=arguments.with_parent))
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(_run(sock, os.environ, with_parent=arguments.with_parent))
+    # Nothing is kept, so leave at once: the library's tasks need not let themselves be cancelled.
+    os._exit(0)
 
 
 def _listening(port: int) -> socket.socket:
