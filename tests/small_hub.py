@@ -28,6 +28,8 @@ class SmallHub:
         """(boot, seq) -> (sha256, readings)."""
         self.lanes = Counter()
         self.deliveries = 0
+        self.came_s = []
+        """When each delivery came, monotonic."""
         self.states = []
         self.changed = threading.Condition()
         self.answers = self.committed
@@ -100,6 +102,7 @@ class SmallHub:
         content, sha256 = unpack(packed), content_sha256(packed)
         assert (content.centre, content.gateway) == (topic.centre, topic.gateway)
         self.deliveries += 1
+        self.came_s.append(time.monotonic())
         self.lanes[topic.lane] += 1
         known = self.batches.setdefault(
             (content.boot, content.seq),

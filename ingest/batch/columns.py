@@ -10,7 +10,7 @@ from itertools import repeat
 from math import isfinite
 
 from config.errors import Rejected
-from ingest.batch.limits import MAX_DEVICES, MAX_EXACT_INTEGER, MAX_UTC_MS
+from ingest.batch.limits import MAX_DEVICES, MAX_EXACT_INTEGER, MAX_READINGS, MAX_UTC_MS
 from ingest.batch.reading import Quantity, Reading
 
 MAX_DEVICE_KEY = 64
@@ -96,8 +96,17 @@ def chunk_of(readings: Sequence[Reading]) -> Chunk:
     return Chunk(tuple(numbers), columns)
 
 
-def merged(chunks: Iterable[Chunk]) -> Chunk:
-    """Return one chunk with the readings of all, in order within each group."""
+def merged(parts: Iterable[Chunk]) -> Chunk:
+    """Return one chunk with the readings of all, in order within each group.
+
+    Raises Rejected("oversize") for more readings or bands than a batch may have.
+    """
+    chunks = list(parts)
+    if (
+        sum(map(len, chunks)) > MAX_READINGS
+        or len({key for chunk in chunks for key in chunk.devices}) > MAX_DEVICES
+    ):
+        raise Rejected("oversize", f"more than {MAX_READINGS} readings or {MAX_DEVICES} devices")
     numbers: dict[str, int] = {}
     groups: dict[tuple[Quantity, bool], Columns] = {}
     for chunk in chunks:

@@ -138,14 +138,16 @@ class Spool:
     ) -> Sealed | None:
         """Turn the oldest chunks of a lane into one batch, in one transaction.
 
-        Takes `max_chunks`, or half as many as often as `make` says Rejected("oversize"). Damaged
+        Takes `max_chunks`, or half as many as often as that is Rejected("oversize"). Damaged
         chunks are set aside and counted. Returns None where no whole chunk was left.
         """
         chunks = self._oldest_chunks(lane, max_chunks)
         while chunks:
-            readings = merged(chunk for _, chunk in chunks)
-            draft = Draft(self.boot, self._state.next_seq, self._state.previous_sha256, readings)
             try:
+                readings = merged(chunk for _, chunk in chunks)
+                draft = Draft(
+                    self.boot, self._state.next_seq, self._state.previous_sha256, readings
+                )
                 sealed = make(draft)
             except Rejected as error:
                 if error.reason != "oversize" or len(chunks) == 1:
@@ -156,15 +158,18 @@ class Spool:
                 return sealed
         return None
 
-    def waiting_backlog(self, *, but: Collection[int], since_utc_ms: int) -> Waiting | None:
-        """Return the oldest batch without a receipt that is history by now.
+    def waiting_backlog(
+        self, *, but: Collection[int], since_utc_ms: int, after: int = -1
+    ) -> Waiting | None:
+        """Return the oldest batch behind `after` that has no receipt and is history by now.
 
-        That is one of the backlog lane, or of the live lane and sealed before `since_utc_ms`.
+        That is every one that `waiting_live` would not give: of the backlog lane, or sealed before
+        `since_utc_ms`, or too far back (after a clock that ran ahead was set right, for one).
         """
         return self._first_waiting(
-            "SELECT * FROM batch WHERE refused IS NULL "
-            "AND NOT (lane = 'live' AND sealed_utc_ms >= ?) ORDER BY id",
-            (since_utc_ms,),
+            "SELECT * FROM batch WHERE id > ? AND refused IS NULL "
+            "AND NOT (id > ? AND lane = 'live' AND sealed_utc_ms >= ?) ORDER BY id",
+            (after, self._state.next_seq - NEWEST_LOOKED_AT, since_utc_ms),
             but,
         )
 
@@ -175,12 +180,6 @@ class Spool:
             "AND lane = 'live' AND sealed_utc_ms >= ? ORDER BY id DESC",
             (self._state.next_seq - NEWEST_LOOKED_AT, since_utc_ms),
             but,
-        )
-
-    def waiting_batch(self, seq: int) -> Waiting | None:
-        """Return that batch, if it still has no receipt."""
-        return self._first_waiting(
-            "SELECT * FROM batch WHERE id = ? AND refused IS NULL", (seq,), ()
         )
 
     def settle(self, receipt: Receipt) -> Settled:

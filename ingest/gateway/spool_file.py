@@ -143,6 +143,8 @@ def _checked_state(db: apsw.Connection, tagger: Tagger, path: Path) -> State:
         raise Misconfigured(_not_ours(path))
     if db.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
         raise SpoolDamaged("the spool file's pages do not hang together")
+    # Raises for a text that is none any more: SQLite's check does not look at letters.
+    db.execute("SELECT lane, refused FROM batch").fetchall()
     if len(copies) < len(STATE_TABLES) or owners != [(tagger.key_name,)]:
         raise SpoolDamaged("a copy of the spool's state is damaged")
     return max(copies, key=lambda state: state.version)

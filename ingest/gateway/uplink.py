@@ -1,8 +1,9 @@
 """The uplink: what waits in the spool goes to the hub until the hub's receipt says it is there.
 
 Live batches are sent at once, newest first; of history at most two batches are on the way at a
-time, so what is heard now never waits behind a day without a network. The broker's own
-acknowledgements promise nothing and are ignored.
+time, so what is heard now never waits behind a day without a network. A batch that stays without
+a word (its hub is too old for it, say) is sent again when those behind it have had their turn: it
+holds nobody up. The broker's own acknowledgements promise nothing and are ignored.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from ingest.gateway.batches import Waiting
 from ingest.gateway.disk import Disk
 from ingest.gateway.link import Link, connected
 from ingest.gateway.spool import Spool
+from ingest.gateway.spool_file import SpoolDamaged
 
 log = structlog.get_logger()
 
@@ -80,6 +82,10 @@ class Uplink:
     """Set whenever a receipt came in."""
     _link: Link | None = None
     _on_the_way: dict[int, _OnTheWay] = field(default_factory=dict)
+    _unanswered: set[int] = field(default_factory=set)
+    """Sent, and too long without a receipt."""
+    _backlog_at: int = -1
+    """The batch of the backlog sent last, over connections: the next in turn is behind it."""
 
     def wake(self) -> None:
         """Look again at what there is to send."""
@@ -103,6 +109,8 @@ class Uplink:
                     wait_s = self.policy.reconnect_least_s
                     log.info("broker_connected", gateway=self.gateway)
                     await self._converse(self._link)
+            except SpoolDamaged:
+                raise  # not the broker's fault: the spool is mended when the gateway starts again
             except Unavailable as error:
                 log.warning("broker_away", gateway=self.gateway, why=str(error))
             finally:
@@ -118,7 +126,7 @@ class Uplink:
             link.woken.clear()
             while not link.receipts.empty():
                 await self._take_in(link.receipts.get_nowait())
-            await self._resend(link)
+            self._give_up_waiting()
             await self._send(link)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._until_resend_s()):
@@ -138,12 +146,19 @@ class Uplink:
         but = frozenset(self._on_the_way)
         if lane == "live":
             return await self.disk.do(lambda spool: spool.waiting_live(but=but, since_utc_ms=since))
-        return await self.disk.do(lambda spool: spool.waiting_backlog(but=but, since_utc_ms=since))
+        for after in {self._backlog_at: None, -1: None}:  # behind the last one; then all over again
+            look = partial(Spool.waiting_backlog, but=but, since_utc_ms=since, after=after)
+            batch = await self.disk.do(look)
+            if batch is not None:
+                self._backlog_at = batch.seq
+                return batch
+        return None
 
     def _publish(self, link: Link, batch: Waiting, lane: Lane) -> None:
         link.publish(lane_topic(self.centre, self.gateway, lane), batch.message)
         self._on_the_way[batch.seq] = _OnTheWay(lane, time.monotonic())
         self.traffic.sent_batches += 1
+        self.traffic.resent_batches += batch.seq in self._unanswered
 
     def _until_resend_s(self) -> float:
         if not self._on_the_way:
@@ -151,15 +166,13 @@ class Uplink:
         oldest = min(sent.sent_mono_s for sent in self._on_the_way.values())
         return max(0.0, oldest + self.policy.resend_after_s - time.monotonic())
 
-    async def _resend(self, link: Link) -> None:
+    def _give_up_waiting(self) -> None:
+        """Make room for the next in turn; what had no receipt in time gets another turn."""
         due = time.monotonic() - self.policy.resend_after_s
         for seq, sent in list(self._on_the_way.items()):
             if sent.sent_mono_s <= due:
                 del self._on_the_way[seq]
-                batch = await self.disk.do(partial(Spool.waiting_batch, seq=seq))
-                if batch is not None:
-                    self._publish(link, batch, sent.lane)
-                    self.traffic.resent_batches += 1
+                self._unanswered.add(seq)
 
     async def _take_in(self, message: bytes) -> None:
         self.traffic.receipts += 1
@@ -184,4 +197,5 @@ class Uplink:
             log.error("batch_refused", gateway=self.gateway, seq=seq, reason=reason)
         for seq in (*settled.committed, *(seq for seq, _ in settled.refused)):
             self._on_the_way.pop(seq, None)
+            self._unanswered.discard(seq)
         self.settled.set()

@@ -15,7 +15,9 @@ from ingest.batch.keys import load_keys
 from tests.integration.ingest.gateway.conftest import pulses
 from tests.small_hub import SmallHub
 
-KILLS, LINES = 12, 2000
+LINES = 2000
+KILLS = int(os.environ.get("ADHERE_CHAOS_GATEWAY_KILLS", "5"))
+"""The short form; each round kills at another moment of chance."""
 
 
 def adhere(*words, **options):

@@ -5,6 +5,7 @@ import pytest
 
 from config.errors import Misconfigured, Rejected
 from ingest.batch.keys import make_keys
+from ingest.batch.limits import MAX_DEVICES, MAX_READINGS
 from ingest.batch.reading import Quantity, Reading
 from ingest.gateway.heard import BadInput
 from ingest.gateway.spool import SpoolFull
@@ -211,3 +212,54 @@ def test_what_was_deleted_is_wiped_from_the_file(box):
     left = box.path.read_bytes()
     assert b"secret-band-key" not in left
     assert batch.message[100:160] not in left
+
+
+def test_a_live_batch_of_a_clock_that_ran_ahead_is_still_sent(box):
+    spool = box.open()
+    for number in range(100):
+        spool.append(pulses(1, number), lane="live")
+        box.seal(spool, lane="live")
+
+    found = []
+    look = {"since_utc_ms": 0}  # to the clock set right, all of them were sealed just now or later
+    while batch := (
+        spool.waiting_live(but=found, **look) or spool.waiting_backlog(but=found, **look)
+    ):
+        found.append(batch.seq)
+
+    assert sorted(found) == list(range(100))
+
+
+def test_the_next_in_turn_is_behind_the_last_one(box):
+    spool = box.open()
+    for number in range(3):
+        spool.append(pulses(1, number), lane="backlog")
+        box.seal(spool)
+
+    assert spool.waiting_backlog(but=(), since_utc_ms=0, after=1).seq == 2
+    assert spool.waiting_backlog(but=(), since_utc_ms=0, after=2) is None
+
+
+def test_more_bands_than_a_batch_may_name_are_sealed_in_several(box):
+    spool = box.open()
+    for part in range(3):
+        heard = [pulses(1, device=f"{part}-{band}")[0] for band in range(MAX_DEVICES // 2)]
+        spool.append(heard, lane="backlog")
+
+    while spool.unsealed("backlog"):
+        box.seal(spool, lane="backlog", max_chunks=64)
+
+    named = {reading.device_key for reading in box.delivered(spool)}
+    assert len(named) == 3 * (MAX_DEVICES // 2)
+
+
+def test_more_readings_than_a_batch_may_hold_are_sealed_in_several(box):
+    spool = box.open()
+    same = pulses(1)[0]._replace(value=0.0)
+    for _ in range(2):
+        spool.append([same] * (MAX_READINGS // 2 + 1), lane="backlog")
+
+    while spool.unsealed("backlog"):
+        box.seal(spool, lane="backlog", max_chunks=64)
+
+    assert len(box.delivered(spool)) == 2 * (MAX_READINGS // 2 + 1)
