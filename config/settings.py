@@ -175,6 +175,12 @@ class NightlySettings(Strict):
         default="20:00", description="Local time until which a centre's gateways must be up"
     )
 
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.opens >= self.closes:  # both HH:MM, so text compares as time
+            raise PydanticCustomError("opening_hours", later("opens must be earlier than closes"))
+        return self
+
 
 class DistrictSettings(Strict):
     """What the district side needs to know: hub, database, nightly."""

@@ -64,13 +64,18 @@ def score(
     if as_json:
         typer.echo(json.dumps(summary, default=str, ensure_ascii=False))
     else:
-        _show(summary, tables)
+        _show(summary, tables, cases)
     if inputs.refused.height:
         raise typer.Exit(EXIT_SOME_REFUSED)
 
 
-def _show(summary: dict[str, Any], tables: "dict[str, pl.DataFrame]") -> None:
-    """Print the weeks as a table to a person, and one line per result to anything else."""
+def _show(summary: dict[str, Any], tables: "dict[str, pl.DataFrame]", cases: Path) -> None:
+    """Print the weeks as a table to a person, and one line per result to anything else.
+
+    `cases` is the file whose cases may have been refused.
+    """
+    from scripts.score.reasons import in_words
+
     if sys.stdout.isatty():
         _show_weeks(tables["weeks"])
     for name, rows in summary["rows"].items():
@@ -81,13 +86,14 @@ def _show(summary: dict[str, Any], tables: "dict[str, pl.DataFrame]") -> None:
     for case in tables["people"].filter(tables["people"]["reason"].is_not_null()).to_dicts():
         typer.echo(
             _("case %(case)s has no figures: %(reason)s")
-            % {"case": case["case"], "reason": case["reason"]},
+            % {"case": case["case"], "reason": in_words(case["reason"])},
             err=True,
         )
     for case in summary["refused"]:
         typer.echo(
-            _("case %(case)s (row %(row)d) was refused: %(reason)s")
+            _("%(path)s: case %(case)s (row %(row)d) was refused: %(reason)s")
             % {
+                "path": cases,
                 "case": "?" if case["case"] is None else case["case"],
                 "row": case["row"],
                 "reason": case["reason"],

@@ -25,10 +25,16 @@ def key_of(column: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def number_if_written_so(column: pl.Series) -> pl.Series:
-    """Turn a CSV's text into Int64 where every value is a whole number."""
-    if column.dtype != pl.String or not column.drop_nulls().str.contains(WHOLE_NUMBER).all():
+    """Turn a CSV's text into Int64 where every value is a whole number.
+
+    Blanks around a name are the CSV's, not the name's: else one person would become two.
+    """
+    if column.dtype != pl.String:
         return column
-    return column.cast(pl.Int64)
+    named = column.str.strip_chars()
+    if not named.drop_nulls().str.contains(WHOLE_NUMBER).all():
+        return named
+    return named.cast(pl.Int64)
 
 
 def alike(*columns: pl.Series) -> list[pl.Series]:

@@ -108,7 +108,10 @@ def test_a_refused_case_does_not_stop_the_others(folder):
     assert result(folder, "people")["case"].to_list() == ["good"]
     refused = result(folder, "refused")
     assert refused.select("case", "row").rows() == [("no-zone", 3), ("twice", 4), ("twice", 5)]
-    assert "case no-zone (row 3) was refused: zone_lo must be a number above 0" in said
+    assert (
+        f"{folder / 'cases.csv'}: case no-zone (row 3) was refused: "
+        "zone_lo must be a number above 0"
+    ) in said
 
 
 def test_a_person_without_figures_is_named_with_the_reason(folder):

@@ -138,6 +138,15 @@ def test_a_clock_time_that_is_none_is_refused(tmp_path, at):
         load_district(path, DSN)
 
 
+@pytest.mark.parametrize("closes", ["08:00", "07:59"])
+def test_opening_hours_that_end_before_they_begin_are_refused(tmp_path, closes):
+    text = (ROOT / "config/district.example.toml").read_text("utf-8")
+    path = written(tmp_path, f'{text}opens = "08:00"\ncloses = "{closes}"\n')
+
+    with pytest.raises(Misconfigured, match="nightly: opens must be earlier than closes"):
+        load_district(path, DSN)
+
+
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(Misconfigured, match="cannot be read"):
         load_gateway(tmp_path / "none.toml", {})

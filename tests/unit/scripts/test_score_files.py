@@ -1,11 +1,16 @@
 """Times and names as files write them."""
 
+import re
+from inspect import getsource
+
 import polars as pl
 import pytest
 
+from adherence import figures
 from config.conventions import load_conventions
 from config.errors import Misconfigured
 from scripts.score.keys import alike, key_of, number_if_written_so
+from scripts.score.reasons import in_words
 from scripts.score.table import numbers
 from scripts.score.times import known_zone, utc_ms
 
@@ -98,6 +103,8 @@ def test_names_are_numbers_only_where_all_tables_write_them_so():
 
     assert number_if_written_so(texts).to_list() == [7, 12]
     assert number_if_written_so(pl.Series(["7", "007"])).dtype == pl.String
+    assert number_if_written_so(pl.Series([" 7", "7 "])).to_list() == [7, 7]
+    assert number_if_written_so(pl.Series([" li", "li"])).to_list() == ["li", "li"]
     assert [c.dtype for c in alike(numbers_, pl.Series(["x"]))] == [pl.String, pl.String]
     assert [c.dtype for c in alike(numbers_, numbers_)] == [pl.Int64, pl.Int64]
 
@@ -117,3 +124,11 @@ def test_a_key_names_somebody(column, nobody):
 
     assert wrong.sum() == nobody
     assert key.dtype in (pl.Int64, pl.String)
+
+
+def test_every_reason_for_no_figures_says_what_to_do():
+    reasons = re.findall(r'^[A-Z_]+ = "([a-z_]+)"$', getsource(figures), re.MULTILINE)
+
+    assert "no_samples" in reasons
+    for reason in reasons:
+        assert re.fullmatch(rf"{reason} \(.{{10,}}\)", in_words(reason))
