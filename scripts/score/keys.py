@@ -12,7 +12,8 @@ def key_of(column: pl.Series) -> tuple[pl.Series, pl.Series]:
     like 007 keeps the whole column text.
     """
     if column.dtype.is_integer():
-        return column.cast(pl.Int64), column.is_null()
+        whole = column.cast(pl.Int64, strict=False)
+        return whole, whole.is_null()
     if column.dtype.is_float():
         whole = column.cast(pl.Int64, strict=False)
         return whole, whole.is_null() | (whole != column)

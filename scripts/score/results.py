@@ -55,7 +55,7 @@ def published(scored: Scored, weeks: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def _instant(name: str) -> pl.Expr:
-    return pl.from_epoch(f"{name}_ms", "ms").dt.replace_time_zone("UTC").alias(name)
+    return pl.col(f"{name}_ms").cast(pl.Datetime("ms", "UTC")).alias(name)
 
 
 def write_tables(tables: dict[str, pl.DataFrame], folder: Path, metadata: dict[str, str]) -> None:

@@ -56,7 +56,10 @@ def result(folder, name):
 def test_each_result_has_its_columns_and_says_what_it_was_made_of(folder, name):
     summary = score(folder, "--json")
 
-    assert result(folder, name).columns == COLUMNS[name].split()
+    table = result(folder, name)
+    assert table.columns == COLUMNS[name].split()
+    instants = {dtype for dtype in table.schema.dtypes() if isinstance(dtype, pl.Datetime)}
+    assert instants <= {pl.Datetime("ms", "UTC")}
     metadata = pl.read_parquet_metadata(folder / "out" / f"{name}.parquet")
     assert metadata["adhere.method_version"] == "c1"
     assert metadata["adhere.input_sha256"] == summary["input_sha256"]

@@ -133,6 +133,19 @@ def test_summaries_show_numerator_denominator_and_reasons(content):
     assert first["Share of passing patients"] == 0.5
 
 
+def test_a_patient_whose_mean_is_exactly_the_pass_mark_passes(content):
+    pcts = [100 * (minutes / 60) for minutes in (34, 55, 55)]  # 80 % of 180 minutes
+    weeks = [
+        week("p2", date(2026, 11, day), "not_met", pct)
+        for day, pct in zip((2, 9, 16), pcts, strict=True)
+    ]
+    content = replace(content, weeks=pl.DataFrame(weeks, schema=WEEK_SCHEMA))
+
+    centre = table(opened(content), "By centre")[0]
+
+    assert centre["Numerator: patients whose mean passes"] == 1
+
+
 def test_a_centre_a_doctor_and_a_patient_with_nothing_keep_their_row(content):
     workbook = opened(content)
 

@@ -114,6 +114,7 @@ def test_names_are_numbers_only_where_all_tables_write_them_so():
     [
         (pl.Series(["a", "", " ", None]), 3),
         (pl.Series([1, None]), 1),
+        (pl.Series([2**63, 1], dtype=pl.UInt64), 1),
         (pl.Series([1.0, 1.5, None]), 2),
         (pl.Series([True]), 1),
         (pl.Series(["a", "b"], dtype=pl.Categorical), 0),
