@@ -40,6 +40,7 @@ def settings_for(broker):
         port=broker.port,
         username=getattr(broker, "username", None),
         password=getattr(broker, "password", None),
+        tls=getattr(broker, "tls", None),
     )
 
 

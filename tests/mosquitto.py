@@ -16,7 +16,9 @@ class Mosquitto:
 
     host = "127.0.0.1"
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, more: str = "") -> None:
+        """`more` are further lines of its configuration."""
+        self._more = more
         self._program, self.folder = program, folder
         self._process: subprocess.Popen[bytes] | None = None
         with socket.create_server((self.host, 0)) as free:
@@ -32,17 +34,23 @@ class Mosquitto:
             f"log_dest file {self.folder}/mosquitto.log\n"
             f"listener {self.port} {self.host}\n"
             "allow_anonymous true\n"
+            + self._more
             + ("user root\n" if os.geteuid() == 0 else ""),  # the folder is root's then
             "utf-8",
         )
         with (self.folder / "errors.log").open("ab") as errors:
             self._process = subprocess.Popen([self._program, "-c", str(config)], stderr=errors)
+        self.wait_for(self.port)
+
+    def wait_for(self, port: int) -> None:
+        """Wait until it listens there."""
         end = time.monotonic() + 10
         while True:
             try:
-                socket.create_connection((self.host, self.port), 1).close()
+                socket.create_connection((self.host, port), 1).close()
             except ConnectionRefusedError:
                 assert time.monotonic() < end, "mosquitto does not listen"
+                assert self._process is not None
                 assert self._process.poll() is None, (self.folder / "errors.log").read_text()
             else:
                 return
@@ -62,13 +70,18 @@ class Mosquitto:
             self._process = None
 
 
-@pytest.fixture
-def mosquitto(tmp_path_factory):
-    """A running mosquitto: `.host`, `.port`, `.kill()`, `.start()`, `.stop()`."""
+def installed() -> str:
+    """Return mosquitto's path, or skip the test."""
     program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         pytest.skip("mosquitto is not installed")
-    broker = Mosquitto(program, tmp_path_factory.mktemp("mosquitto"))
+    return program
+
+
+@pytest.fixture
+def mosquitto(tmp_path_factory):
+    """A running mosquitto: `.host`, `.port`, `.kill()`, `.start()`, `.stop()`."""
+    broker = Mosquitto(installed(), tmp_path_factory.mktemp("mosquitto"))
     broker.start()
     yield broker
     broker.stop()

@@ -8,22 +8,32 @@ import asyncio
 import contextlib
 import json
 import secrets
-import ssl
 from collections.abc import AsyncIterator, Mapping
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel
 from paho.mqtt.reasoncodes import ReasonCode
 
-from config.errors import Misconfigured, Unavailable
-from config.language import _
+from config.errors import Unavailable
 from config.settings import Broker
+from config.tls import client_context, explained
 from ingest.batch.topics import receipt_topic, state_topic
 
 CONNECT_S = 10.0
 MAX_RECEIPTS_HELD = 1_000
 """More are dropped; what they said is said again for every batch sent again."""
 FAREWELL_S = 2.0
+
+
+class _Client(mqtt.Client):
+    """Remembers what the library logs: what it gives as a reason says nothing of TLS."""
+
+    fault = ""
+
+    def note(self, _client: mqtt.Client, _data: object, level: int, words: str) -> None:
+        """Take in what the library logs."""
+        if level == LogLevel.MQTT_LOG_ERR:
+            self.fault = words
 
 
 class Link:
@@ -87,8 +97,10 @@ async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterat
     def on_disconnect(
         _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _props: object
     ) -> None:
-        loop.call_soon_threadsafe(_fail, subscribed, str(reason))
-        loop.call_soon_threadsafe(link.went, str(reason))
+        at_once = broker.tls is not None and not subscribed.done()
+        why = explained(client.fault or str(reason), at_once=at_once)
+        loop.call_soon_threadsafe(_fail, subscribed, why)
+        loop.call_soon_threadsafe(link.went, why)
 
     client.on_connect, client.on_subscribe = on_connect, on_subscribe
     client.on_message, client.on_disconnect = on_message, on_disconnect
@@ -102,7 +114,7 @@ async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterat
         finally:
             await _farewell(link)
     except OSError as error:  # TimeoutError and TLS errors are among them
-        raise Unavailable(f"broker {broker.host}:{broker.port}: {error}") from error
+        raise Unavailable(f"broker {broker.host}:{broker.port}: {explained(str(error))}") from error
     finally:
         subscribed.cancel()  # a source that ended before we were connected: nobody waits for it now
         client.disconnect()
@@ -117,38 +129,23 @@ async def _farewell(link: Link) -> None:
             await asyncio.to_thread(said.wait_for_publish, FAREWELL_S)
 
 
-def _client(broker: Broker, centre: str, gateway: str) -> mqtt.Client:
-    client = mqtt.Client(
+def _client(broker: Broker, centre: str, gateway: str) -> _Client:
+    client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=f"adhere-{secrets.token_hex(8)}",
         clean_session=True,
         protocol=mqtt.MQTTv311,
         reconnect_on_failure=False,
     )
+    client.on_log = client.note
     client.connect_timeout = CONNECT_S
     client.will_set(state_topic(centre, gateway), json.dumps({"state": "offline"}), 1, retain=True)
     if broker.username is not None:
         secret = broker.password
         client.username_pw_set(broker.username, secret.get_secret_value() if secret else None)
     if broker.tls is not None:
-        client.tls_set_context(_tls_context(broker))
+        client.tls_set_context(client_context(broker.tls))
     return client
-
-
-def _tls_context(broker: Broker) -> ssl.SSLContext:
-    tls = broker.tls
-    if tls is None:
-        raise ValueError(broker)
-    try:
-        context = ssl.create_default_context(cafile=tls.ca_file)
-        if tls.cert_file is not None:
-            context.load_cert_chain(tls.cert_file, tls.key_file)
-    except OSError as error:
-        raise Misconfigured(
-            _("the broker's TLS files cannot be read (%(why)s); check [broker.tls]")
-            % {"why": error.strerror or type(error).__name__}
-        ) from error
-    return context
 
 
 def _succeed(future: asyncio.Future[None]) -> None:

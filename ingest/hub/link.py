@@ -5,7 +5,7 @@ calls after COMMIT; whatever happens before, the broker or the gateway sends it 
 """
 
 import secrets
-import ssl
+import sys
 import threading
 from collections.abc import Iterable
 from types import TracebackType
@@ -13,11 +13,12 @@ from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
 
 from config.errors import Misconfigured
 from config.language import _
 from config.settings import Broker
+from config.tls import advice, client_context, explained
 from ingest.hub.buffer import Buffer, Message
 from ingest.hub.counters import Counters
 
@@ -50,6 +51,8 @@ class Link:
         self._broker, self._buffer, self._counters, self._ended = broker, buffer, counters, ended
         self._hold_s = min(hold_s, broker.keepalive_s / 4)  # a held thread answers no ping
         self._connection = 0
+        self._last_fault = ""
+        """In the library's words: what it gives as the reason says nothing of TLS."""
         self._receipts, self._receipts_out = threading.Condition(), 0
         self._client = self._prepared()
 
@@ -67,19 +70,11 @@ class Link:
                 self._broker.username, password.get_secret_value() if password else None
             )
         if (tls := self._broker.tls) is not None:
-            try:
-                context = ssl.create_default_context(cafile=tls.ca_file)
-                if tls.cert_file is not None:
-                    context.load_cert_chain(tls.cert_file, tls.key_file)
-            except OSError as error:
-                raise Misconfigured(
-                    _("the broker's TLS files cannot be read (%(why)s); check [broker.tls]")
-                    % {"why": error.strerror}
-                ) from error
-            client.tls_set_context(context)
+            client.tls_set_context(client_context(tls))
         client.max_queued_messages_set(RECEIPTS_QUEUED)
         client.reconnect_delay_set(*RECONNECT_S)
-        client.on_connect = self._connected
+        client.on_connect, client.on_connect_fail = self._connected, self._not_connected
+        client.on_log = self._noted
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
         client.on_message = self._received
@@ -154,7 +149,41 @@ class Link:
                 )
             return
         self._connection += 1
+        self._last_fault = ""
         client.subscribe(list(SUBSCRIPTIONS))
+
+    def _noted(
+        self,
+        _client: mqtt.Client,
+        _userdata: Any,  # noqa: ANN401 - as above
+        level: int,
+        words: str,
+    ) -> None:
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._last_fault = words
+
+    def _not_connected(self, _client: mqtt.Client, _userdata: Any) -> None:  # noqa: ANN401 - as above
+        self._tell("broker_away", str(sys.exception() or "no connection"))
+
+    def _tell(self, event: str, fault: str) -> None:
+        """Log it; what TLS has against the very first connection only an operator can mend."""
+        tls, is_first = self._broker.tls, self._connection == 0
+        hung_up = tls is not None and is_first and event == "broker_lost"
+        why = explained(fault, at_once=hung_up)
+        log.warning(event, why=why)
+        # A broker hangs up on being restarted too; where a certificate is given, that is likelier.
+        no_certificate = hung_up and tls is not None and tls.cert_file is None
+        if is_first and (advice(fault) is not None or no_certificate):
+            self._end(
+                Misconfigured(
+                    _("no connection to the broker at %(host)s:%(port)d: %(why)s")
+                    % {
+                        "host": self._broker.host,
+                        "port": self._broker.port,
+                        "why": why,
+                    }
+                )
+            )
 
     def _subscribed(
         self,
@@ -184,7 +213,8 @@ class Link:
         _properties: Any,  # noqa: ANN401 - as above
     ) -> None:
         if reason.is_failure and not self._ended.is_set():
-            log.warning("broker_lost", why=str(reason))
+            self._tell("broker_lost", self._last_fault or str(reason))
+            self._last_fault = ""
 
     def _received(
         self,

@@ -66,7 +66,10 @@ class Hub:
             self._connect_at_start()
             with self._link:
                 with self._storer:
-                    self._open_until_stopped(on_ready)
+                    try:
+                        self._open_until_stopped(on_ready)
+                    finally:
+                        self._stop.set()  # else the storer would wait for a database that is away
                 self._buffer.close()
                 self._link.flush(FLUSH_S)
         finally:
