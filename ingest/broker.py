@@ -101,9 +101,8 @@ async def serve(sock: socket.socket, username: str, password: str, stop: asyncio
     server.close()
     for writer in tuple(writers):
         writer.close()  # else it waits for ever for one that has not yet said who it is
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SHUTDOWN_S):
-            await broker.shutdown()
+    # Not cancelled when its time is over: it need not listen to that, and the process ends anyway.
+    await asyncio.wait({asyncio.create_task(broker.shutdown())}, timeout=SHUTDOWN_S)
 
 
 async def _run(sock: socket.socket, environ: Mapping[str, str], *, with_parent: bool) -> None:

@@ -1,5 +1,6 @@
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -116,6 +117,29 @@ def test_it_stops_in_order_with_a_client_connected_and_says_nothing():
 
     assert process.returncode == 0
     assert err == ""
+
+
+HELLO = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04slow"
+"""A CONNECT of MQTT 3.1.1 by the client `slow`."""
+
+
+@pytest.mark.parametrize("said", [b"", HELLO[:1], HELLO[:9], HELLO], ids=len)
+def test_it_stops_in_time_whatever_a_client_has_said_so_far(said):
+    broker = EmbeddedBroker().start()
+    child = os.pidfd_open(broker.pid)
+    clients = [socket.create_connection((broker.host, broker.port)) for _ in range(20)]
+    for client in clients:
+        client.sendall(said)
+
+    os.kill(broker.pid, signal.SIGTERM)
+
+    poll = select.poll()
+    poll.register(child)
+    assert poll.poll(5_000), "it waits for a client"
+    os.close(child)
+    for client in clients:
+        client.close()
+    broker.stop()
 
 
 def test_a_port_in_use_is_said_with_what_to_do(broker):
