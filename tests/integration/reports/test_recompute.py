@@ -295,7 +295,7 @@ def test_band_memory_read_again_past_midnight_changes_both_days(conn, district, 
     district.hear("p1", heart_rate=heard, stamps=stamps)
     recompute(conn)
 
-    district.hear("p1", heart_rate=[(ms + moved_ms, bpm) for ms, bpm in heard], stamps=stamps)
+    district.hear("p1", heart_rate=[(ms + moved_ms, 100) for ms, _ in heard], stamps=stamps)
     recompute(conn, through=date(2026, 11, 15))
 
     assert conn.execute("SELECT sum(wear_ms) FROM day").fetchone() == (4 * MINUTE + 55_000,)
