@@ -20,7 +20,7 @@ OLDEST_SERVER = 15
 CONNECT_TIMEOUT_S = 10
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
-"""A psycopg connection in autocommit, its session in UTC; rows are tuples."""
+"""A psycopg connection in autocommit, its session in UTC, its commits on disk; rows are tuples."""
 
 
 @contextmanager
@@ -75,7 +75,8 @@ def connect(dsn: str, *, application: str = "adhere") -> Connection:
             autocommit=True,
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=application,
-            options=f"{given} -c timezone=UTC -c datestyle=ISO",
+            # What a receipt promises is on disk, whatever the server or the role has as default.
+            options=f"{given} -c timezone=UTC -c datestyle=ISO -c synchronous_commit=on",
         )
     except psycopg.ProgrammingError:
         raise Misconfigured(
@@ -91,6 +92,16 @@ def connect(dsn: str, *, application: str = "adhere") -> Connection:
             % {"oldest": OLDEST_SERVER}
         )
     return conn
+
+
+def require_durable(conn: Connection) -> None:
+    """Raise Misconfigured where a COMMIT may be lost with the power: a receipt would be a lie."""
+    with border():
+        row = conn.execute("SHOW fsync").fetchone()
+    if row is None or row[0] != "on":
+        raise Misconfigured(
+            _("The PostgreSQL server runs with fsync = off: set it to on, or readings are lost.")
+        )
 
 
 def require_idle(conn: Connection) -> None:

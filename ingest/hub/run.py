@@ -23,7 +23,7 @@ from ingest.hub.link import Link
 from ingest.hub.prepared import Prepared
 from ingest.hub.storer import Storer
 from ingest.hub.worker import Worker
-from storage.database import Connection
+from storage.database import Connection, require_durable
 from storage.gateways import GatewayKey, find_gateway_key
 from storage.migrate import require_current
 
@@ -124,6 +124,7 @@ class Hub:
     def _connect_at_start(self) -> None:
         """Say at once what an operator must see to; a database that is only away is waited for."""
         try:
+            require_durable(self._keys_database.connection())
             require_current(self._keys_database.connection())
         except Unavailable as error:
             log.warning("database_away", why=str(error))
