@@ -54,7 +54,7 @@ def build_workbook(
         (_("By doctor"), DOCTORS, "doctor_code", content.doctors),
     ):
         rows = per_unit(patients, units, key, reasons, pass_pct=conventions.adherent_from_pct)
-        table(book, name, footer, columns, _rows(rows.with_columns(_numerator())))
+        table(book, name, footer, columns, _rows(rows))
     table(book, _("By patient"), footer, PATIENTS, _rows(_named(patients, content, book)))
     weeks = _named(detail(content), content, book)
     for part, start in enumerate(range(0, max(weeks.height, 1), MAX_ROWS), start=1):
@@ -65,11 +65,6 @@ def build_workbook(
     table(book, _("Definitions"), footer, DEFINITIONS, definitions(conventions, _))
     workbook.close()
     return buffer.getvalue()
-
-
-def _numerator() -> pl.Expr:
-    """Give the count of met weeks once more, to stand beside its denominator."""
-    return pl.col("met").alias("met_numerator")
 
 
 def _named(frame: pl.DataFrame, content: Content, book: Book) -> pl.DataFrame:
@@ -84,7 +79,7 @@ def _named(frame: pl.DataFrame, content: Content, book: Book) -> pl.DataFrame:
         how="left",
     )
     if "state" not in frame.columns:
-        return named.with_columns(_numerator())
+        return named
     return named.with_columns(
         _words("state", STATES, book).alias("state_shown"),
         _words("reason", REASONS, book).alias("reason_shown"),

@@ -38,14 +38,14 @@ COUNTS = (
         later("Numerator: met"),
         "count",
         12,
-        "Numerator of the adherence rate: met patient-weeks.",
+        "Numerator of the adherence rate: met patient-weeks that are over.",
     ),
     Column(
         "judged",
         later("Denominator: met + not met"),
         "count",
         14,
-        "Denominator of the adherence rate: judged patient-weeks.",
+        "Denominator of the adherence rate: judged patient-weeks that are over.",
     ),
     Column(
         "adherence_rate",

@@ -4,7 +4,7 @@ A patient, a doctor and a centre with nothing to count keep their row: zero is n
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -72,14 +72,27 @@ class Content:
     input_sha256: bytes
 
 
-def _counts(reasons: tuple[str, ...]) -> list[pl.Expr]:
-    judged = pl.col("state").is_in(["met", "not_met"])
+def is_over(night: date) -> pl.Expr:
+    """Say whether the week's Sunday is counted.
+
+    A running week may be met already and can never be not met: in a rate it would only lift it.
+    """
+    return pl.col("week") + timedelta(days=6) <= night
+
+
+def _is_judged(night: date) -> pl.Expr:
+    return is_over(night) & pl.col("state").is_in(["met", "not_met"])
+
+
+def _counts(reasons: tuple[str, ...], night: date) -> list[pl.Expr]:
+    judged = _is_judged(night)
     return [
         pl.col("week").count().alias("patient_weeks"),
         (pl.col("state") == "met").sum().alias("met"),
         (pl.col("state") == "not_met").sum().alias("not_met"),
         (pl.col("state") == "cannot_judge").sum().alias("cannot_judge"),
         *[(pl.col("reason") == reason).sum().alias(reason) for reason in reasons],
+        (judged & (pl.col("state") == "met")).sum().alias("met_numerator"),
         judged.sum().alias("judged"),
     ]
 
@@ -87,14 +100,14 @@ def _counts(reasons: tuple[str, ...]) -> list[pl.Expr]:
 def per_patient(content: Content, reasons: tuple[str, ...]) -> pl.DataFrame:
     """Return one row per patient, those without a week too.
 
-    `mean_adherence_pct` is over judged weeks (met or not met), null without any.
+    `mean_adherence_pct` is over judged weeks (over, and met or not met), null without any.
     """
-    judged = pl.col("state").is_in(["met", "not_met"])
+    judged = _is_judged(content.night)
     return (
         content.patients.join(content.weeks, on="pseudonym", how="left")
         .group_by("centre_code", "doctor_code", "pseudonym")
         .agg(
-            *_counts(reasons),
+            *_counts(reasons, content.night),
             # Sorted: the last bit of a mean, and so the file's bytes, would depend on the order.
             pl.col("adherence_pct").filter(judged).sort().mean().alias("mean_adherence_pct"),
         )
@@ -104,10 +117,9 @@ def per_patient(content: Content, reasons: tuple[str, ...]) -> pl.DataFrame:
 
 
 def _rate() -> pl.Expr:
-    """Adherence rate: met / (met + not met), null where nothing could be judged."""
-    return (
-        pl.when(pl.col("judged") > 0).then(pl.col("met") / pl.col("judged")).alias("adherence_rate")
-    )
+    """Adherence rate: met / (met + not met) of weeks that are over, null without any."""
+    rate = pl.col("met_numerator") / pl.col("judged")
+    return pl.when(pl.col("judged") > 0).then(rate).alias("adherence_rate")
 
 
 def per_unit(
@@ -122,7 +134,15 @@ def per_unit(
 
     A patient passes whose own mean adherence is at least `pass_pct`.
     """
-    counts = ["patient_weeks", "met", "not_met", "cannot_judge", *reasons, "judged"]
+    counts = [
+        "patient_weeks",
+        "met",
+        "not_met",
+        "cannot_judge",
+        *reasons,
+        "met_numerator",
+        "judged",
+    ]
     passing = pl.col("mean_adherence_pct") >= pass_pct - ROUNDING_PCT
     return (
         units.join(patients, left_on="code", right_on=key, how="left")

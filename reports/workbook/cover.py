@@ -1,11 +1,9 @@
 """The cover: which night, over which data, by which method, and room for two signatures."""
 
-from datetime import timedelta
-
 import polars as pl
 
 from reports.workbook.columns import COVER
-from reports.workbook.content import Content
+from reports.workbook.content import Content, is_over
 from reports.workbook.sheet import Book
 
 FIRST_ROW = 2
@@ -32,7 +30,7 @@ def draw_cover(book: Book, content: Content, name: str, footer: str, zone_name: 
 
 
 def _values(content: Content, zone_name: str) -> list[tuple[object, str]]:
-    over = content.weeks.filter(pl.col("week") + timedelta(days=6) <= content.night)
+    over = content.weeks.filter(is_over(content.night))
     judged = over.filter(pl.col("state") != "cannot_judge").height
     coverage = content.coverage
     first = content.first_week

@@ -118,8 +118,8 @@ DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     later("Adherence rate"): (
         later(
-            "Numerator: patient-weeks met. Denominator: patient-weeks met + not met. Empty where "
-            "the denominator is 0."
+            "Numerator: patient-weeks met. Denominator: patient-weeks met + not met. Only weeks "
+            "that are over stand in either. Empty where the denominator is 0."
         ),
         (),
     ),

@@ -133,13 +133,29 @@ def test_summaries_show_numerator_denominator_and_reasons(content):
     assert first["Share of passing patients"] == 0.5
 
 
+def test_a_week_that_still_runs_is_shown_and_lifts_no_rate(content):
+    over, running = date(2026, 11, 2), date(2026, 11, 9)
+    weeks = [week("p2", over, "not_met", 10.0), week("p2", running, "met", 100.0)]
+    content = replace(
+        content, night=date(2026, 11, 11), weeks=pl.DataFrame(weeks, schema=WEEK_SCHEMA)
+    )
+
+    first = table(opened(content), "By centre")[0]
+
+    assert (first["Met"], first["Not met"]) == (1, 1)
+    assert (first["Numerator: met"], first["Denominator: met + not met"]) == (0, 1)
+    assert first["Numerator: patients whose mean passes"] == 0
+
+
 def test_a_patient_whose_mean_is_exactly_the_pass_mark_passes(content):
     pcts = [100 * (minutes / 60) for minutes in (34, 55, 55)]  # 80 % of 180 minutes
     weeks = [
         week("p2", date(2026, 11, day), "not_met", pct)
         for day, pct in zip((2, 9, 16), pcts, strict=True)
     ]
-    content = replace(content, weeks=pl.DataFrame(weeks, schema=WEEK_SCHEMA))
+    content = replace(
+        content, night=date(2026, 11, 22), weeks=pl.DataFrame(weeks, schema=WEEK_SCHEMA)
+    )
 
     centre = table(opened(content), "By centre")[0]
 
