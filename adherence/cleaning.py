@@ -30,7 +30,8 @@ def is_spike(*, deviation_bpm: int, least_samples: int) -> pl.Expr:
     A mean of three or more twins is no binary fraction: only there is rounding allowed for.
     """
     deviation = (pl.col("bpm_sum") / pl.col("bpm_n") - pl.col("median_bpm")).abs()
-    rounding = pl.when(pl.col("most_twins") > 2).then(ROUNDING_BPM).otherwise(0.0)  # noqa: PLR2004
+    is_fraction = pl.col("most_twins") > 2  # noqa: PLR2004 - half of two is a binary fraction
+    rounding = pl.when(is_fraction).then(ROUNDING_BPM).otherwise(0.0)
     return (pl.col("samples_near") >= least_samples) & (deviation > deviation_bpm + rounding)
 
 

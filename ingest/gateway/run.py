@@ -168,8 +168,8 @@ class _Gateway:
             )
         except SpoolFull:
             self.spool_full += 1
-            # Foreseen, so no traceback: make the uplink work, or the quota larger.
-            log.error("spool_full", gateway=self.settings.gateway)  # noqa: TRY400
+            # What to do: make the uplink work, or the quota larger.
+            log.error("spool_full", gateway=self.settings.gateway)  # noqa: TRY400 - foreseen
             return False
         return True
 

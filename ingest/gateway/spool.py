@@ -336,7 +336,8 @@ class Spool:
         )
         with self._change(state):
             for number, fields in rows:
-                self._db.execute(f"DELETE FROM {table} WHERE id = ?", (number,))  # noqa: S608
+                remove = f"DELETE FROM {table} WHERE id = ?"  # noqa: S608 - our name
+                self._db.execute(remove, (number,))
                 data = cbor2.dumps([number, *fields])[:MAX_SET_ASIDE_BYTES]
                 self._set_aside(table, "damaged", lost if len(rows) == 1 else 0, data)
         log.error("spool_rows_damaged", table=table, rows=len(rows), readings_lost=lost)
