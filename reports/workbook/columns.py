@@ -109,10 +109,14 @@ PATIENTS = (
     ),
 )
 
-DETAIL = (
+WHO_AND_WHEN = (
     *WHO,
     Column("case_label", later("Case"), "text", 18, "The enrolment: one person in one programme."),
     Column("week", later("Week (Monday)"), "date", 11, "Monday of the ISO week, local time."),
+)
+
+DETAIL = (
+    *WHO_AND_WHEN,
     Column("sessions", later("Complete sessions"), "count", 9, "Complete sessions of the week."),
     Column(
         "session_days",
@@ -173,9 +177,7 @@ DETAIL = (
 )
 
 EXCLUSIONS = (
-    *WHO,
-    Column("case_label", later("Case"), "text", 18, "The enrolment: one person in one programme."),
-    Column("week", later("Week (Monday)"), "date", 11, "Monday of the ISO week, local time."),
+    *WHO_AND_WHEN,
     Column("reason_shown", later("Reason"), "text", 24, "Why the week cannot be judged."),
     Column("wear_min", later("Wear, minutes"), "number", 10, "Held heart-rate time of the week."),
     Column("valid_days", later("Valid days"), "count", 8, "Days with enough wear."),
