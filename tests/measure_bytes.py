@@ -1,0 +1,60 @@
+"""How large a sealed batch is, for each reading: `python -m tests.measure_bytes`.
+
+Heart rate at 1 Hz, times to the second, a seeded pulse that wanders by a beat or two. The wire's
+cost depends on the readings in a batch and on the bands among them, not on the machine.
+"""
+
+import random
+
+from ingest.batch.columns import chunk_of
+from ingest.batch.content import Content, pack
+from ingest.batch.envelope import seal
+from ingest.batch.keys import make_keys
+from ingest.batch.limits import SCHEMA_VERSION
+from ingest.batch.reading import Quantity, Reading
+
+T0_MS = 1_700_006_400_000
+
+
+def heard(readings, bands):
+    """Return that many readings of bands heard in turn, each once a second."""
+    wander = random.Random(1)
+    pulse = [60.0 + band for band in range(bands)]
+    made = []
+    for number in range(readings):
+        second, band = divmod(number, bands)
+        pulse[band] = min(180.0, max(50.0, pulse[band] + wander.choice((-2, -1, 0, 0, 0, 1, 2))))
+        key = f"C0:FF:EE:00:00:{band:02X}"
+        at = T0_MS + second * 1000
+        made.append(Reading(key, Quantity.HEART_RATE_BPM, pulse[band], at))
+    return made
+
+
+def sealed_bytes(readings, bands):
+    """Return the length of the signed message."""
+    keys = make_keys()
+    chunk = chunk_of(heard(readings, bands))
+    content = Content(
+        schema=SCHEMA_VERSION,
+        centre="centre",
+        gateway="gateway",
+        boot=bytes(range(16)),
+        seq=1,
+        previous_sha256=bytes(range(32)),
+        sealed_utc_ms=T0_MS + readings * 1000,
+        sealed_mono_ms=readings * 1000,
+        devices=chunk.devices,
+        columns=chunk.columns,
+    )
+    return len(seal(pack(content), keys.signing, keys.kid))
+
+
+def main():
+    """Print bytes per reading by readings in a batch and bands."""
+    for readings in (60, 600, 6_000):
+        sizes = (f"{sealed_bytes(readings, bands) / readings:.1f} B" for bands in (1, 40))
+        print(f"{readings:>5} readings, one band / 40 bands: {' / '.join(sizes)}")  # noqa: T201 - its output
+
+
+if __name__ == "__main__":
+    main()
