@@ -4,202 +4,33 @@ Read once, by the entry point; each part of the program is given its own part (`
 Secrets come from the environment alone; a faulty value is never printed, for it may be one.
 """
 
-import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Any, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, SecretStr, ValidationError
 
+from config.district_settings import DistrictSettings
 from config.errors import Misconfigured
 from config.faults import describe
-from config.language import _, later
+from config.gateway_settings import GatewaySettings
+from config.language import _
 
 BROKER_PASSWORD = "ADHERE_BROKER_PASSWORD"  # noqa: S105 - the variable's name, no password
+MAIL_PASSWORD = "ADHERE_MAIL_PASSWORD"  # noqa: S105 - as above
 DATABASE_DSN = "ADHERE_DATABASE_DSN"
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise PydanticCustomError(
-            "time_zone", later("is no time zone of this machine (write one like Asia/Shanghai)")
-        ) from None
-    return name
-
-
-Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-"""A centre's or gateway's short name: it becomes a level of an MQTT topic."""
-
-ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-TimeZone = Annotated[str, AfterValidator(_known_zone)]
-
-
-class Strict(BaseModel):
-    """Frozen; an unknown key is an error; a faulty value is never printed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class Tls(Strict):
-    """Encryption of the way to the broker, and optionally this box's own certificate."""
-
-    ca_file: Path = Field(description="Certificates to trust, PEM")
-    cert_file: Path | None = Field(default=None, description="This machine's certificate, PEM")
-    key_file: Path | None = Field(default=None, description="The key of `cert_file`, PEM")
-
-    @model_validator(mode="after")
-    def _certificate_with_key(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise PydanticCustomError(
-                "half_certificate", later("needs cert_file and key_file together, or neither")
-            )
-        return self
-
-
-class Broker(Strict):
-    """The MQTT broker, as this machine reaches it."""
-
-    host: str = Field(min_length=1, description="Name or address of the broker")
-    port: int = Field(default=1883, ge=1, le=65535, description="8883 is usual with TLS")
-    username: str | None = Field(default=None, description="Where the broker asks for one")
-    password: SecretStr | None = Field(default=None, description="Only from the environment")
-    tls: Tls | None = Field(default=None, description="Left out: no encryption")
-    allow_plaintext: bool = Field(
-        default=False,
-        description="Say true to go without TLS to another machine, in a network you trust: "
-        "batches are signed, but anyone on the way could read them",
-    )
-    keepalive_s: int = Field(default=60, ge=5, le=3600, description="MQTT keep-alive, seconds")
-
-    @model_validator(mode="after")
-    def _encrypted_or_said_so(self) -> Self:
-        if self.tls is None and not self.allow_plaintext and not _is_here(self.host):
-            raise PydanticCustomError(
-                "plaintext",
-                later(
-                    "goes to another machine without TLS: add [broker.tls] with ca_file, or write "
-                    "allow_plaintext = true if you trust the network"
-                ),
-            )
-        return self
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-class SpoolSettings(Strict):
-    """The gateway's own store: readings stay there until the hub has committed them."""
-
-    quota_mb: int = Field(
-        default=1024, ge=8, le=1_000_000, description="Largest size of the spool file, MiB"
-    )
-
-
-class UplinkSettings(Strict):
-    """How readings leave the gateway."""
-
-    seal_after_s: float = Field(
-        default=5.0, gt=0, le=300, description="A live batch is sealed and sent this often, seconds"
-    )
-    resend_after_s: float = Field(
-        default=30.0, ge=1, le=3600, description="Send again what has no receipt, seconds"
-    )
-
-
-class GatewaySettings(Strict):
-    """What one box in a centre needs to know."""
-
-    centre: Code = Field(description="The centre's short name")
-    gateway: Code = Field(description="This box's short name, unique in its centre")
-    data_dir: Path = Field(description="Folder of keys and spool, on a disk that keeps its word")
-    broker: Broker
-    spool: SpoolSettings = SpoolSettings()
-    uplink: UplinkSettings = UplinkSettings()
-
-
-class HubSettings(Strict):
-    """From broker to database."""
-
-    buffer_messages: int = Field(
-        default=256, ge=1, le=65_536, description="Messages held unacknowledged at most"
-    )
-    buffer_mb: int = Field(
-        default=16, ge=1, le=4096, description="And their bytes at most, sealed, MiB"
-    )
-    hold_s: float = Field(
-        default=2,
-        ge=0,
-        le=5,
-        description="Full: the network waits this long, then a message is dropped "
-        "(its gateway sends it again), seconds",
-    )
-    commit_rows: int = Field(
-        default=50_000, ge=1, le=1_000_000, description="Readings in one transaction, about"
-    )
-    key_refresh_s: float = Field(
-        default=10, ge=0, le=3600, description="A revoked gateway is refused after this, seconds"
-    )
-    status_every_s: float = Field(
-        default=60, gt=0, le=86_400, description="The counters are logged this often, seconds"
-    )
-
-
-class NightlySettings(Strict):
-    """The nightly recomputation and its workbook."""
-
-    at: ClockTime = Field(default="02:00", description="Local time at which the night starts")
-    report_dir: Path = Field(description="Folder the workbooks are written to")
-    language: Literal["zh_CN", "en"] = Field(default="zh_CN", description="Language of the reports")
-    opens: ClockTime = Field(
-        default="08:00", description="Local time from which a centre's gateways must be up"
-    )
-    closes: ClockTime = Field(
-        default="20:00", description="Local time until which a centre's gateways must be up"
-    )
-
-    @model_validator(mode="after")
-    def _opens_before_it_closes(self) -> Self:
-        if self.opens >= self.closes:  # both HH:MM, so text compares as time
-            raise PydanticCustomError("opening_hours", later("opens must be earlier than closes"))
-        return self
-
-
-class DistrictSettings(Strict):
-    """What the district side needs to know: hub, database, nightly."""
-
-    database_dsn: SecretStr = Field(description="Only from the environment")
-    broker: Broker
-    data_dir: Path = Field(description="Folder of the hub's keys")
-    hub: HubSettings = HubSettings()
-    nightly: NightlySettings
-    time_zone: TimeZone = Field(
-        default="Asia/Shanghai", description="Zone of the nightly clock time"
-    )
-
 
 Settings = TypeVar("Settings", GatewaySettings, DistrictSettings)
 
 SECRETS: Mapping[type[BaseModel], Mapping[tuple[str, ...], str]] = {
     GatewaySettings: {("broker", "password"): BROKER_PASSWORD},
-    DistrictSettings: {("broker", "password"): BROKER_PASSWORD, ("database_dsn",): DATABASE_DSN},
+    DistrictSettings: {
+        ("broker", "password"): BROKER_PASSWORD,
+        ("alerts", "mail", "password"): MAIL_PASSWORD,
+        ("database_dsn",): DATABASE_DSN,
+    },
 }
 """Which settings come from which environment variable, and from nowhere else."""
 

@@ -3,8 +3,8 @@
 import ssl
 
 from config.errors import Misconfigured
+from config.fields import Tls
 from config.language import _, later
-from config.settings import Tls
 
 ADVICE = {
     "Hostname mismatch": later(

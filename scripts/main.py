@@ -17,7 +17,17 @@ from typer.core import TyperCommand, TyperGroup
 from config.errors import Misconfigured, Rejected, Unavailable
 from config.language import DOMAIN, LOCALE_DIR, _, later, named_in, set_language
 
-OUR_PACKAGES = {"adherence", "config", "devices", "ingest", "reports", "scripts", "storage"}
+OUR_PACKAGES = {
+    "adherence",
+    "alerts",
+    "config",
+    "devices",
+    "ingest",
+    "portal",
+    "reports",
+    "scripts",
+    "storage",
+}
 
 EXIT_MISCONFIGURED = 2
 EXIT_REJECTED = 3
@@ -39,6 +49,9 @@ COMMANDS = {
     "gateway": Command("gateway", "gateway", later("Run or enroll the box in a centre")),
     "hub": Command("hub", "district", later("Take batches from the broker into the database")),
     "nightly": Command("nightly", "district", later("Recompute what changed; write the workbook")),
+    "watch": Command("watch", "district", later("Raise alerts and see that they reach a person")),
+    "portal": Command("portal", "district", later("Serve the web pages; make the first accounts")),
+    "decode": Command("decode", "gateway", later("Decode frames of one family of bands")),
     "db": Command("db", "district", later("Look after the database")),
 }
 

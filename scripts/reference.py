@@ -13,7 +13,9 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from config.settings import SECRETS, DistrictSettings, GatewaySettings
+from config.district_settings import DistrictSettings
+from config.gateway_settings import GatewaySettings
+from config.settings import SECRETS
 from scripts.main import COMMANDS, load
 
 PAGES = Path(__file__).resolve().parents[1] / "docs" / "reference"

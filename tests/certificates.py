@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from config.settings import Tls
+from config.fields import Tls
 from tests.mosquitto import Mosquitto, installed
 
 DAY = dt.timedelta(days=1)

@@ -7,7 +7,8 @@ import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
 
-from config.settings import Broker, HubSettings
+from config.district_settings import HubSettings
+from config.fields import Broker
 from ingest.batch.keys import save_keys
 from ingest.hub import HUB_KEY_FILE
 from ingest.hub.run import Hub

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from pydantic import Field, ValidationError
 
 from config.errors import Misconfigured
+from config.fields import Code, Strict
 from config.language import _
-from config.settings import Code, Strict
 from ingest.batch.keys import Keys, PublicKeys, raw
 
 MAX_FILE_BYTES = 262_144

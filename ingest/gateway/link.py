@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion, LogLevel
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.errors import Unavailable
-from config.settings import Broker
+from config.fields import Broker
 from config.tls import client_context, explained
 from ingest.batch.topics import receipt_topic, state_topic
 

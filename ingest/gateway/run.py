@@ -11,7 +11,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from config.errors import AdhereError, Unavailable
-from config.settings import GatewaySettings
+from config.gateway_settings import GatewaySettings
 from ingest.batch.keys import Keys
 from ingest.batch.topics import LANES, Lane
 from ingest.gateway import disk, status

@@ -18,7 +18,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from config.errors import Rejected, Unavailable
-from config.settings import Broker
+from config.fields import Broker
 from ingest.batch.receipt import Receipt, open_receipt
 from ingest.batch.topics import Lane, lane_topic
 from ingest.gateway.batches import Waiting

@@ -16,8 +16,8 @@ import structlog
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
 
 from config.errors import Misconfigured
+from config.fields import Broker
 from config.language import _
-from config.settings import Broker
 from config.tls import advice, client_context, explained
 from ingest.hub.buffer import Buffer, Message
 from ingest.hub.counters import Counters

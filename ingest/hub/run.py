@@ -13,8 +13,9 @@ from collections.abc import Callable
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from config.district_settings import HubSettings
 from config.errors import Unavailable
-from config.settings import Broker, HubSettings
+from config.fields import Broker
 from ingest.hub.buffer import Buffer, Message
 from ingest.hub.counters import Counters, Times, report
 from ingest.hub.database import Database

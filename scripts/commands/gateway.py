@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from config.errors import Misconfigured
+from config.gateway_settings import GatewaySettings
 from config.language import _
-from config.settings import GatewaySettings, load_district, load_gateway
+from config.settings import load_district, load_gateway
 from ingest.batch.topics import check_code
 from ingest.gateway import CA_FILE, ENROLMENT_FILE, KEY_FILE
 

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+from config.district_settings import DistrictSettings
 from config.errors import Misconfigured
 from config.language import _
-from config.settings import DistrictSettings, database_dsn, load_district
+from config.settings import database_dsn, load_district
 from ingest.hub import HUB_KEY_FILE
 
 app = typer.Typer(add_completion=False)

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from config.district_settings import DistrictSettings
 from config.errors import Misconfigured
 from config.language import _
-from config.settings import DistrictSettings, load_district
+from config.settings import load_district
 
 if TYPE_CHECKING:
     from reports.nightly.night import Night

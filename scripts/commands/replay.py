@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from config.errors import Misconfigured
+from config.fields import Broker
 from config.language import _, language
-from config.settings import BROKER_PASSWORD, DATABASE_DSN, Broker
+from config.settings import BROKER_PASSWORD, DATABASE_DSN
 
 if TYPE_CHECKING:
     from scripts.replay.recording import Recording

@@ -10,7 +10,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from config.errors import AdhereError
-from config.settings import Broker, GatewaySettings
+from config.fields import Broker
+from config.gateway_settings import GatewaySettings
 from ingest.batch.keys import Keys, load_keys, make_keys, raw, save_keys
 from ingest.gateway import KEY_FILE
 from ingest.gateway.clock import ContentClock

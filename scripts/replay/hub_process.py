@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from config.errors import Unavailable
+from config.fields import Broker
 from config.language import _
-from config.settings import BROKER_PASSWORD, DATABASE_DSN, Broker
+from config.settings import BROKER_PASSWORD, DATABASE_DSN
 from ingest.batch.keys import Keys, load_keys, make_keys, save_keys
 from ingest.hub import HUB_KEY_FILE
 from scripts.replay.guard import while_lives

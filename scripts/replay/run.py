@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from config.conventions import Conventions
 from config.errors import Rejected, Unavailable
+from config.fields import Broker
 from config.language import _
-from config.settings import Broker
 from ingest.broker import EmbeddedBroker
 from reports.nightly.night import run_night
 from scripts.replay.compare import Compared, compare, stored_results

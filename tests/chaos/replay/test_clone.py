@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from config.settings import GatewaySettings
+from config.gateway_settings import GatewaySettings
 from ingest.batch.columns import chunk_of
 from ingest.batch.keys import make_keys
 from ingest.gateway.clock import ContentClock

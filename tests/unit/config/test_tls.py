@@ -3,7 +3,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from config.errors import Misconfigured
-from config.settings import Tls
+from config.fields import Tls
 from config.tls import advice, client_context, explained
 
 

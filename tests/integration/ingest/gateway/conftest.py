@@ -3,7 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from config.settings import Broker, GatewaySettings
+from config.fields import Broker
+from config.gateway_settings import GatewaySettings
 from ingest.batch.keys import make_keys
 from ingest.batch.reading import Quantity, Reading
 from ingest.gateway.clock import ContentClock

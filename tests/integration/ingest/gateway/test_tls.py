@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from config.settings import Broker, GatewaySettings, Tls
+from config.fields import Broker, Tls
+from config.gateway_settings import GatewaySettings
 from ingest.batch.keys import make_keys
 from ingest.gateway.clock import ContentClock
 from ingest.gateway.run import run_gateway

@@ -3,7 +3,7 @@
 import pytest
 
 from config.errors import Misconfigured
-from config.settings import Tls
+from config.fields import Tls
 from tests.boxes import listening
 from tests.certificates import Authority
 from tests.hubs import hub_at_work

@@ -1,0 +1,130 @@
+"""What the district side needs to know: hub, database, nights, alerts, web pages."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.fields import Broker, ClockTime, Strict, TimeZone
+from config.language import later
+
+
+class HubSettings(Strict):
+    """From broker to database."""
+
+    buffer_messages: int = Field(
+        default=256, ge=1, le=65_536, description="Messages held unacknowledged at most"
+    )
+    buffer_mb: int = Field(
+        default=16, ge=1, le=4096, description="And their bytes at most, sealed, MiB"
+    )
+    hold_s: float = Field(
+        default=2,
+        ge=0,
+        le=5,
+        description="Full: the network waits this long, then a message is dropped "
+        "(its gateway sends it again), seconds",
+    )
+    commit_rows: int = Field(
+        default=50_000, ge=1, le=1_000_000, description="Readings in one transaction, about"
+    )
+    key_refresh_s: float = Field(
+        default=10, ge=0, le=3600, description="A revoked gateway is refused after this, seconds"
+    )
+    status_every_s: float = Field(
+        default=60, gt=0, le=86_400, description="The counters are logged this often, seconds"
+    )
+
+
+class NightlySettings(Strict):
+    """The nightly recomputation and its workbook."""
+
+    at: ClockTime = Field(default="02:00", description="Local time at which the night starts")
+    report_dir: Path = Field(description="Folder the workbooks are written to")
+    language: Literal["zh_CN", "en"] = Field(default="zh_CN", description="Language of the reports")
+    opens: ClockTime = Field(
+        default="08:00", description="Local time from which a centre's gateways must be up"
+    )
+    closes: ClockTime = Field(
+        default="20:00", description="Local time until which a centre's gateways must be up"
+    )
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.opens >= self.closes:  # both HH:MM, so text compares as time
+            raise PydanticCustomError("opening_hours", later("opens must be earlier than closes"))
+        return self
+
+
+class MailSettings(Strict):
+    """Alerts by e-mail."""
+
+    host: str = Field(min_length=1, description="The mail server")
+    port: int = Field(default=587, ge=1, le=65535, description="587 is usual with STARTTLS")
+    sender: str = Field(min_length=3, description="The address the mail comes from")
+    username: str | None = Field(default=None, description="Where the server asks for one")
+    password: SecretStr | None = Field(default=None, description="Only from the environment")
+    encryption: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="none: only to a server on this machine"
+    )
+    ca_file: Path | None = Field(
+        default=None, description="Certificates to trust; left out: the system's"
+    )
+
+
+class AlertSettings(Strict):
+    """Whom alerts reach, and how."""
+
+    language: Literal["zh_CN", "en"] = Field(default="zh_CN", description="Language of messages")
+    on_call: tuple[str, ...] = Field(
+        default=(), description="E-mail addresses told when nobody acknowledges a red alert"
+    )
+    mail: MailSettings | None = Field(default=None, description="Left out: no e-mail")
+    file: Path | None = Field(
+        default=None, description="Each message is appended here too, one JSON object a line"
+    )
+
+
+class PortalSettings(Strict):
+    """The web pages of doctors, instructors, payers and auditors."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on")
+    port: int = Field(
+        default=8443, ge=0, le=65535, description="Port to listen on; 0: any free one"
+    )
+    public_url: str = Field(
+        default="https://localhost:8443",
+        pattern=r"^https?://[^/]+$",
+        description="How browsers reach it: links in messages begin with it",
+    )
+    cert_file: Path | None = Field(default=None, description="Certificate of its own TLS, PEM")
+    key_file: Path | None = Field(default=None, description="The key of `cert_file`, PEM")
+    idle_min: int = Field(
+        default=30, ge=1, le=1440, description="Logged out after so long without a click, minutes"
+    )
+    session_h: int = Field(default=10, ge=1, le=24, description="Logged out after this, hours")
+
+
+class PaymentSettings(Strict):
+    """What is paid for."""
+
+    schemes: tuple[Path, ...] = Field(
+        default=(), description="Payment schemes in force, TOML; left out: none is evaluated"
+    )
+
+
+class DistrictSettings(Strict):
+    """What the district side needs to know: hub, database, nightly."""
+
+    database_dsn: SecretStr = Field(description="Only from the environment")
+    broker: Broker
+    data_dir: Path = Field(description="Folder of the hub's keys")
+    hub: HubSettings = HubSettings()
+    nightly: NightlySettings
+    alerts: AlertSettings = AlertSettings()
+    portal: PortalSettings = PortalSettings()
+    payment: PaymentSettings = PaymentSettings()
+    time_zone: TimeZone = Field(
+        default="Asia/Shanghai", description="Zone of the nightly clock time"
+    )

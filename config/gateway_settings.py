@@ -1,0 +1,69 @@
+"""What one box in a centre needs to know."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from config.fields import Broker, Code, Strict
+
+AdapterAddress = Annotated[str, Field(pattern=r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$")]
+
+
+class SpoolSettings(Strict):
+    """The gateway's own store: readings stay there until the hub has committed them."""
+
+    quota_mb: int = Field(
+        default=1024, ge=8, le=1_000_000, description="Largest size of the spool file, MiB"
+    )
+
+
+class UplinkSettings(Strict):
+    """How readings leave the gateway."""
+
+    seal_after_s: float = Field(
+        default=5.0, gt=0, le=300, description="A live batch is sealed and sent this often, seconds"
+    )
+    resend_after_s: float = Field(
+        default=30.0, ge=1, le=3600, description="Send again what has no receipt, seconds"
+    )
+
+
+class RadioSettings(Strict):
+    """Listening to bands. Without adapters the box hears none and only sends what it is given."""
+
+    adapters: tuple[AdapterAddress, ...] = Field(
+        default=(),
+        description="Bluetooth addresses of the adapters to use, such as 00:1A:7D:DA:71:11",
+    )
+    links_per_adapter: int = Field(
+        default=5, ge=0, le=32, description="Bands connected at a time on one adapter, at most"
+    )
+    silent_after_s: float = Field(
+        default=30,
+        ge=5,
+        le=3600,
+        description="A connected band that says nothing for this long is connected anew, seconds",
+    )
+
+
+class OnsiteSettings(Strict):
+    """The page shown on the box's own screen: who is here, and who must slow down."""
+
+    port: int = Field(
+        default=0, ge=0, le=65535, description="Port of the page at 127.0.0.1; 0: no page"
+    )
+    language: Literal["zh_CN", "en"] = Field(default="zh_CN", description="Language of the page")
+
+
+class GatewaySettings(Strict):
+    """What one box in a centre needs to know."""
+
+    centre: Code = Field(description="The centre's short name")
+    gateway: Code = Field(description="This box's short name, unique in its centre")
+    data_dir: Path = Field(description="Folder of keys and spool, on a disk that keeps its word")
+    broker: Broker
+    spool: SpoolSettings = SpoolSettings()
+    uplink: UplinkSettings = UplinkSettings()
+    radio: RadioSettings = RadioSettings()
+    onsite: OnsiteSettings = OnsiteSettings()

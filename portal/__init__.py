@@ -1,0 +1,1 @@
+"""The web pages: server-rendered, for doctors, instructors, payers and auditors."""
