@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from config.fields import Broker, ClockTime, Strict, TimeZone
+from config.fields import Broker, ClockTime, Strict, TimeZone, is_here
 from config.language import later
 
 
@@ -72,6 +72,14 @@ class MailSettings(Strict):
         default=None, description="Certificates to trust; left out: the system's"
     )
 
+    @model_validator(mode="after")
+    def _encrypted_unless_it_stays_here(self) -> Self:
+        if self.encryption == "none" and not is_here(self.host):
+            raise PydanticCustomError(
+                "mail_plaintext", later("goes to another machine: use starttls or tls")
+            )
+        return self
+
 
 class AlertSettings(Strict):
     """Whom alerts reach, and how."""
@@ -104,6 +112,14 @@ class PortalSettings(Strict):
         default=30, ge=1, le=1440, description="Logged out after so long without a click, minutes"
     )
     session_h: int = Field(default=10, ge=1, le=24, description="Logged out after this, hours")
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise PydanticCustomError(
+                "half_certificate", later("needs cert_file and key_file together, or neither")
+            )
+        return self
 
 
 class PaymentSettings(Strict):

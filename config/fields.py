@@ -67,7 +67,7 @@ class Broker(Strict):
 
     @model_validator(mode="after")
     def _encrypted_or_said_so(self) -> Self:
-        if self.tls is None and not self.allow_plaintext and not _is_here(self.host):
+        if self.tls is None and not self.allow_plaintext and not is_here(self.host):
             raise PydanticCustomError(
                 "plaintext",
                 later(
@@ -78,7 +78,8 @@ class Broker(Strict):
         return self
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Say whether a host is this machine itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -13,11 +13,22 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+from jinja2 import Environment
 
 from config.language import DOMAIN, LOCALE_DIR
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("adherence", "config", "devices", "ingest", "reports", "scripts", "storage")
+PACKAGES = (
+    "adherence",
+    "alerts",
+    "config",
+    "devices",
+    "ingest",
+    "portal",
+    "reports",
+    "scripts",
+    "storage",
+)
 COMMANDS = ROOT / "scripts" / "commands"
 MARKS = {"_", "later", "gettext"}
 PO = LOCALE_DIR / "zh_CN" / "LC_MESSAGES" / f"{DOMAIN}.po"
@@ -44,6 +55,9 @@ def texts() -> Iterator[tuple[str, str]]:
             yield from ((message, place) for message in in_source(source))
             if path.parent == COMMANDS:
                 yield from ((message, place) for message in helps(source, path.stem))
+        for path in sorted((ROOT / package).rglob("*.html")):
+            place = path.relative_to(ROOT).as_posix()
+            yield from ((message, place) for message in in_template(path.read_text("utf-8")))
     for message in TOOLKIT:
         yield message, "typer"
 
@@ -58,6 +72,14 @@ def in_source(source: str) -> Iterator[str]:
         text = node.args[0]
         if name in MARKS and isinstance(text, ast.Constant) and isinstance(text.value, str):
             yield text.value
+
+
+def in_template(source: str) -> Iterator[str]:
+    """Yield the texts of a page's template: `{{ _("...") }}` and `{% trans %}`."""
+    pages = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
+    for _line, _function, message in pages.extract_translations(source):
+        if isinstance(message, str):
+            yield message
 
 
 def helps(source: str, name: str) -> Iterator[str]:

@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import annotated_types
 import typer
@@ -69,16 +69,25 @@ KINDS = {
 
 
 def _kind(field: FieldInfo) -> str:
-    parts = [field.annotation, *get_args(field.annotation)]
-    if all(isinstance(part, str) for part in parts[1:]) and parts[1:]:
-        return " or ".join(f"`{part}`" for part in parts[1:])
-    return next(KINDS[part.__name__] for part in parts if getattr(part, "__name__", "") in KINDS)
+    parts = list(_parts(field.annotation))
+    words = [part for part in parts if isinstance(part, str)]
+    if words:
+        return " or ".join(f"`{word}`" for word in words)
+    kind = next(KINDS[part.__name__] for part in parts if getattr(part, "__name__", "") in KINDS)
+    return f"list of {kind}s" if tuple in parts else kind
+
+
+def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - annotations have no one type
+    """Yield what a type is made of: its origin, and the parts of its arguments."""
+    yield get_origin(annotation) or annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
 
 
 def _default(field: FieldInfo, table: tuple[str, ...]) -> str:
     if field.is_required():
         return f"required in `[{'.'.join(table)}]`" if table else "required"
-    if field.default is None:
+    if field.default is None or field.default == ():
         return "none"
     return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
 
