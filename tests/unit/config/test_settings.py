@@ -141,9 +141,28 @@ def test_a_clock_time_that_is_none_is_refused(tmp_path, at):
 @pytest.mark.parametrize("closes", ["08:00", "07:59"])
 def test_opening_hours_that_end_before_they_begin_are_refused(tmp_path, closes):
     text = (ROOT / "config/district.example.toml").read_text("utf-8")
-    path = written(tmp_path, f'{text}opens = "08:00"\ncloses = "{closes}"\n')
+    hours = f'[nightly]\nopens = "08:00"\ncloses = "{closes}"\n'
+    path = written(tmp_path, text.replace("[nightly]\n", hours))
 
     with pytest.raises(Misconfigured, match="nightly: opens must be earlier than closes"):
+        load_district(path, DSN)
+
+
+def test_mail_without_encryption_stays_on_this_machine(tmp_path):
+    text = (ROOT / "config/district.example.toml").read_text("utf-8")
+    plain = '[alerts.mail]\nencryption = "none"\n'
+    path = written(tmp_path, text.replace("[alerts.mail]\n", plain))
+
+    with pytest.raises(Misconfigured, match="alerts.mail: goes to another machine"):
+        load_district(path, DSN)
+
+
+def test_a_certificate_of_the_pages_without_its_key_is_refused(tmp_path):
+    text = (ROOT / "config/district.example.toml").read_text("utf-8")
+    half = '[portal]\ncert_file = "cert.pem"\n'
+    path = written(tmp_path, text.replace("[portal]\n", half))
+
+    with pytest.raises(Misconfigured, match="portal: needs cert_file and key_file together"):
         load_district(path, DSN)
 
 
