@@ -37,6 +37,10 @@ class Prescription:
     session_min: float
     sessions_per_week: float
     weekly_min: float
+    ceiling_bpm: float | None = None
+    """At or above it the effort is to stop; None: no ceiling is watched."""
+    ceiling_source: Literal["prescribed", "default"] | None = None
+    """Said by the doctor, or the default of that day's rule; None exactly where there is none."""
 
 
 def put_organisation(
@@ -137,12 +141,17 @@ def put_pause(
     return _put(conn, "put_pause", "find_pause", given, case_label)
 
 
-def put_device(conn: Connection, device_key: str) -> int:
-    """Register a band by its address or serial."""
+def put_device(conn: Connection, device_key: str, family: str | None = None) -> int:
+    """Register a band by its address or serial.
+
+    `family` is the key of its family in `devices/`; None says nothing: what was said before stands.
+    """
     with border(), conn.transaction():
         given = {"device_keys": [device_key]}
         if conn.execute(query("find_devices"), given).fetchone() is None:
             conn.execute(query("insert_devices"), given)
+        if family is not None:
+            conn.execute(query("put_family"), {"device_key": device_key, "family": family})
     return _id(conn, "find_device", {"device_key": device_key}, device_key)
 
 

@@ -67,20 +67,21 @@ WHERE enrolment_id = %(enrolment_id)s
 INSERT INTO prescription (
     enrolment_id, version, effective, age_years, sex, beta_blocker, hr_max_bpm, hr_max_source,
     rest_hr_bpm, rest_hr_source, frozen_on, zone_lo_pct, zone_hi_pct, session_min,
-    sessions_per_week, weekly_min
+    sessions_per_week, weekly_min, ceiling_bpm, ceiling_source
 )
 VALUES (
     %(enrolment_id)s, %(version)s, daterange(%(effective_from)s, NULL), %(age_years)s, %(sex)s,
     %(beta_blocker)s, %(hr_max_bpm)s, %(hr_max_source)s, %(rest_hr_bpm)s, %(rest_hr_source)s,
     %(frozen_on)s, %(zone_lo_pct)s, %(zone_hi_pct)s, %(session_min)s, %(sessions_per_week)s,
-    %(weekly_min)s
+    %(weekly_min)s, %(ceiling_bpm)s, %(ceiling_source)s
 )
 ON CONFLICT (enrolment_id, version) DO NOTHING;
 
 -- name: find_prescription
 SELECT
     id, lower(effective), age_years, sex, beta_blocker, hr_max_bpm, hr_max_source, rest_hr_bpm,
-    rest_hr_source, frozen_on, zone_lo_pct, zone_hi_pct, session_min, sessions_per_week, weekly_min
+    rest_hr_source, frozen_on, zone_lo_pct, zone_hi_pct, session_min, sessions_per_week, weekly_min,
+    ceiling_bpm, ceiling_source
 FROM prescription
 WHERE enrolment_id = %(enrolment_id)s AND version = %(version)s;
 
@@ -121,3 +122,7 @@ WHERE device_key = %(device_key)s AND pseudonym = %(patient)s
 
 -- name: find_device
 SELECT id FROM device WHERE device_key = %(device_key)s;
+
+-- name: put_family
+UPDATE device SET family = %(family)s
+WHERE device_key = %(device_key)s AND family IS DISTINCT FROM %(family)s;
