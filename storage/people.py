@@ -16,6 +16,10 @@ from config.language import _
 from storage.database import Connection, border
 from storage.queries import query
 
+Role = Literal[
+    "family_doctor", "therapist", "instructor", "operator", "administrator", "payer", "auditor"
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prescription:
@@ -63,7 +67,7 @@ def put_staff(
     *,
     organisation: str,
     code: str,
-    role: Literal["family_doctor", "therapist", "instructor", "operator"],
+    role: Role,
     name: str,
 ) -> int:
     """Write a person of the staff of an organisation, named by its code."""

@@ -1,0 +1,190 @@
+-- Accounts, sessions and links of the web pages. Tokens come as their SHA-256, never as they are.
+
+-- name: put_email
+UPDATE staff SET email = %(email)s
+WHERE code = %(staff)s AND email IS DISTINCT FROM %(email)s::text;
+
+-- name: put_care_team
+INSERT INTO care_team (patient_id, staff_id)
+SELECT patient.id, staff.id FROM patient, staff
+WHERE patient.pseudonym = %(patient)s AND staff.code = %(staff)s
+ON CONFLICT DO NOTHING;
+
+-- name: find_care_team
+SELECT patient_id
+FROM care_team
+JOIN patient ON patient.id = patient_id
+JOIN staff ON staff.id = staff_id
+WHERE patient.pseudonym = %(patient)s AND staff.code = %(staff)s;
+
+-- name: leave_care_team
+DELETE FROM care_team USING patient, staff
+WHERE patient.id = patient_id AND staff.id = staff_id
+    AND patient.pseudonym = %(patient)s AND staff.code = %(staff)s
+RETURNING patient_id;
+
+-- name: open_account
+-- Nobody's password changes by it; an account that is there stays as it is.
+INSERT INTO login (staff_id) SELECT id FROM staff WHERE code = %(staff)s
+ON CONFLICT DO NOTHING;
+
+-- name: find_account
+SELECT
+    staff.id, staff.code, staff.role, staff.name, staff.email, login.password_hash,
+    login.disabled_at
+FROM staff JOIN login ON login.staff_id = staff.id
+WHERE staff.code = %(staff)s;
+
+-- name: read_accounts
+-- Everybody of the staff; `has_login` null: no account.
+SELECT
+    staff.code, staff.role, staff.name, organisation.name, staff.email,
+    login.staff_id IS NOT NULL, login.password_hash IS NOT NULL, login.disabled_at,
+    (SELECT max(seen_at) FROM web_session WHERE web_session.staff_id = staff.id)
+FROM staff
+JOIN organisation ON organisation.id = organisation_id
+LEFT JOIN login ON login.staff_id = staff.id
+ORDER BY staff.role, staff.code;
+
+-- name: set_password
+UPDATE login SET password_hash = %(password_hash)s, password_set_at = clock_timestamp()
+WHERE staff_id = %(staff_id)s;
+
+-- name: disable_account
+UPDATE login SET disabled_at = coalesce(disabled_at, clock_timestamp())
+FROM staff WHERE staff.id = staff_id AND code = %(staff)s
+RETURNING staff_id;
+
+-- name: enable_account
+UPDATE login SET disabled_at = NULL
+FROM staff WHERE staff.id = staff_id AND code = %(staff)s
+RETURNING staff_id;
+
+-- name: count_administrators
+SELECT count(*)
+FROM staff JOIN login ON login.staff_id = staff.id
+WHERE role = 'administrator' AND disabled_at IS NULL AND code <> %(staff)s;
+
+-- name: insert_link
+INSERT INTO login_link (token_sha256, staff_id, expires_at, sets_password)
+SELECT %(token_sha256)b, staff_id, clock_timestamp() + %(valid_for)s, %(sets_password)s
+FROM login JOIN staff ON staff.id = staff_id
+WHERE code = %(staff)s
+RETURNING staff_id;
+
+-- name: find_link
+SELECT
+    staff.code, staff.name, login_link.used_at IS NOT NULL,
+    login_link.expires_at <= clock_timestamp() OR login.disabled_at IS NOT NULL
+FROM login_link
+JOIN staff ON staff.id = login_link.staff_id
+JOIN login ON login.staff_id = staff.id
+WHERE token_sha256 = %(token_sha256)b;
+
+-- name: use_link
+-- One of two that come at once finds no row.
+UPDATE login_link SET used_at = clock_timestamp()
+FROM login
+WHERE token_sha256 = %(token_sha256)b AND login.staff_id = login_link.staff_id
+    AND used_at IS NULL AND expires_at > clock_timestamp() AND disabled_at IS NULL
+RETURNING login_link.staff_id, sets_password;
+
+-- name: end_links
+UPDATE login_link SET used_at = clock_timestamp()
+WHERE staff_id = %(staff_id)s AND used_at IS NULL;
+
+-- name: forget_old_links
+DELETE FROM login_link WHERE expires_at < clock_timestamp() - interval '30 days';
+
+-- name: insert_session
+INSERT INTO web_session (token_sha256, staff_id, ends_at, may_set_password)
+VALUES (
+    %(token_sha256)b, %(staff_id)s, clock_timestamp() + %(session_for)s, %(may_set_password)s
+);
+
+-- name: find_session
+SELECT
+    staff.id, staff.code, staff.role, staff.name, login.password_hash IS NOT NULL,
+    may_set_password, shows_names, seen_at
+FROM web_session
+JOIN staff ON staff.id = web_session.staff_id
+JOIN login ON login.staff_id = staff.id
+WHERE token_sha256 = %(token_sha256)b
+    AND ends_at > clock_timestamp()
+    AND seen_at > clock_timestamp() - %(idle)s::interval
+    AND disabled_at IS NULL;
+
+-- name: touch_session
+UPDATE web_session SET seen_at = clock_timestamp() WHERE token_sha256 = %(token_sha256)b;
+
+-- name: show_names
+UPDATE web_session SET shows_names = %(shows_names)s WHERE token_sha256 = %(token_sha256)b;
+
+-- name: note_listed
+-- A row comes back where the list shows other people than the last one of this session.
+UPDATE web_session SET listed = %(listed)s::text[]
+WHERE token_sha256 = %(token_sha256)b AND listed IS DISTINCT FROM %(listed)s::text[]
+RETURNING staff_id;
+
+-- name: end_session
+DELETE FROM web_session WHERE token_sha256 = %(token_sha256)b;
+
+-- name: end_sessions
+-- All of a person's but the one that asks, if one does.
+DELETE FROM web_session
+WHERE staff_id = %(staff_id)s AND token_sha256 IS DISTINCT FROM %(but)b::bytea;
+
+-- name: password_is_set
+UPDATE web_session SET may_set_password = false WHERE token_sha256 = %(token_sha256)b;
+
+-- name: forget_old_sessions
+DELETE FROM web_session
+WHERE ends_at < clock_timestamp() OR seen_at < clock_timestamp() - %(idle)s::interval;
+
+-- name: find_wait
+SELECT coalesce(extract(epoch FROM max(wait_until) - clock_timestamp()), 0)::double precision
+FROM login_wait
+WHERE key_sha256 = ANY (%(keys)s::bytea[]) AND wait_until > clock_timestamp();
+
+-- name: find_failures
+SELECT coalesce(max(failures), 0) FROM login_wait WHERE key_sha256 = ANY (%(keys)s::bytea[]);
+
+-- name: note_failure
+-- The wait doubles with each failure from `allowed` on, up to a longest: nobody is shut out for good.
+INSERT INTO login_wait AS wait (key_sha256, failures, failed_at, wait_until)
+VALUES (%(key)b, 1, clock_timestamp(), clock_timestamp())
+ON CONFLICT (key_sha256) DO UPDATE
+SET failures = CASE
+        WHEN wait.failed_at < clock_timestamp() - %(forgotten_after)s::interval THEN 1
+        ELSE wait.failures + 1
+    END,
+    failed_at = clock_timestamp(),
+    wait_until = clock_timestamp() + CASE
+        WHEN wait.failed_at < clock_timestamp() - %(forgotten_after)s::interval
+            OR wait.failures + 1 < %(allowed)s
+        THEN interval '0'
+        ELSE least(
+            %(longest_wait)s::interval,
+            %(first_wait)s::interval * power(2, least(wait.failures + 1 - %(allowed)s, 20))
+        )
+    END;
+
+-- name: forget_failures
+DELETE FROM login_wait WHERE key_sha256 = %(key)b;
+
+-- name: forget_old_failures
+DELETE FROM login_wait WHERE failed_at < clock_timestamp() - %(forgotten_after)s::interval;
+
+-- name: read_audit
+SELECT id, at, actor, action, subject, detail::text
+FROM audit
+WHERE (%(before)s::bigint IS NULL OR id < %(before)s)
+    AND (%(actor)s::text IS NULL OR actor = %(actor)s)
+    AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+    AND (%(action)s::text IS NULL OR action = %(action)s)
+ORDER BY id DESC
+LIMIT %(rows)s;
+
+-- name: note_audit
+INSERT INTO audit (actor, action, subject, detail)
+VALUES (%(actor)s, %(action)s, %(subject)s, %(detail)s::jsonb);
