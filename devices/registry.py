@@ -1,0 +1,49 @@
+"""All families, found by looking into the files of this package."""
+
+import pkgutil
+from collections.abc import Collection, Mapping
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+
+import devices
+from devices.family import Family
+
+
+@cache
+def load_families() -> Mapping[str, Family]:
+    """Return every family by its key; a file that cannot be imported, or a key twice, is a bug."""
+    families: dict[str, Family] = {}
+    for module in pkgutil.iter_modules(devices.__path__):
+        if module.ispkg:
+            continue
+        family = getattr(import_module(f"devices.{module.name}"), "FAMILY", None)
+        if family is None:
+            continue
+        if family.key in families:
+            raise RuntimeError(f"two files declare the family {family.key}")
+        families[family.key] = family
+    return MappingProxyType(families)
+
+
+def families_of_advert(
+    manufacturer_data: Mapping[int, bytes],
+    service_data: Mapping[str, bytes],
+    service_uuids: Collection[str],
+) -> tuple[Family, ...]:
+    """Return the families whose values an advert carries, or whose service it offers.
+
+    Keys and UUIDs as bleak gives them: company numbers, and 128-bit UUIDs in lower case.
+    """
+    return tuple(
+        family
+        for family in load_families().values()
+        if (
+            family.advert is not None
+            and (
+                family.advert.company_id in manufacturer_data
+                or family.advert.service_data_uuid in service_data
+            )
+        )
+        or family.service_uuid in service_uuids
+    )
