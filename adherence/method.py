@@ -14,6 +14,7 @@ from adherence.clock import MINUTE_MS, SECOND_MS
 from adherence.days import daily_zones, days_of
 from adherence.figures import formula_hr_max, frozen_figures
 from adherence.holding import held_time
+from adherence.minutes import minutes_of
 from adherence.schema import ABOUT, KEYS, SAMPLES, STEP_ROWS, figured, typed
 from adherence.states import states_of
 from adherence.steps import daily_steps, step_minutes
@@ -124,6 +125,25 @@ def bouts(
         effort_chains,
         step_minutes(typed(step_rows, STEP_ROWS)),
         walking_spm=conventions.walking_cadence_spm,
+    )
+
+
+def minutes(
+    held_time: pl.LazyFrame,
+    effort_chains: pl.LazyFrame,
+    cases: pl.LazyFrame,
+    spans: pl.LazyFrame,
+    seen: pl.LazyFrame,
+    conventions: Conventions,
+) -> pl.LazyFrame:
+    """Return MINUTE for every clock minute of `spans`; see `adherence.minutes`."""
+    return minutes_of(
+        held_time,
+        effort_chains,
+        figured(cases),
+        spans,
+        seen,
+        utc_offset_ms=conventions.utc_offset_min * MINUTE_MS,
     )
 
 

@@ -103,6 +103,24 @@ BOUT = (
     "complete",
 )
 
+MINUTE = (
+    "case",
+    "person",
+    "minute",
+    "date",
+    "credited_ms",
+    "above_ms",
+    "short_ms",
+    "below_ms",
+    "unjudged_ms",
+    "missing_ms",
+    "reason",
+    "bout_start_ms",
+    "mean_bpm",
+    "steps",
+)
+"""A clock minute and what became of it; for people to look at, no figure is made of it."""
+
 WEEK = (
     "case",
     "version",

@@ -125,7 +125,7 @@ class District:
         self.assign(self.add_device(label), patient)
         return enrolment
 
-    def hear(self, key, *, heart_rate=(), steps=(), stamps=None):
+    def hear(self, key, *, heart_rate=(), steps=(), stamps=None, flags=0):
         """One batch of readings of one band: pairs of (ms, value), with the band's own stamps."""
         columns = []
         for quantity, rows, span_ms in (
@@ -140,7 +140,7 @@ class District:
                         np.array([ms for ms, _ in rows], np.int64),
                         np.array([value for _, value in rows], np.float64),
                         np.full(len(rows), span_ms),
-                        np.zeros(len(rows), np.uint8),
+                        np.full(len(rows), flags, np.uint8),
                         None if stamps is None else np.array(stamps, np.int64),
                     )
                 )

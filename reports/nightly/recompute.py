@@ -13,9 +13,10 @@ import polars as pl
 import structlog
 
 from config.conventions import Conventions, load_conventions
-from reports.nightly.blocks import Clock, compute_block
+from reports.nightly.blocks import compute_block
 from reports.nightly.changes import claim_dirty_days
 from reports.nightly.reach import reach_of
+from reports.nightly.rounds import Clock
 from reports.nightly.store import make_staging, store_block, store_weeks
 from reports.nightly.tables import frame_of, stage
 from reports.nightly.weeks import ASKED, OpeningHours, in_pieces, roll_up

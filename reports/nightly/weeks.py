@@ -12,8 +12,8 @@ import polars as pl
 
 from adherence.method import states, weeks
 from config.conventions import Conventions
-from reports.nightly.blocks import has_figures, versions_of
 from reports.nightly.evidence import conventions_sha256, sha256_of_facts
+from reports.nightly.rounds import has_figures, versions_of
 from reports.nightly.tables import frame_of
 from storage.database import Connection
 

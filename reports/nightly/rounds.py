@@ -1,0 +1,143 @@
+"""Rounds of reading: windows of patients' time, wide enough that nothing crosses their edges.
+
+A window stands to the core as a person of its own, and a case is an enrolment within a window, so
+any number of patients is one frame.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from time import perf_counter
+from typing import NamedTuple
+
+import polars as pl
+
+from adherence.clock import MINUTE_MS
+from adherence.method import chains, held, kept
+from config.conventions import Conventions
+from reports.nightly.reach import Reach
+from reports.nightly.tables import frame_of
+from reports.nightly.windows import crossings, over_stored, widened, with_edges
+from storage.database import Connection
+from storage.readings import heart_rate_of, steps_of
+
+VERSION = pl.Schema(
+    {
+        "patient_id": pl.Int64,
+        "enrolment_id": pl.Int64,
+        "version": pl.Int64,
+        "from_day": pl.Date,
+        "until_day": pl.Date,
+        "hr_max": pl.Float64,
+        "rest_hr": pl.Float64,
+        "zone_lo": pl.Float64,
+        "zone_hi": pl.Float64,
+        "session_min": pl.Float64,
+        "sessions_per_week": pl.Float64,
+        "weekly_min": pl.Float64,
+    }
+)
+"""One version of a prescription (`version` is its id), with the local days it is in force."""
+
+CASES = 2**31
+"""Enrolment ids lie below; the window's number above them makes a case of both."""
+
+_OVER_MIDNIGHT = pl.Schema(
+    {"patient_id": pl.Int64, "bout_first_day": pl.Date, "bout_last_day": pl.Date}
+)
+
+
+class Clock:
+    """Seconds spent reading, computing and writing."""
+
+    def __init__(self) -> None:
+        self.seconds = {"reading": 0.0, "computing": 0.0, "writing": 0.0}
+        self._since = perf_counter()
+
+    def lap(self, part: str) -> None:
+        """Add the time since the last lap to one part."""
+        now = perf_counter()
+        self.seconds[part] += now - self._since
+        self._since = now
+
+
+class Readings(NamedTuple):
+    """Heart rate (person, ts, hr) and steps (person, ts, steps); `person` numbers the window."""
+
+    samples: pl.DataFrame
+    step_rows: pl.DataFrame
+
+
+class Round(NamedTuple):
+    """Windows that nothing crosses, and all that was read and found for them and others."""
+
+    windows: pl.DataFrame
+    """WINDOW with its edges; the rest of the round holds windows that are still open, too."""
+    readings: Readings
+    held_time: pl.DataFrame
+    chains: pl.DataFrame
+    cases: pl.LazyFrame
+
+
+def has_figures() -> pl.Expr:
+    """Say whether the version has a maximum above a resting heart rate; else no figures (C8)."""
+    return (pl.col("hr_max") > pl.col("rest_hr")).fill_null(value=False)
+
+
+def versions_of(conn: Connection, patients: list[int]) -> pl.DataFrame:
+    """Return VERSION: every version of every enrolment of these patients."""
+    return frame_of(conn, "versions_in_force", {"patients": patients}, VERSION)
+
+
+def rounds(
+    conn: Connection,
+    windows: pl.DataFrame,
+    conventions: Conventions,
+    reach: Reach,
+    clock: Clock,
+) -> Iterator[Round]:
+    """Read the windows (WINDOW) and yield them as they close; each grows where it must.
+
+    A round reads the windows still open, closes those that nothing crosses, and widens the
+    others, twice as far each time.
+    """
+    utc_offset_ms = conventions.utc_offset_min * MINUTE_MS
+    patients = windows["patient_id"].unique().sort().to_list()
+    versions = versions_of(conn, patients)
+    stored = frame_of(
+        conn,
+        "bouts_over_midnight",
+        {"patients": patients, "offset": timedelta(minutes=conventions.utc_offset_min)},
+        _OVER_MIDNIGHT,
+    ).with_columns(pl.col("bout_first_day", "bout_last_day").to_physical().cast(pl.Int64))
+    step_days = 1
+    while windows.height:
+        windows = over_stored(windows, stored)
+        edged = with_edges(windows, utc_offset_ms=utc_offset_ms, beyond_ms=reach.beyond_ms)
+        readings = Readings(
+            heart_rate_of(conn, edged).rename({"window": "person"}),
+            steps_of(conn, edged).rename({"window": "person"}),
+        )
+        clock.lap("reading")
+        held_time = held(kept(readings.samples.lazy(), conventions), conventions).collect()
+        cases = _cases(edged, versions)
+        all_chains = chains(held_time.lazy(), cases, conventions).collect()
+        crossed = crossings(edged, all_chains)
+        closed = edged.join(crossed, on="window", how="anti")
+        yield Round(closed, readings, held_time, all_chains, cases)
+        clock.lap("computing")
+        windows = widened(crossed, days=step_days)
+        step_days *= 2
+
+
+def _cases(windows: pl.DataFrame, versions: pl.DataFrame) -> pl.LazyFrame:
+    """Return the core's cases: one per window, enrolment and version that has figures."""
+    return (
+        windows.select("window", "patient_id")
+        .join(versions.filter(has_figures()), on="patient_id")
+        .select(
+            (pl.col("window") * CASES + pl.col("enrolment_id")).alias("case"),
+            pl.col("window").alias("person"),
+            pl.exclude("window", "patient_id"),
+        )
+        .lazy()
+    )

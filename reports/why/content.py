@@ -1,0 +1,150 @@
+"""What `minutes_of_week` says. Times are UTC, dates local days, spans whole milliseconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class StoredWeek:
+    """The week's row as the night stored it, and the targets it is judged by."""
+
+    enrolment_id: int
+    patient_id: int
+    pseudonym: str
+    case_label: str
+    mode: str
+    week: date
+    """Its Monday."""
+    counted_to: date
+    """The last local day that counts in the figures; before Sunday while the week runs."""
+    state: str
+    reason: str | None
+    adherence_pct: float
+    attendance: float
+    rdi: float
+    session_days: int
+    complete_sessions: int
+    bout_credit_min: float
+    wear_min: float
+    valid_days: int
+    prescription_version: int
+    session_min: float
+    sessions_per_week: float
+    weekly_min: float
+    method_version: str
+    input_sha256: bytes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of the ledger, and how many of the readings in question came in it."""
+
+    centre: str
+    gateway: str
+    boot: str
+    """Hex; new with every spool file of the gateway."""
+    seq: int
+    content_sha256: str
+    """Hex; of the signed content, which is kept as evidence."""
+    committed_at: datetime
+    heart_rates: int
+    step_counts: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """A qualifying bout; a complete one is a session that counts for attendance (C11, C12)."""
+
+    start_at: datetime
+    end_at: datetime
+    date: date
+    span_ms: int
+    effort_ms: int
+    credit_ms: int
+    complete: bool
+    sparse: bool
+    session_min: float
+    """Prescribed minutes of a session, by the version in force at its start."""
+    min_counted: int
+    """Clock minutes with a step count, and of these without a step, and at walking pace (C16)."""
+    min_zero: int
+    min_walk: int
+    counted: bool
+    """False: it starts after the last day that counts in the week's row."""
+    batches: tuple[Batch, ...]
+
+
+@dataclass(frozen=True)
+class ShortEffort:
+    """A chain of effort that does not qualify: too little of it, or too thin."""
+
+    start_at: datetime
+    end_at: datetime
+    effort_ms: int
+    credit_ms: int
+    """Time in the zone that is lost with it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Minutes in a row of which the same became."""
+
+    start_at: datetime
+    minutes: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Day:
+    """One local day: how its 24 hours add up."""
+
+    date: date
+    spans_ms: Mapping[str, int]
+    """Reason of `HELD_REASONS`, and `missing`, -> ms; they add up to 24 hours."""
+    runs: tuple[Run, ...]
+    agrees: bool
+    """False: readings or records have changed since the night; the next one brings it in line."""
+
+    @property
+    def credit_ms(self) -> int:
+        """All creditable time of the day (C9), in bouts or not: as its stored row says."""
+        return self.spans_ms["credited"] + self.spans_ms["short"]
+
+    @property
+    def above_ms(self) -> int:
+        """Time at or above the zone's upper end: as the stored row says."""
+        return self.spans_ms["above"]
+
+    @property
+    def wear_ms(self) -> int:
+        """Held time under a prescription (C13): as the stored row says."""
+        return sum(self.spans_ms[name] for name in ("credited", "above", "short", "below"))
+
+
+@dataclass(frozen=True)
+class Why:
+    """A week down to its minutes."""
+
+    week: StoredWeek
+    sessions: tuple[Session, ...]
+    """Every qualifying bout that starts in the week, in order."""
+    short_efforts: tuple[ShortEffort, ...]
+    days: tuple[Day, ...]
+    minutes: pl.DataFrame
+    """`adherence.schema.MINUTE` with `at` (UTC) for `minute`, in order: the week's 10,080 minutes,
+    and behind them the minutes of a bout that runs on over the week's end."""
+    batches: tuple[Batch, ...]
+    """Every batch with readings of the week's time."""
+
+    @property
+    def bout_credit_ms(self) -> int:
+        """The week's credit out of its minutes: credited time in bouts that start in it."""
+        return sum(session.credit_ms for session in self.sessions if session.counted)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all of it is what the stored figures were computed from."""
+        return all(day.agrees for day in self.days)
