@@ -20,10 +20,7 @@ def seal(packed: bytes, key: Ed25519PrivateKey, kid: bytes) -> bytes:
 
     Raises Rejected("oversize") when it is more than a broker must carry: seal less at a time.
     """
-    compressed = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=True).compress(
-        packed
-    )
-    sealed = sign1.sign(compressed, typ=TYP, key=key, kid=kid)
+    sealed = sign1.sign(compressed(packed), typ=TYP, key=key, kid=kid)
     if len(packed) > MAX_UNPACKED_BYTES or len(sealed) > MAX_SEALED_BYTES:
         raise Rejected("oversize", f"{len(sealed)} bytes sealed, {len(packed)} unpacked")
     return sealed
@@ -40,17 +37,23 @@ def open_sealed(sealed: bytes, public_key: Ed25519PublicKey) -> bytes:
     Raises Rejected: `oversize`, `not_cose`, `bad_signature`, `unpacked_oversize`, `malformed`.
     """
     message = sign1.parse(sealed, max_bytes=MAX_SEALED_BYTES)
-    return _decompressed(sign1.verify(message, typ=TYP, key=public_key))
+    return decompressed(sign1.verify(message, typ=TYP, key=public_key))
 
 
-def _decompressed(compressed: memoryview) -> bytes:
+def compressed(packed: bytes) -> bytes:
+    """Return a zstd frame that declares how much it holds."""
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=True).compress(packed)
+
+
+def decompressed(frame: bytes | memoryview) -> bytes:
+    """Return what such a frame holds; raise Rejected: `unpacked_oversize`, `malformed`."""
     try:
         # -1 where the frame does not say how much it holds: then nothing bounds it.
-        declared = zstandard.frame_content_size(compressed)
+        declared = zstandard.frame_content_size(frame)
         if declared < 0:
             raise Rejected("malformed", "the zstd frame does not declare its size")
         if declared > MAX_UNPACKED_BYTES:
             raise Rejected("unpacked_oversize", f"more than {MAX_UNPACKED_BYTES} bytes unpacked")
-        return zstandard.ZstdDecompressor().decompress(compressed, allow_extra_data=False)
+        return zstandard.ZstdDecompressor().decompress(frame, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise Rejected("malformed", "zstd") from error

@@ -75,6 +75,11 @@ def raw(key: Ed25519PublicKey | X25519PublicKey) -> bytes:
 
 def kid_for(key: Ed25519PublicKey) -> bytes:
     """Return the key's short name: a hint for looking it up, no proof of anything."""
+    return key_id(key)
+
+
+def key_id(key: Ed25519PublicKey | X25519PublicKey) -> bytes:
+    """Return the short name of a key of either kind."""
     return sha256(raw(key)).digest()[:KID_BYTES]
 
 

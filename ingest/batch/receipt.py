@@ -1,7 +1,8 @@
-"""The hub's signed word on batches: which it has committed, and which it refuses for good.
+"""The hub's signed word on batches and events: which it has committed, which it refuses for good.
 
 Only this lets a gateway delete. A refusal tells a gateway whose signature was right that a batch
-went to the dead letters (`forked_spool`): it keeps the bytes and stops sending them.
+went to the dead letters (`forked_spool`): it keeps the bytes and stops sending them. `boot` says
+whose numbers these are: those of a spool's batches, or those of one start's events.
 """
 
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from ingest.batch.limits import MAX_SEALED_BYTES, MAX_UTC_MS, SCHEMA_VERSION
 TYP = "adhere-receipt"
 MAX_REASON = 64
 
-SCHEMA, CENTRE, GATEWAY, BOOT, HUB_UTC, COMMITTED, REFUSED = range(1, 8)
+SCHEMA, CENTRE, GATEWAY, BOOT, HUB_UTC, COMMITTED, REFUSED, EVENTS, REFUSED_EVENTS = range(1, 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of batches of one gateway's spool."""
+    """What became of batches of one gateway's spool, or of events of one of its starts."""
 
     centre: str
     gateway: str
@@ -35,21 +36,28 @@ class Receipt:
     """(seq, content_sha256): stored, now or earlier."""
     refused: tuple[tuple[int, bytes, str], ...] = ()
     """(seq, content_sha256, reason): never to be stored."""
+    events: tuple[int, ...] = ()
+    """Numbers of events: stored, now or earlier."""
+    refused_events: tuple[tuple[int, str], ...] = ()
+    """(number, reason): never to be stored."""
 
 
 def seal_receipt(receipt: Receipt, hub_key: Ed25519PrivateKey) -> bytes:
     """Return the signed message to publish."""
-    packed = cbor2.dumps(
-        {
-            SCHEMA: SCHEMA_VERSION,
-            CENTRE: receipt.centre,
-            GATEWAY: receipt.gateway,
-            BOOT: receipt.boot,
-            HUB_UTC: receipt.hub_utc_ms,
-            COMMITTED: receipt.committed,
-            REFUSED: receipt.refused,
-        },
-    )
+    items: dict[int, Any] = {
+        SCHEMA: SCHEMA_VERSION,
+        CENTRE: receipt.centre,
+        GATEWAY: receipt.gateway,
+        BOOT: receipt.boot,
+        HUB_UTC: receipt.hub_utc_ms,
+        COMMITTED: receipt.committed,
+        REFUSED: receipt.refused,
+    }
+    if receipt.events:
+        items[EVENTS] = receipt.events
+    if receipt.refused_events:
+        items[REFUSED_EVENTS] = receipt.refused_events
+    packed = cbor2.dumps(items)
     return sign1.sign(packed, typ=TYP, key=hub_key, kid=kid_for(hub_key.public_key()))
 
 
@@ -72,6 +80,8 @@ def open_receipt(sealed: bytes, hub_public_key: Ed25519PublicKey) -> Receipt:
         hub_utc_ms=as_whole(items.get(HUB_UTC), 0, MAX_UTC_MS),
         committed=tuple(_named(item) for item in _list(items.get(COMMITTED))),
         refused=tuple(_refusal(item) for item in _list(items.get(REFUSED))),
+        events=tuple(_number(item) for item in _list(items.get(EVENTS, []))),
+        refused_events=tuple(_refused_event(item) for item in _list(items.get(REFUSED_EVENTS, []))),
     )
 
 
@@ -95,3 +105,15 @@ def _refusal(item: object) -> tuple[int, bytes, str]:
             return (*_named([seq, name]), reason)
         case _:
             raise Rejected("malformed", "a refusal gives no reason")
+
+
+def _number(item: object) -> int:
+    return as_whole(item, 0, 2**63 - 1)
+
+
+def _refused_event(item: object) -> tuple[int, str]:
+    match item:
+        case [number, str() as reason] if 0 < len(reason) <= MAX_REASON:
+            return _number(number), reason
+        case _:
+            raise Rejected("malformed", "a refused event gives no reason")

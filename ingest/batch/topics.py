@@ -14,7 +14,7 @@ CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 Lane = Literal["live", "backlog"]
 LANES: tuple[Lane, ...] = ("live", "backlog")
-OTHERS = ("receipt", "state", "event")
+OTHERS = ("receipt", "state", "event", "roster")
 
 
 class Topic(NamedTuple):
@@ -23,7 +23,7 @@ class Topic(NamedTuple):
     centre: str
     gateway: str
     lane: str
-    """`live` or `backlog` for batches; else `receipt`, `state` or `event`."""
+    """`live` or `backlog` for batches; else `receipt`, `state`, `event` or `roster`."""
 
 
 def check_code(code: str) -> str:
@@ -59,6 +59,16 @@ def receipt_topic(centre: str, gateway: str) -> str:
 def state_topic(centre: str, gateway: str) -> str:
     """Return where the gateway's status is retained; its last will says that it is gone."""
     return _topic(centre, gateway, "state")
+
+
+def event_topic(centre: str, gateway: str) -> str:
+    """Return where the gateway says what it raised by itself."""
+    return _topic(centre, gateway, "event")
+
+
+def roster_topic(centre: str, gateway: str) -> str:
+    """Return where the hub retains whom this gateway is to protect."""
+    return _topic(centre, gateway, "roster")
 
 
 def lane_topic(centre: str, gateway: str, lane: Lane) -> str:

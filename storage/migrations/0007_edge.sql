@@ -44,13 +44,13 @@ CREATE TABLE edge_event (
 );
 CREATE INDEX ON edge_event (device_key, onset_at);
 COMMENT ON TABLE edge_event IS 'What a gateway raised by itself, once each; an alarm that ends is a second event with the same onset.';
-COMMENT ON COLUMN edge_event.boot IS 'Random, once per event store of a gateway.';
-COMMENT ON COLUMN edge_event.number IS 'Rises by one with each event of that store.';
+COMMENT ON COLUMN edge_event.boot IS 'Random, once per start of a gateway: an event that never reached its disk leaves no number behind.';
+COMMENT ON COLUMN edge_event.number IS 'Rises by one with each event from that start on.';
 COMMENT ON COLUMN edge_event.subject IS 'The pseudonym that the gateway''s roster gave for the wearer at that time.';
 COMMENT ON COLUMN edge_event.onset_at IS 'The first reading of the run, by the clock of the box, as its readings are.';
 COMMENT ON COLUMN edge_event.raised_at IS 'The reading with which the condition became true.';
 COMMENT ON COLUMN edge_event.last_at IS 'The newest reading of the run when this was said.';
-COMMENT ON COLUMN edge_event.age_ms IS 'From raising to sending by a clock that nobody sets; null where the box was started anew in between: then it is late.';
+COMMENT ON COLUMN edge_event.age_ms IS 'From raising (or ending) to sending, by a clock that nobody sets; null where the box itself was started anew in between: then it is late.';
 
 CREATE TABLE gateway_state (
     gateway_id integer PRIMARY KEY REFERENCES gateway,
