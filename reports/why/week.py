@@ -1,31 +1,24 @@
 """A week computed again from its readings, minute by minute, beside what the night stored."""
 
 from contextlib import nullcontext
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
 
 import polars as pl
 from psycopg.pq import TransactionStatus
 
 from adherence.clock import DAY_MS, MINUTE_MS
-from adherence.method import minutes
-from adherence.minutes import HELD_REASONS
-from adherence.schema import STEP_ROWS, typed
-from adherence.steps import step_minutes
 from config.conventions import Conventions, load_conventions
 from reports.nightly.blocks import Block, figures_of
 from reports.nightly.reach import reach_of
 from reports.nightly.rounds import CASES, Clock, Round, rounds
 from reports.nightly.tables import frame_of
 from reports.nightly.windows import WINDOW
-from reports.why.content import Batch, Day, Run, Session, ShortEffort, StoredWeek, Why
+from reports.why.by_minute import WEEK_DAYS, days_of, instant, minutes_between
+from reports.why.content import Batch, Session, ShortEffort, StoredWeek, Why
 from storage.database import Connection, border, snapshot
 from storage.queries import query
 
-WEEK_DAYS = 7
-_SPANS = (*HELD_REASONS, "missing")
-_AT = pl.Datetime("us", "UTC")
-_UNSEEN = pl.Schema({"place": pl.Int64(), "unseen": pl.String(), "from_at": _AT, "to_at": _AT})
 _HASHES = pl.Schema({"date": pl.Date, "start_ms": pl.Int64, "input_sha256": pl.Binary})
 
 
@@ -68,7 +61,7 @@ def _why(conn: Connection, week: StoredWeek, conventions: Conventions) -> Why:
     ).sort("start_ms")
     behind_ms = max([end_ms, *bouts["end_ms"]])
     last_ms = -(-behind_ms // MINUTE_MS) * MINUTE_MS
-    by_minute = _minutes(conn, week, found.round, start_ms, last_ms, conventions)
+    by_minute = minutes_between(conn, week, found.round, start_ms, last_ms, conventions)
     # Behind the week stand only the minutes of a bout that runs on over its end.
     of_bouts = pl.col("bout_start_ms").is_in(bouts["start_ms"].implode())
     by_minute = by_minute.filter((pl.col("minute") * MINUTE_MS < end_ms) | of_bouts)
@@ -77,7 +70,7 @@ def _why(conn: Connection, week: StoredWeek, conventions: Conventions) -> Why:
         week=week,
         sessions=_sessions(found.round, bouts, week, behind),
         short_efforts=_short_efforts(found.round, week, start_ms, end_ms),
-        days=_days(by_minute, _differing(conn, week, found.rows), week),
+        days=days_of(by_minute, _differing(conn, week, found.rows), week),
         minutes=by_minute.with_columns(
             at=(pl.col("minute") * MINUTE_MS).cast(pl.Datetime("ms", "UTC"))
         ).drop("case", "person", "minute"),
@@ -98,53 +91,6 @@ def _compute(conn: Connection, week: StoredWeek, conventions: Conventions) -> _F
     if last is None:
         raise RuntimeError("a window that is asked for closes in some round")
     return _Found(last, figures_of(last, conventions))
-
-
-def _minutes(
-    conn: Connection,
-    week: StoredWeek,
-    closed: Round,
-    start_ms: int,
-    last_ms: int,
-    conventions: Conventions,
-) -> pl.DataFrame:
-    case = pl.col("case") % CASES == week.enrolment_id
-    span = {"case": [week.enrolment_id], "person": [0], "from_ms": [start_ms], "to_ms": [last_ms]}
-    steps = step_minutes(typed(closed.readings.step_rows.lazy(), STEP_ROWS))
-    unseen = _unseen(conn, week, start_ms, last_ms)
-    seen = steps.join(unseen.lazy(), on=["person", "minute"], how="full", coalesce=True)
-    return minutes(
-        closed.held_time.lazy(),
-        closed.chains.lazy().filter(case),
-        closed.cases.filter(case),
-        pl.LazyFrame(span, schema_overrides={"case": pl.Int64, "person": pl.Int64}),
-        seen,
-        conventions,
-    ).collect()
-
-
-def _unseen(conn: Connection, week: StoredWeek, start_ms: int, last_ms: int) -> pl.DataFrame:
-    """Return person, minute and unseen: why there is no heart rate, where somebody knows."""
-    asked = {
-        "patient_id": week.patient_id,
-        "from_at": _instant(start_ms),
-        "to_at": _instant(last_ms),
-    }
-    spans = frame_of(conn, "why_unseen", asked, _UNSEEN)
-    first, behind = (pl.col(at).dt.epoch("ms") for at in ("from_at", "to_at"))
-    return (
-        spans.select(
-            "place",
-            "unseen",
-            person=pl.lit(0, pl.Int64),
-            minute=pl.int_ranges(-(-first // MINUTE_MS), -(-behind // MINUTE_MS)),
-        )
-        .explode("minute")
-        .drop_nulls("minute")
-        .sort("place", "minute")
-        .unique("minute", keep="first", maintain_order=True)
-        .select("person", "minute", "unseen")
-    )
 
 
 def _differing(conn: Connection, week: StoredWeek, rows: Block) -> set[date]:
@@ -168,38 +114,14 @@ def _differing(conn: Connection, week: StoredWeek, rows: Block) -> set[date]:
     return set(pl.concat(either)["date"])
 
 
-def _days(by_minute: pl.DataFrame, differing: set[date], week: StoredWeek) -> tuple[Day, ...]:
-    found = []
-    for number in range(WEEK_DAYS):
-        day = week.week + timedelta(days=number)
-        mine = by_minute.filter(pl.col("date") == day)
-        totals = mine.select(pl.col(f"{name}_ms").sum() for name in _SPANS).row(0)
-        found.append(
-            Day(day, dict(zip(_SPANS, totals, strict=True)), _runs(mine), day not in differing)
-        )
-    return tuple(found)
-
-
-def _runs(by_minute: pl.DataFrame) -> tuple[Run, ...]:
-    lengths = (
-        by_minute.with_columns(run=pl.col("reason").rle_id())
-        .group_by("run", maintain_order=True)
-        .agg(pl.col("minute").first(), pl.len(), pl.col("reason").first())
-    )
-    return tuple(
-        Run(_instant(minute * MINUTE_MS), length, reason)
-        for _run, minute, length, reason in lengths.iter_rows()
-    )
-
-
 def _sessions(
     closed: Round, bouts: pl.DataFrame, week: StoredWeek, behind: dict[int, tuple[Batch, ...]]
 ) -> tuple[Session, ...]:
     asked = dict(closed.cases.select("version", "session_min").collect().iter_rows())
     return tuple(
         Session(
-            start_at=_instant(row["start_ms"]),
-            end_at=_instant(row["end_ms"]),
+            start_at=instant(row["start_ms"]),
+            end_at=instant(row["end_ms"]),
             date=row["date"],
             span_ms=row["span_ms"],
             effort_ms=row["effort_ms"],
@@ -226,7 +148,7 @@ def _short_efforts(
         pl.col("start_ms").is_between(start_ms, end_ms, closed="left"),
     ).sort("start_ms")
     return tuple(
-        ShortEffort(_instant(start), _instant(end), effort, credit)
+        ShortEffort(instant(start), instant(end), effort, credit)
         for start, end, effort, credit in short.select(
             "start_ms", "end_ms", "effort_ms", "credit_ms"
         ).iter_rows()
@@ -237,7 +159,7 @@ def _batches(
     conn: Connection, week: StoredWeek, spans: list[tuple[int, int]]
 ) -> dict[int, tuple[Batch, ...]]:
     """Return the batches behind each span, by its place in the list."""
-    starts, ends = ([_instant(ms) for ms in side] for side in zip(*spans, strict=True))
+    starts, ends = ([instant(ms) for ms in side] for side in zip(*spans, strict=True))
     numbers = list(range(len(spans)))
     asked = {
         "patient_id": week.patient_id,
@@ -251,7 +173,3 @@ def _batches(
     for number, *batch in conn.execute(query("why_batches"), asked).fetchall():
         behind[number].append(Batch(*batch))
     return {number: tuple(batches) for number, batches in behind.items()}
-
-
-def _instant(utc_ms: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=utc_ms)
