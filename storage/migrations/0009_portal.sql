@@ -19,7 +19,7 @@ CREATE INDEX ON care_team (staff_id);
 COMMENT ON TABLE care_team IS 'Who looks after a patient beside the family doctor: instructors, therapists, a doctor standing in.';
 CREATE INDEX ON patient (family_doctor_id);
 
-CREATE VIEW patient_team AS
+CREATE OR REPLACE VIEW patient_team AS
 SELECT id AS patient_id, family_doctor_id AS staff_id FROM patient
 UNION
 SELECT patient_id, staff_id FROM care_team;
@@ -74,6 +74,14 @@ CREATE TABLE login_wait (
 COMMENT ON TABLE login_wait IS 'Wrong passwords lately, by account and by address; a row for a name that nobody has looks the same.';
 COMMENT ON COLUMN login_wait.key_sha256 IS 'Of the kind (account, address) and the name that was typed or the address that asked.';
 COMMENT ON COLUMN login_wait.wait_until IS 'Until then no password is looked at, right or wrong.';
+
+CREATE TABLE known_browser (
+    token_sha256 bytea PRIMARY KEY CHECK (length(token_sha256) = 32),
+    staff_id integer NOT NULL REFERENCES staff,
+    used_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX ON known_browser (staff_id);
+COMMENT ON TABLE known_browser IS 'A browser in which this person has logged in: wrong passwords of strangers do not make it wait.';
 
 CREATE INDEX ON audit (actor, id);
 CREATE INDEX ON audit (subject, id);

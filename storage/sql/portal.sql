@@ -126,6 +126,19 @@ UPDATE web_session SET listed = %(listed)s::text[]
 WHERE token_sha256 = %(token_sha256)b AND listed IS DISTINCT FROM %(listed)s::text[]
 RETURNING staff_id;
 
+-- name: know_browser
+INSERT INTO known_browser (token_sha256, staff_id) VALUES (%(token_sha256)b, %(staff_id)s)
+ON CONFLICT (token_sha256) DO UPDATE
+SET staff_id = excluded.staff_id, used_at = clock_timestamp();
+
+-- name: find_browser
+SELECT staff.code
+FROM known_browser JOIN staff ON staff.id = staff_id
+WHERE token_sha256 = %(token_sha256)b AND used_at > clock_timestamp() - %(known_for)s::interval;
+
+-- name: forget_old_browsers
+DELETE FROM known_browser WHERE used_at < clock_timestamp() - %(known_for)s::interval;
+
 -- name: end_session
 DELETE FROM web_session WHERE token_sha256 = %(token_sha256)b;
 

@@ -1,0 +1,155 @@
+"""Browsers that are logged in, and how long one waits after wrong passwords.
+
+A session ends by itself after a while without a click, and after a longer while however busy;
+log-out, a new password and a disabled account end it at once.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from storage.accounts import new_token, token_sha256
+from storage.database import Connection, border
+from storage.people import Role
+from storage.queries import query
+
+KNOWN_FOR = timedelta(days=90)
+"""A browser is a stranger again after so long without a log-in."""
+
+
+class SignedIn(NamedTuple):
+    """Whose session it is, and what the person set in it."""
+
+    staff_id: int
+    code: str
+    role: Role
+    name: str
+    has_password: bool
+    may_set_password: bool
+    shows_names: bool
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How wrong passwords make one wait."""
+
+    allowed: int
+    """This many wrong ones bring the first wait; each further one doubles it."""
+    first_wait: timedelta
+    longest_wait: timedelta
+    forgotten_after: timedelta
+
+
+def open_session(
+    conn: Connection,
+    *,
+    staff_id: int,
+    session_for: timedelta,
+    idle: timedelta,
+    may_set_password: bool,
+) -> str:
+    """Return the token of a new session; sessions that are over are swept away with it."""
+    token = new_token()
+    given = {
+        "token_sha256": token_sha256(token),
+        "staff_id": staff_id,
+        "session_for": session_for,
+        "may_set_password": may_set_password,
+    }
+    with border(), conn.transaction():
+        conn.execute(query("forget_old_sessions"), {"idle": idle})
+        conn.execute(query("insert_session"), given)
+    return token
+
+
+def find_session(conn: Connection, token: str, *, idle: timedelta) -> SignedIn | None:
+    """Return whose session this is; None where it is over or the account is disabled."""
+    given = {"token_sha256": token_sha256(token), "idle": idle}
+    with border():
+        row = conn.execute(query("find_session"), given).fetchone()
+    return None if row is None else SignedIn(*row)
+
+
+def touch_session(conn: Connection, token: str) -> None:
+    """Note a click, from which the idle time counts anew."""
+    with border():
+        conn.execute(query("touch_session"), {"token_sha256": token_sha256(token)})
+
+
+def show_names(conn: Connection, token: str, *, shows_names: bool) -> None:
+    """Show names in full in this session, or masked."""
+    given = {"token_sha256": token_sha256(token), "shows_names": shows_names}
+    with border():
+        conn.execute(query("show_names"), given)
+
+
+def note_listed(conn: Connection, token: str, pseudonyms: Sequence[str]) -> bool:
+    """Note whom the session's list shows now; return whether it is anything new."""
+    given = {"token_sha256": token_sha256(token), "listed": sorted(set(pseudonyms))}
+    with border():
+        return conn.execute(query("note_listed"), given).fetchone() is not None
+
+
+def end_session(conn: Connection, token: str) -> None:
+    """Log out: the token opens nothing any more."""
+    with border():
+        conn.execute(query("end_session"), {"token_sha256": token_sha256(token)})
+
+
+def know_browser(conn: Connection, token: str, staff_id: int) -> None:
+    """Note that this person has logged in with this browser."""
+    with border(), conn.transaction():
+        conn.execute(query("forget_old_browsers"), {"known_for": KNOWN_FOR})
+        conn.execute(
+            query("know_browser"), {"token_sha256": token_sha256(token), "staff_id": staff_id}
+        )
+
+
+def browser_of(conn: Connection, token: str) -> str | None:
+    """Return the code of who last logged in with this browser; None: nobody lately."""
+    given = {"token_sha256": token_sha256(token), "known_for": KNOWN_FOR}
+    with border():
+        row = conn.execute(query("find_browser"), given).fetchone()
+    return None if row is None else str(row[0])
+
+
+def wait_key(kind: str, name: str) -> bytes:
+    """Return under what failures are counted: `account` and its code, `address` and so on."""
+    return hashlib.sha256(f"{kind}\0{name}".encode("utf-8", "surrogatepass")).digest()
+
+
+def seconds_to_wait(conn: Connection, keys: Sequence[bytes]) -> float:
+    """Return for how long no password is looked at; 0: now."""
+    with border():
+        row = conn.execute(query("find_wait"), {"keys": list(keys)}).fetchone()
+    return float(row[0]) if row else 0.0
+
+
+def note_failure(conn: Connection, key: bytes, patience: Patience) -> None:
+    """Count a wrong password."""
+    given = {
+        "key": key,
+        "allowed": patience.allowed,
+        "first_wait": patience.first_wait,
+        "longest_wait": patience.longest_wait,
+        "forgotten_after": patience.forgotten_after,
+    }
+    with border(), conn.transaction():
+        conn.execute(query("forget_old_failures"), given)
+        conn.execute(query("note_failure"), given)
+
+
+def failures(conn: Connection, key: bytes) -> int:
+    """Return how many wrong passwords are remembered."""
+    with border():
+        row = conn.execute(query("find_failures"), {"keys": [key]}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def forget_failures(conn: Connection, key: bytes) -> None:
+    """Forget them: the right password came."""
+    with border():
+        conn.execute(query("forget_failures"), {"key": key})
