@@ -241,5 +241,5 @@ def _announce(
         pgcopy.to_timestamps(spans.min_ms),
         pgcopy.to_timestamps(spans.max_ms),
     )
-    _copy(conn, "touched", TOUCHED_COLUMNS, [rows])
-    conn.execute(query("insert_queued"), {"batch_id": ids[ids >= 0].tolist()})
+    for table in ("touched", "batch_queue"):
+        _copy(conn, table, TOUCHED_COLUMNS, [rows])

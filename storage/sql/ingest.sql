@@ -49,9 +49,6 @@ ON CONFLICT (device_key) DO NOTHING;
 -- name: ensure_reading_days
 SELECT ensure_reading_days(%(reading_table)s, %(days)s::date[]);
 
--- name: insert_queued
-INSERT INTO batch_queue (batch_id) SELECT unnest(%(batch_id)s::bigint[]);
-
 -- name: copy_quarantined
 COPY quarantined_reading (
     batch_id, device_key, quantity, value, at_utc_ms, span_ms, flags, device_ts_ms, reason

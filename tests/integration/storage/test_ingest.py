@@ -57,13 +57,15 @@ def test_a_batch_leaves_its_readings_ledger_payload_touched_and_queue(conn):
     assert conn.execute("SELECT content_sha256, sealed FROM batch_payload").fetchall() == [
         (batch.content_sha256, batch.sealed)
     ]
-    assert conn.execute("SELECT batch_id FROM batch_queue").fetchall() == [(batch_id,)]
-    assert conn.execute(
-        "SELECT batch_id, device_id, min_at, max_at FROM touched ORDER BY device_id"
-    ).fetchall() == [
-        (batch_id, ids["AA"], at.replace(microsecond=5000), at.replace(microsecond=5000)),
-        (batch_id, ids["BB"], at, at.replace(minute=1)),
-    ]
+    for table in ("touched", "batch_queue"):
+        assert conn.execute(
+            psycopg.sql.SQL(
+                "SELECT batch_id, device_id, min_at, max_at FROM {} ORDER BY device_id"
+            ).format(psycopg.sql.Identifier(table))
+        ).fetchall() == [
+            (batch_id, ids["AA"], at.replace(microsecond=5000), at.replace(microsecond=5000)),
+            (batch_id, ids["BB"], at, at.replace(minute=1)),
+        ]
 
 
 def test_a_batch_that_comes_again_changes_nothing(conn):
@@ -161,7 +163,6 @@ def test_a_batch_without_readings_is_entered_all_the_same(conn):
     assert counts(conn) == dict.fromkeys(TABLES, 0) | {
         "batch": 1,
         "batch_payload": 1,
-        "batch_queue": 1,
     }
 
 

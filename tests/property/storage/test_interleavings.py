@@ -59,8 +59,10 @@ def rows_of(conn):
                 )
                 for table in ("heart_rate", "steps", "battery")
             ),
-            ("touched", "device_key, min_at, max_at", "JOIN device ON device.id = device_id"),
-            ("batch_queue", "1", "JOIN batch_payload USING (content_sha256)"),
+            *(
+                (table, "device_key, min_at, max_at", "JOIN device ON device.id = device_id")
+                for table in ("touched", "batch_queue")
+            ),
             ("quarantined_reading", "device_key, quantity, at_utc_ms, reason", ""),
         ]
     }
