@@ -1,0 +1,11 @@
+"""Assigned numbers of the Bluetooth SIG as the 128-bit names they have on the bus."""
+
+
+def assigned(number: int) -> str:
+    """Return the full UUID of a 16-bit assigned number."""
+    return f"0000{number:04x}-0000-1000-8000-00805f9b34fb"
+
+
+HEART_RATE_SERVICE, HEART_RATE_MEASUREMENT = assigned(0x180D), assigned(0x2A37)
+BATTERY_SERVICE, BATTERY_LEVEL = assigned(0x180F), assigned(0x2A19)
+HUAMI_SERVICE = assigned(0xFEE0)
