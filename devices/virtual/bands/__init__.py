@@ -1,7 +1,17 @@
 """Virtual bands that speak the frames of real makers, written apart from the decoders."""
 
 from devices.virtual.bands.band import VirtualBand
+from devices.virtual.bands.colmi import colmi_ring
 from devices.virtual.bands.mi import mi_advert
+from devices.virtual.bands.polar import polar_advert
 from devices.virtual.bands.strap import heart_rate_strap
+from devices.virtual.bands.veepoo import veepoo_band
 
-__all__ = ["VirtualBand", "heart_rate_strap", "mi_advert"]
+__all__ = [
+    "VirtualBand",
+    "colmi_ring",
+    "heart_rate_strap",
+    "mi_advert",
+    "polar_advert",
+    "veepoo_band",
+]

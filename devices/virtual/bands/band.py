@@ -1,4 +1,4 @@
-"""A virtual band: its firmware, its battery, and the book of what it sent.
+"""A virtual band: what it says, its battery, and the book of what it sent.
 
 The book lets a test balance its accounts: what was heard must be what was sent.
 """
@@ -65,22 +65,20 @@ class Service:
     characteristics: tuple[Characteristic, ...]
 
 
-class Firmware(Protocol):
-    """What differs from maker to maker: what a band says, and how it answers."""
+class Linkable(Protocol):
+    """What a band does over a link; each maker's has its own."""
 
-    name: str
-    services: tuple[Service, ...]
-
-    def advert(self, now_utc_ms: int) -> Advert:
-        """Return what is on the air now; called once a beat while somebody listens."""
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """What it offers."""
 
     def beat(self, now_utc_ms: int) -> Sequence[Frame]:
-        """Return what the band sends of itself over a link, once a second."""
+        """Return what the band sends of itself, once a second."""
 
     def written(self, characteristic: str, data: bytes, now_utc_ms: int) -> Sequence[Frame]:
         """Return the answers to what was written."""
 
-    def read(self, characteristic: str, now_utc_ms: int) -> bytes | None:
+    def read(self, characteristic: str) -> bytes | None:
         """Return a characteristic's value, None where reading is not permitted."""
 
     def link_lost(self) -> None:
@@ -92,9 +90,12 @@ class VirtualBand:
     """A band in the room. `clock` gives UTC milliseconds."""
 
     address: str
-    firmware: Firmware
+    name: str
+    advert: Callable[[int], Advert]
+    """What is on the air at a UTC time in ms; asked once a beat while somebody listens."""
+    link: Linkable | None = None
+    """What it does over a link; None: it takes none."""
     clock: Callable[[], int] = utc_now_ms
-    address_type: str = "random"
     is_flat: bool = False
     """An empty battery: no adverts, no link."""
     is_silent: bool = False

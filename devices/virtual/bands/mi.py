@@ -5,15 +5,13 @@ day as service data of 0xFEE0, 32 bits little endian. Source of the layout: the 
 of theengs/decoder (Miband) and ble_monitor (Amazfit).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from devices.virtual.bands.band import (
     HEART_RATE,
     STEPS_COUNTER,
     Advert,
-    Frame,
     Pulse,
-    Service,
     Steps,
     VirtualBand,
     nobody_walks,
@@ -29,10 +27,7 @@ FILLER = bytes([0xFF] * 13)
 class MiBand:
     """The firmware: an advert each beat, nothing to link to."""
 
-    services: tuple[Service, ...] = ()
-
     def __init__(self, address: str, pulse: Pulse, steps: Steps, utc_offset_min: int) -> None:
-        self.name = "Mi Smart Band"
         self._address = bytes.fromhex(address.replace(":", ""))
         self._pulse, self._steps, self._utc_offset_min = pulse, steps, utc_offset_min
 
@@ -50,21 +45,6 @@ class MiBand:
             values=(STEPS_COUNTER,) if bpm is None else (HEART_RATE, STEPS_COUNTER),
         )
 
-    def beat(self, now_utc_ms: int) -> Sequence[Frame]:  # noqa: ARG002 - a firmware's signature
-        """Send nothing: it offers no characteristic."""
-        return ()
-
-    def written(self, characteristic: str, data: bytes, now_utc_ms: int) -> Sequence[Frame]:  # noqa: ARG002 - a firmware's signature
-        """Answer nothing."""
-        return ()
-
-    def read(self, characteristic: str, now_utc_ms: int) -> bytes | None:  # noqa: ARG002 - a firmware's signature
-        """Let nothing be read."""
-        return None
-
-    def link_lost(self) -> None:
-        """Nothing holds for one link only."""
-
 
 def mi_advert(
     address: str,
@@ -72,6 +52,8 @@ def mi_advert(
     *,
     steps: Steps = nobody_walks,
     utc_offset_min: int = 480,
+    clock: Callable[[], int] = utc_now_ms,
 ) -> VirtualBand:
-    """Return a Mi Band that says pulse and steps on the air."""
-    return VirtualBand(address, MiBand(address, pulse, steps, utc_offset_min), utc_now_ms)
+    """Return a Mi Band that says pulse and today's steps on the air."""
+    band = MiBand(address, pulse, steps, utc_offset_min)
+    return VirtualBand(address, "Mi Smart Band", band.advert, clock=clock)

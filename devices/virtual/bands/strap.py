@@ -4,10 +4,9 @@ Heart Rate Measurement (0x2A37): flags, heart rate as 8 or 16 bits; bits 1 and 2
 whether there is skin contact. Bluetooth SIG, Heart Rate Service 1.0, 3.1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from devices.virtual.bands.band import (
-    BATTERY,
     HEART_RATE,
     Advert,
     Characteristic,
@@ -37,13 +36,8 @@ class HeartRateStrap:
     )
 
     def __init__(self, pulse: Pulse, battery_pct: int) -> None:
-        self.name = "HR strap"
         self.battery_pct = battery_pct
         self._pulse = pulse
-
-    def advert(self, now_utc_ms: int) -> Advert:  # noqa: ARG002 - a firmware's signature
-        """Say which service it offers, and no value."""
-        return Advert(service_uuids=(HEART_RATE_SERVICE,))
 
     def beat(self, now_utc_ms: int) -> Sequence[Frame]:
         """Return one measurement; without skin contact it says so, and 0."""
@@ -61,7 +55,7 @@ class HeartRateStrap:
         """Answer nothing: it takes no commands."""
         return ()
 
-    def read(self, characteristic: str, now_utc_ms: int) -> bytes | None:  # noqa: ARG002 - a firmware's signature
+    def read(self, characteristic: str) -> bytes | None:
         """Let the battery be read."""
         return bytes([self.battery_pct]) if characteristic == BATTERY_LEVEL else None
 
@@ -69,6 +63,13 @@ class HeartRateStrap:
         """Nothing holds for one link only."""
 
 
-def heart_rate_strap(address: str, pulse: Pulse, *, battery_pct: int = 80) -> VirtualBand:
-    """Return a strap that notifies its pulse once a second."""
-    return VirtualBand(address, HeartRateStrap(pulse, battery_pct), utc_now_ms)
+def heart_rate_strap(
+    address: str,
+    pulse: Pulse,
+    *,
+    battery_pct: int = 80,
+    clock: Callable[[], int] = utc_now_ms,
+) -> VirtualBand:
+    """Return a strap that notifies its pulse once a second, and says on the air what it is."""
+    strap, advert = HeartRateStrap(pulse, battery_pct), Advert(service_uuids=(HEART_RATE_SERVICE,))
+    return VirtualBand(address, "HR strap", lambda _now_utc_ms: advert, strap, clock)

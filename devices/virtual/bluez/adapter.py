@@ -10,7 +10,7 @@ from typing import Any
 
 from dbus_fast import Message, Variant
 
-from devices.virtual.bands.band import Advert, VirtualBand
+from devices.virtual.bands.band import Advert, Linkable, VirtualBand
 from devices.virtual.bluez.bus import Answer, Refused
 from devices.virtual.bluez.device import Device
 from devices.virtual.bluez.faults import BLUEZ_ERROR, Delays, Refusal
@@ -23,8 +23,8 @@ FILTER_KEYS = {
 }
 """What SetDiscoveryFilter takes; this adapter acts on UUIDs, RSSI and DuplicateData."""
 
-Reaches = Callable[[VirtualBand], bool]
-"""Tells whether a band is in reach of this adapter and free to be linked to it."""
+Reach = Callable[[], Linkable | None]
+"""Tells what a Connect would find: None where the band is out of reach or linked elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Adapter:
         self._discoverers.clear()
 
     def left(self, client: str) -> None:
-        """A client's connection ended: its discovery and its subscriptions end, no one else's."""
+        """End the discovery and subscriptions of a client that has gone, and no one else's."""
         self._filters.pop(client, None)
         if client in self._discoverers:
             self._stop(client)
@@ -162,7 +162,7 @@ class Adapter:
         return Answer()
 
     async def connect(
-        self, device: Device, reaches: Reaches, link_limit: int | None, refusal: Refusal | None
+        self, device: Device, reach: Reach, link_limit: int | None, refusal: Refusal | None
     ) -> Answer:
         """Connect to a band, within the links this adapter holds."""
         if not self.is_powered:
@@ -175,7 +175,7 @@ class Adapter:
         self._connecting += is_new
         self.most_connecting = max(self.most_connecting, self._connecting)
         try:
-            return await device.connect(lambda: self.is_powered and reaches(device.band))
+            return await device.connect(lambda: reach() if self.is_powered else None)
         finally:
             self._connecting -= is_new
 

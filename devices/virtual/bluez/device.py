@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from dbus_fast import Message, Variant
 
-from devices.virtual.bands.band import Advert, VirtualBand
+from devices.virtual.bands.band import Advert, Linkable, VirtualBand
 from devices.virtual.bluez.bus import Answer, Refused
 from devices.virtual.bluez.faults import BLUEZ_ERROR, Delays, Refusal
 from devices.virtual.bluez.gatt import Gatt
@@ -62,27 +62,24 @@ class Device:
         if self.path in self._tree:
             self._tree.change(self.path, DEVICE, {}, gone=("RSSI",))
 
-    async def connect(self, is_reachable: Callable[[], bool]) -> Answer:
-        """Bring the link up, or refuse as BlueZ does when nobody answers."""
+    async def connect(self, reached: Callable[[], Linkable | None]) -> Answer:
+        """Bring the link up, or refuse as BlueZ does when nobody answers.
+
+        `reached` is asked once the air is free: what is in reach and free to be linked to.
+        """
         if self.is_linked:
             return Answer()
         if self._connecting is not None:
             raise Refused(*Refusal.IN_PROGRESS.value)
-        loop = asyncio.get_running_loop()
-        self._connecting = loop.create_future()
+        self._connecting = asyncio.get_running_loop().create_future()
         try:
-            await self._unless_cancelled(self._delays.connect_s)
-            if not is_reachable():
-                await self._unless_cancelled(self._delays.no_answer_s)
+            await self._unless_broken(self._delays.connect_s)
+            link = reached()
+            if link is None:
+                await self._unless_broken(self._delays.no_answer_s)
                 raise Refused(*Refusal.ABORT_BY_LOCAL.value)
-            self.is_linked = True
-            self._timers = [
-                loop.call_later(self._delays.announce_s, self._announce),
-                loop.call_later(
-                    max(self._delays.resolve_s, self._delays.announce_s), self._resolve
-                ),
-            ]
-            await self._unless_cancelled(self._delays.reply_s)
+            self._come_up(link)
+            await self._unless_broken(self._delays.reply_s)
         finally:
             self._connecting = None
         return Answer()
@@ -106,7 +103,8 @@ class Device:
         if not self.is_linked:
             return
         self.is_linked = False
-        self.band.firmware.link_lost()
+        if self.band.link is not None:
+            self.band.link.link_lost()
         self.heard_at = asyncio.get_running_loop().time()
         if self.gatt is not None:
             self.gatt.end()
@@ -127,35 +125,40 @@ class Device:
             raise Refused(f"{BLUEZ_ERROR}.Failed", "Not connected")
         return self.gatt.serve(client, call)
 
-    async def _unless_cancelled(self, wait_s: float) -> None:
-        """Wait; if the link or the attempt is broken meanwhile, refuse."""
-        if self._connecting is None:
-            return
-        done, _ = await asyncio.wait({self._connecting}, timeout=wait_s)
-        if done:
-            raise Refused(*Refusal.ABORT_BY_LOCAL.value)
+    async def _unless_broken(self, wait_s: float) -> None:
+        """Wait; refuse if the link, or the attempt at one, is broken meanwhile."""
+        if self._connecting is not None:
+            done, _ = await asyncio.wait({self._connecting}, timeout=wait_s)
+            if done:
+                raise Refused(*Refusal.ABORT_BY_LOCAL.value)
 
-    def _announce(self) -> None:
-        self._say_connected(TRUE)
+    def _come_up(self, link: Linkable) -> None:
+        self.is_linked = True
+        loop, delays = asyncio.get_running_loop(), self._delays
+        resolve_s = max(delays.resolve_s, delays.announce_s)
+        self._timers = [
+            loop.call_later(delays.announce_s, self._say_connected, TRUE),
+            loop.call_later(resolve_s, self._resolve, link),
+        ]
 
     def _say_connected(self, value: Variant) -> None:
         if self.path in self._tree:
             self._tree.change(self.path, DEVICE, {"Connected": value})
 
-    def _resolve(self) -> None:
-        self.gatt = Gatt(self._tree, self.path, self.band, self._delays)
+    def _resolve(self, link: Linkable) -> None:
+        self.gatt = Gatt(self._tree, self.path, self.band, link, self._delays)
         self.gatt.publish()
-        uuids = [service.uuid for service in self.band.firmware.services]
+        uuids = [service.uuid for service in link.services]
         known = self._tree.value(self.path, DEVICE, "UUIDs") or []
         merged = Variant("as", sorted({*known, *uuids}))
         self._tree.change(self.path, DEVICE, {"UUIDs": merged, "ServicesResolved": TRUE})
 
     def _first_heard(self) -> dict[str, Variant]:
         address = self.band.address.upper()
-        name = self.band.firmware.name
+        name = self.band.name
         stated = {
             "Address": Variant("s", address),
-            "AddressType": Variant("s", self.band.address_type),
+            "AddressType": Variant("s", "random"),
             "Alias": Variant("s", name or address.replace(":", "-")),
             "Adapter": Variant("o", self._adapter_path),
             "LegacyPairing": FALSE,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from dbus_fast import Message, Variant
 
-from devices.virtual.bands.band import Frame, VirtualBand
+from devices.virtual.bands.band import Frame, Linkable, VirtualBand
 from devices.virtual.bluez.bus import Answer, Refused
 from devices.virtual.bluez.faults import BLUEZ_ERROR, Delays
 from devices.virtual.bluez.tree import Interfaces, Tree
@@ -24,8 +24,10 @@ FIRST_HANDLE = 0x000A
 class Gatt:
     """The table of one link; it ends with the link."""
 
-    def __init__(self, tree: Tree, device_path: str, band: VirtualBand, delays: Delays) -> None:
-        self._tree, self._band, self._delays = tree, band, delays
+    def __init__(
+        self, tree: Tree, device_path: str, band: VirtualBand, link: Linkable, delays: Delays
+    ) -> None:
+        self._tree, self._band, self._link, self._delays = tree, band, link, delays
         self._device_path = device_path
         self._uuids: dict[str, str] = {}
         self._paths: dict[str, str] = {}
@@ -39,7 +41,7 @@ class Gatt:
     def publish(self) -> None:
         """Put everything the band offers on the bus."""
         handle = FIRST_HANDLE
-        for service in self._band.firmware.services:
+        for service in self._link.services:
             service_path = f"{self._device_path}/service{handle:04x}"
             of_service = {
                 "UUID": Variant("s", service.uuid),
@@ -69,7 +71,7 @@ class Gatt:
             self._pump = None
 
     def left(self, client: str) -> None:
-        """A client's connection ended, and with it its subscriptions."""
+        """End the subscriptions of a client whose connection ended."""
         for path in self._subscribers:
             self._unsubscribe(path, client)
 
@@ -95,7 +97,7 @@ class Gatt:
             case "WriteValue":
                 self._check_flag(path, ("write", "write-without-response"), "Write not permitted")
                 now_utc_ms = self._band.clock()
-                self.send(self._band.firmware.written(uuid, bytes(call.body[0]), now_utc_ms))
+                self.send(self._link.written(uuid, bytes(call.body[0]), now_utc_ms))
                 return Answer()
             case "StartNotify":
                 return self._subscribe(path, client)
@@ -107,7 +109,7 @@ class Gatt:
     def _read(self, path: str, uuid: str) -> Answer:
         self._check_flag(path, ("read",), "Read not permitted")
         refused = uuid in self._band.refused_reads
-        value = None if refused else self._band.firmware.read(uuid, self._band.clock())
+        value = None if refused else self._link.read(uuid)
         if value is None:
             raise Refused(f"{BLUEZ_ERROR}.NotPermitted", "Read not permitted")
         return Answer("ay", (value,))

@@ -41,7 +41,9 @@ class Rule:
         return True
 
     @staticmethod
-    def _matches_otherwise(key: str, value: str, signal: Message, senders: frozenset[str]) -> bool:
+    def _matches_otherwise(  # noqa: PLR0911 - one return a kind of key
+        key: str, value: str, signal: Message, senders: frozenset[str]
+    ) -> bool:
         if key == "type":
             return value == "signal"
         if key == "sender":

@@ -7,13 +7,14 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from dbus_fast import Message
 
-from devices.virtual.bands.band import VirtualBand
+from devices.virtual.bands.band import Linkable, VirtualBand
 from devices.virtual.bluez.adapter import ADAPTER, Adapter, at_path
 from devices.virtual.bluez.bus import Answer, Bus, Refused
 from devices.virtual.bluez.device import DEVICE, Device
@@ -123,7 +124,7 @@ class VirtualBluez:
         self._bands[band].is_away = False
 
     def plug_adapter(self, address: str) -> Adapter:
-        """Plug an adapter in; it gets the lowest free hci number, which may be another than before."""
+        """Plug an adapter in, at the lowest free hci number: it may be another than before."""
         taken = {adapter.name for adapter in self.adapters.values()}
         number = next(n for n in range(len(taken) + 1) if f"hci{n}" not in taken)
         adapter = self.adapters[address] = Adapter(self._tree, address, number, self._delays)
@@ -148,7 +149,7 @@ class VirtualBluez:
             adapter.appear()
 
     def crash_service(self) -> None:
-        """Only `org.bluez` dies; the bus goes on and says nothing but that the name has no owner."""
+        """Let `org.bluez` alone die: the bus says no more than that the name has no owner."""
         self._bus.service_dies()
         self._forget_everything()
 
@@ -221,12 +222,12 @@ class VirtualBluez:
             return
         now_utc_ms = band.clock()
         if link is not None:
-            if link.gatt is not None and link.gatt.is_subscribed():
-                link.gatt.send(band.firmware.beat(now_utc_ms))
+            if band.link is not None and link.gatt is not None and link.gatt.is_subscribed():
+                link.gatt.send(band.link.beat(now_utc_ms))
             return
         listening = [a for a in self._reaching(place) if a.is_discovering]
         if listening:
-            advert = band.firmware.advert(now_utc_ms)
+            advert = band.advert(now_utc_ms)
             for adapter in listening:
                 adapter.hears(band, advert, place.rssi_dbm)
 
@@ -249,11 +250,12 @@ class VirtualBluez:
         for device in self._devices(band):
             device.break_link()
 
-    def _reaches(self, adapter: Adapter, band: VirtualBand) -> bool:
+    def _within_reach(self, adapter: Adapter, band: VirtualBand) -> Linkable | None:
         place = self._bands.get(band)
-        if place is None or place.is_away or band.is_flat:
-            return False
-        return adapter.address in place.adapters and self._link(band) is None
+        if place is None or place.is_away or adapter.address not in place.adapters:
+            return None
+        is_free = not band.is_flat and self._link(band) is None
+        return band.link if is_free else None
 
     def _forget_everything(self) -> None:
         for adapter in self.adapters.values():
@@ -292,9 +294,8 @@ class VirtualBluez:
         match call.member:
             case "Connect":
                 refusal = self._refusals.popleft() if self._refusals else None
-                return await adapter.connect(
-                    device, lambda band: self._reaches(adapter, band), self.link_limit, refusal
-                )
+                reach = partial(self._within_reach, adapter, device.band)
+                return await adapter.connect(device, reach, self.link_limit, refusal)
             case "Disconnect":
                 await self._may_disconnect.wait()
                 await asyncio.sleep(self._delays.disconnect_s)
