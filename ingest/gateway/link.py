@@ -11,13 +11,16 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 
 import paho.mqtt.client as mqtt
+import structlog
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.errors import Unavailable
 from config.fields import Broker
 from config.tls import client_context, explained
-from ingest.batch.topics import receipt_topic, state_topic
+from ingest.batch.topics import receipt_topic, roster_topic, state_topic
+
+log = structlog.get_logger()
 
 CONNECT_S = 10.0
 MAX_RECEIPTS_HELD = 1_000
@@ -37,11 +40,13 @@ class _Client(mqtt.Client):
 
 
 class Link:
-    """An open connection. `woken` is set when a receipt came or the connection is gone."""
+    """An open connection. `woken` is set when something came or the connection is gone."""
 
     def __init__(self, client: mqtt.Client, state: str) -> None:
         """Wrap a client that is connected and subscribed."""
         self.receipts: asyncio.Queue[bytes] = asyncio.Queue(MAX_RECEIPTS_HELD)
+        self.roster: bytes | None = None
+        """The roster that came last, not yet verified nor taken in."""
         self.woken = asyncio.Event()
         self.lost: str | None = None
         """Why the connection is gone; None while it stands."""
@@ -55,10 +60,13 @@ class Link:
         """Send the status, to be kept by the broker for whoever asks later."""
         return self._client.publish(self._state_topic, json.dumps(state), qos=1, retain=True)
 
-    def received(self, message: bytes) -> None:
-        """Take in a receipt, not yet verified."""
-        with contextlib.suppress(asyncio.QueueFull):
-            self.receipts.put_nowait(message)
+    def received(self, topic: str, message: bytes) -> None:
+        """Take in a receipt or a roster, not yet verified."""
+        if topic.endswith("/roster"):
+            self.roster = message
+        else:
+            with contextlib.suppress(asyncio.QueueFull):
+                self.receipts.put_nowait(message)
         self.woken.set()
 
     def went(self, why: str) -> None:
@@ -69,7 +77,7 @@ class Link:
 
 @contextlib.asynccontextmanager
 async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterator[Link]:
-    """Connect, subscribe to the receipts, leave a last will; raise Unavailable where that fails."""
+    """Connect, subscribe to what the hub says, leave a last will; raise Unavailable in failing."""
     loop = asyncio.get_running_loop()
     client = _client(broker, centre, gateway)
     link = Link(client, state_topic(centre, gateway))
@@ -81,18 +89,22 @@ async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterat
         if reason.is_failure:
             loop.call_soon_threadsafe(_fail, subscribed, str(reason))
         else:
-            client.subscribe(receipt_topic(centre, gateway), qos=1)
+            ours = (receipt_topic(centre, gateway), roster_topic(centre, gateway))
+            client.subscribe([(topic, 1) for topic in ours])
 
     def on_subscribe(
         _client: mqtt.Client, _data: object, _mid: int, reasons: list[ReasonCode], _props: object
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
+        if reasons[0].is_failure:
             loop.call_soon_threadsafe(_fail, subscribed, "receipts are not ours to read")
         else:
+            if any(reason.is_failure for reason in reasons):
+                # An older broker's rules: readings still go; let the gateway read its roster there.
+                log.error("roster_topic_refused", gateway=gateway)
             loop.call_soon_threadsafe(_succeed, subscribed)
 
     def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        loop.call_soon_threadsafe(link.received, bytes(message.payload))
+        loop.call_soon_threadsafe(link.received, message.topic, bytes(message.payload))
 
     def on_disconnect(
         _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _props: object

@@ -19,6 +19,7 @@ from ingest.gateway.batches import Draft, Sealed
 from ingest.gateway.clock import Clock, SystemClock
 from ingest.gateway.disk import Disk
 from ingest.gateway.heard import Heard
+from ingest.gateway.safety import Edge
 from ingest.gateway.sealing import SealPolicy, sealer
 from ingest.gateway.spool import Spool, SpoolFull
 from ingest.gateway.spool_rows import PAGE_BYTES
@@ -52,12 +53,18 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     boot: bytes | None = None,
     sealing: SealPolicy | None = None,
     uplink: UplinkPolicy | None = None,
+    edge: Edge | None = None,
+    radio: Callable[[], Mapping[str, object]] | None = None,
 ) -> Status:
     """Run until `stop` is set; return the last status. Any part that fails ends all.
 
     On stop nothing more is heard, what was heard goes to disk, what was not sent stays in the
     spool. With `drain` the gateway also ends by itself, once the source has ended and the hub has
-    answered for every batch. `boot` names a new spool (else random bytes do).
+    answered for every batch and event. `boot` names a new spool (else random bytes do).
+
+    `edge` takes rosters, sends events and shows the page; None: nothing but readings is passed on,
+    as in a replay. It must hear of readings from the source itself (`Edge.heard`), before any
+    queue. `radio` gives the counters of the source for the status.
     """
     open_spool = partial(
         Spool,
@@ -77,6 +84,8 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
                 keys=keys,
                 clock=clock or SystemClock(),
             ),
+            edge,
+            radio or dict,
         )
         policy = uplink or UplinkPolicy(resend_after_s=settings.uplink.resend_after_s)
         gateway.uplink = Uplink(
@@ -87,13 +96,19 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             hub_key,
             policy,
             state=lambda: {"state": "online"} | gateway.status().as_dict(),
+            edge=edge,
         )
+        if edge is not None:
+            edge.events.on_added = gateway.uplink.wake
+            edge.is_connected = lambda: gateway.uplink.traffic.connected
         cursor = await spool.do(lambda opened: opened.cursor)
         try:
             await gateway.run(source(cursor), stop=stop, drain=drain)
         except ExceptionGroup as group:
             raise _foreseen(group) from group
         finally:
+            if edge is not None:
+                await edge.close()
             final = gateway.status()
             status.write(settings.data_dir, final)
     return final
@@ -110,8 +125,11 @@ class _Gateway:
         spool: Disk,
         policy: SealPolicy,
         make: Callable[[Draft], Sealed],
+        edge: Edge | None,
+        radio: Callable[[], Mapping[str, object]],
     ) -> None:
         self.settings, self.spool, self.policy, self.make = settings, spool, policy, make
+        self.edge, self.radio = edge, radio
         self.heard: asyncio.Queue[Heard] = asyncio.Queue(HEARD_AHEAD)
         self.stored = asyncio.Event()
         """Something reached the disk, or the source ended."""
@@ -130,6 +148,8 @@ class _Gateway:
                 group.create_task(self.uplink.run(), name="uplink"),
                 group.create_task(self.report(), name="report"),
             ]
+            if self.edge is not None:
+                workers.append(group.create_task(self.edge.run(), name="edge"))
             if drain:
                 await _first(stop.wait(), self.drained())
             else:
@@ -213,7 +233,7 @@ class _Gateway:
     async def drained(self) -> None:
         """Wait until the hub has answered for everything."""
         await self.all_sealed.wait()
-        while self.spool.unsettled_batches:
+        while self.spool.unsettled_batches or (self.edge and self.edge.events.waiting):
             self.uplink.settled.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAINED_LOOK_S):
@@ -250,6 +270,8 @@ class _Gateway:
             receipts_rejected=traffic.receipts_rejected,
             hub_clock_ahead_ms=traffic.hub_clock_ahead_ms,
             spool_s={part: round(spent, 3) for part, spent in self.spool.seconds.items()},
+            edge={} if self.edge is None else self.edge.status(),
+            radio=self.radio(),
         )
 
 

@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from config.errors import Misconfigured
@@ -42,6 +42,10 @@ class Status:
     hub_clock_ahead_ms: int | None
     spool_s: Mapping[str, float]
     """Processor seconds on the spool since the start: `store`, `seal`, `settle` for the rest."""
+    edge: Mapping[str, object] = field(default_factory=dict)
+    """Roster, alarms and events of the edge; counts alone, nothing of a person."""
+    radio: Mapping[str, object] = field(default_factory=dict)
+    """What became of everything on the air; counts alone."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the status as what JSON writes."""

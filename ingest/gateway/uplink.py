@@ -3,7 +3,8 @@
 Live batches are sent at once, newest first; of history at most two batches are on the way at a
 time, so what is heard now never waits behind a day without a network. A batch that stays without
 a word (its hub is too old for it, say) is sent again when those behind it have had their turn: it
-holds nobody up. The broker's own acknowledgements promise nothing and are ignored.
+holds nobody up. Events of the edge go before all of it, straight from memory. The broker's own
+acknowledgements promise nothing and are ignored.
 """
 
 import asyncio
@@ -20,10 +21,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from config.errors import Rejected, Unavailable
 from config.fields import Broker
 from ingest.batch.receipt import Receipt, open_receipt
-from ingest.batch.topics import Lane, lane_topic
+from ingest.batch.topics import Lane, event_topic, lane_topic
 from ingest.gateway.batches import Waiting
 from ingest.gateway.disk import Disk
 from ingest.gateway.link import Link, connected
+from ingest.gateway.safety import Edge
 from ingest.gateway.spool import Spool
 from ingest.gateway.spool_file import SpoolDamaged
 
@@ -38,6 +40,8 @@ class UplinkPolicy:
     """Times of the uplink, in seconds."""
 
     resend_after_s: float = 30.0
+    resend_event_after_s: float = 5.0
+    """An event without a receipt; each further wait is twice as long."""
     live_for_s: float = 60.0
     """A live batch sealed longer ago is history and queues as such."""
     reconnect_least_s: float = 1.0
@@ -77,6 +81,8 @@ class Uplink:
     policy: UplinkPolicy
     state: Callable[[], dict[str, object]]
     """What to publish about this gateway."""
+    edge: Edge | None = None
+    """Whose events to send, and who takes rosters; None: a gateway that only passes on."""
     traffic: Traffic = field(default_factory=Traffic)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set whenever a receipt came in."""
@@ -117,6 +123,8 @@ class Uplink:
                 self._link = None
                 self.traffic.connected = False
                 self._on_the_way.clear()
+                if self.edge is not None:
+                    self.edge.events.connection_lost()
             await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)  # noqa: S311 - no secret
             wait_s = min(2 * wait_s, self.policy.reconnect_most_s)
 
@@ -124,6 +132,8 @@ class Uplink:
         link.publish_state(self.state())
         while link.lost is None:
             link.woken.clear()
+            self._send_events(link)
+            await self._take_roster(link)
             while not link.receipts.empty():
                 await self._take_in(link.receipts.get_nowait())
             self._give_up_waiting()
@@ -132,6 +142,19 @@ class Uplink:
                 async with asyncio.timeout(self._until_resend_s()):
                     await link.woken.wait()
         raise Unavailable(f"connection lost: {link.lost}")
+
+    def _send_events(self, link: Link) -> None:
+        if self.edge is None:
+            return
+        events = self.edge.events
+        topic = event_topic(self.centre, self.gateway)
+        for held in events.due(self.policy.resend_event_after_s):
+            link.publish(topic, events.message(held))
+
+    async def _take_roster(self, link: Link) -> None:
+        sealed, link.roster = link.roster, None
+        if self.edge is not None and sealed is not None:
+            await self.edge.take_roster(sealed)
 
     async def _send(self, link: Link) -> None:
         while batch := await self._next("live", MAX_LIVE_ON_THE_WAY):
@@ -161,10 +184,14 @@ class Uplink:
         self.traffic.resent_batches += batch.seq in self._unanswered
 
     def _until_resend_s(self) -> float:
-        if not self._on_the_way:
-            return self.policy.resend_after_s
-        oldest = min(sent.sent_mono_s for sent in self._on_the_way.values())
-        return max(0.0, oldest + self.policy.resend_after_s - time.monotonic())
+        waits_s = self.policy.resend_after_s
+        if self._on_the_way:
+            oldest = min(sent.sent_mono_s for sent in self._on_the_way.values())
+            waits_s = max(0.0, oldest + waits_s - time.monotonic())
+        if self.edge is not None:
+            event_s = self.edge.events.next_due_s(self.policy.resend_event_after_s)
+            waits_s = waits_s if event_s is None else min(waits_s, event_s)
+        return waits_s
 
     def _give_up_waiting(self) -> None:
         """Make room for the next in turn; what had no receipt in time gets another turn."""
@@ -183,7 +210,11 @@ class Uplink:
             log.warning("receipt_rejected", gateway=self.gateway, reason=error.reason)
             return
         self.traffic.hub_clock_ahead_ms = receipt.hub_utc_ms - time.time_ns() // 10**6
-        await self._settle(receipt)
+        if self.edge is not None:
+            self.edge.take_receipt(receipt)
+        if receipt.committed or receipt.refused:
+            await self._settle(receipt)
+        self.settled.set()
 
     def _opened(self, message: bytes) -> Receipt:
         receipt = open_receipt(message, self.hub_key)
@@ -198,4 +229,3 @@ class Uplink:
         for seq in (*settled.committed, *(seq for seq, _ in settled.refused)):
             self._on_the_way.pop(seq, None)
             self._unanswered.discard(seq)
-        self.settled.set()

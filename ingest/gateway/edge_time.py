@@ -1,0 +1,58 @@
+"""The times by which the edge judges: one that nobody sets, and the best guess of UTC.
+
+A box without a clock of its own wakes up in 1970; a box that finds a time server jumps. Neither may
+raise an alarm or lose one. So what lasts is measured by a clock that only runs, and what time of
+day it is comes from the hub's receipts as soon as one has come.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def mono_now_ms() -> int:
+    """Return the milliseconds since the machine started, those it slept through too."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 10**6
+
+
+def wall_now_ms() -> int:
+    """Return the box's wall clock, right or wrong."""
+    return time.time_ns() // 10**6
+
+
+def machine_start() -> str:
+    """Return which start of the machine this is; empty where the system does not say."""
+    try:
+        return BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+@dataclass(slots=True)
+class EdgeTime:
+    """Both clocks of the box, and what the hub has said of the time."""
+
+    mono_ms: Callable[[], int] = mono_now_ms
+    wall_ms: Callable[[], int] = wall_now_ms
+    not_before_utc_ms: int = 0
+    """Signed by the hub (a roster's issue): it cannot be earlier, whatever the wall clock says."""
+    _hub_ahead_ms: int | None = None
+    """The hub's clock minus `mono_ms`."""
+
+    def heard_hub(self, hub_utc_ms: int) -> None:
+        """Take the hub's clock out of a receipt.
+
+        On the way it only gets older, and an old receipt may come again: so the latest time counts.
+        """
+        ahead = hub_utc_ms - self.mono_ms()
+        if self._hub_ahead_ms is None or ahead > self._hub_ahead_ms:
+            self._hub_ahead_ms = ahead
+
+    def utc_ms(self) -> int:
+        """Return the best guess of UTC now: the hub's word, else the wall clock if it can be."""
+        if self._hub_ahead_ms is not None:
+            return self.mono_ms() + self._hub_ahead_ms
+        return max(self.wall_ms(), self.not_before_utc_ms)

@@ -1,0 +1,180 @@
+"""The parts of edge safety together: roster book, guard, events, the on-site page.
+
+All of it works with the network down and the disk full. What it must not do is stop the gateway
+from storing readings: a page that cannot listen and a disk that cannot save are said and counted.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from alerts.conditions import Gate, Sustained
+from config.alert_rules import load_alert_rules
+from config.conventions import load_conventions
+from config.gateway_settings import GatewaySettings
+from ingest.batch.keys import Keys
+from ingest.batch.reading import Reading
+from ingest.batch.receipt import Receipt
+from ingest.gateway.edge import EdgeGuard, EdgeRule
+from ingest.gateway.edge_time import EdgeTime
+from ingest.gateway.events import EVENTS_FILE, EventStore
+from ingest.gateway.onsite import Page, listening
+from ingest.gateway.onsite_page import Neighbour, Sight, page
+from ingest.gateway.rosters import ROSTER_FILE, RosterBook
+
+log = structlog.get_logger()
+
+LOOK_S = 1.0
+SAVE_AGAIN_S = 10.0
+LISTEN_AGAIN_S = 30.0
+
+
+def rule_of_the_edge() -> EdgeRule:
+    """Return the rule of the ceiling as the district has it, with its sign-off or without."""
+    rule, conventions = load_alert_rules().hr_ceiling, load_conventions()
+    return EdgeRule(
+        rule.id,
+        rule.version,
+        Sustained(**rule.persistence),
+        Gate(conventions.lowest_bpm, conventions.highest_bpm),
+    )
+
+
+class Edge:
+    """What one gateway knows of its wearers and does for them by itself."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        keys: Keys,
+        hub_key: Ed25519PublicKey,
+        *,
+        rule: EdgeRule | None = None,
+        time: EdgeTime | None = None,
+    ) -> None:
+        """Load the roster and the events that wait. `rule` is the district's unless it is given."""
+        centre, gateway, data_dir = settings.centre, settings.gateway, settings.data_dir
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.time = time or EdgeTime()
+        self.book = RosterBook(
+            data_dir / ROSTER_FILE, hub_key, keys, centre=centre, gateway=gateway, time=self.time
+        )
+        self.events = EventStore(
+            data_dir / EVENTS_FILE, keys, centre=centre, gateway=gateway, time=self.time
+        )
+        self.guard = EdgeGuard(
+            self.book.band, rule or rule_of_the_edge(), self.events.add, self.time
+        )
+        self.neighbours: Callable[[], Sequence[Neighbour]] = tuple
+        """Bands that are heard and not registered, for the page alone: address and family."""
+        self.is_connected: Callable[[], bool] = bool
+        """Whether the broker is there; the gateway sets it."""
+        self.page_says = "off"
+        self._settings = settings
+
+    def heard(self, readings: Sequence[Reading]) -> None:
+        """Take what has just been heard, before any queue."""
+        self.guard.heard(readings)
+
+    async def take_roster(self, sealed: bytes) -> None:
+        """Take a roster off the broker: it holds at once, and is saved beside."""
+        if self.book.take(sealed):
+            await self._save_roster()
+
+    def take_receipt(self, receipt: Receipt) -> None:
+        """Take the hub's word on events, and its clock."""
+        self.time.heard_hub(receipt.hub_utc_ms)
+        if receipt.events or receipt.refused_events:
+            self.events.settle(receipt.boot, receipt.events, receipt.refused_events)
+
+    async def run(self) -> None:
+        """Look, save and show until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.events.keep(), name="events")
+            group.create_task(self._look(), name="edge")
+            group.create_task(self._show(), name="page")
+
+    async def close(self) -> None:
+        """Put what was raised last on disk, if the disk lets us."""
+        await self.events.save()
+        await asyncio.to_thread(self.events.close)
+
+    def sight(self) -> Sight:
+        """Return what the page shows now."""
+        roster = self.book.roster
+        return Sight(
+            centre=self._settings.centre,
+            gateway=self._settings.gateway,
+            now_mono_ms=self.time.mono_ms(),
+            alarms=self.guard.alarms,
+            ended=list(self.guard.ended),
+            here=list(self.guard.here.values()),
+            registered=len(self.book.registered()),
+            has_roster=roster is not None,
+            roster_expired=self.book.is_expired,
+            connected=self.is_connected(),
+            events_waiting=self.events.waiting,
+            neighbours=list(self.neighbours()),
+        )
+
+    def status(self) -> Mapping[str, object]:
+        """Return counts for the status file and the `state` topic; nothing of a person."""
+        roster, events = self.book.roster, self.events
+        return {
+            "roster_version": None if roster is None else roster.version,
+            "roster_expires_utc_ms": None if roster is None else roster.expires_utc_ms,
+            "roster_expired": self.book.is_expired,
+            "roster_bands": len(self.book.registered()),
+            "roster_saved": self.book.is_saved,
+            "rosters_refused": dict(self.book.refused),
+            "alarms": len(self.guard.alarms),
+            "readings_judged": self.guard.count["judged"],
+            "readings_poor_signal": self.guard.count["poor_signal"],
+            "readings_of_nobody": self.guard.count["nobody"],
+            "events_raised": events.raised,
+            "events_waiting": events.waiting,
+            "events_unsaved": events.unsaved,
+            "events_receipted": events.receipted,
+            "events_refused": events.refused,
+            "events_lost": events.lost,
+            "event_save_failures": events.save_failures,
+            "page": self.page_says,
+        }
+
+    async def _look(self) -> None:
+        """End what is over; try again to save a roster that is not on disk."""
+        since_s = 0.0
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self.guard.look()
+            since_s += LOOK_S
+            if since_s >= SAVE_AGAIN_S and not self.book.is_saved:
+                since_s = 0.0
+                await self._save_roster()
+
+    async def _save_roster(self) -> None:
+        try:
+            await asyncio.to_thread(self.book.save)
+        except OSError as error:
+            # It holds all the same, until the next start; what to do: make room on the disk.
+            log.error("roster_not_saved", why=error.strerror)  # noqa: TRY400 - foreseen
+
+    async def _show(self) -> None:
+        """Serve the page; a port that is taken costs the page, not the gateway."""
+        port = self._settings.onsite.port
+        if not port:
+            return
+        while True:
+            try:
+                async with listening(port, self._page):
+                    self.page_says = "on"
+                    await asyncio.Event().wait()
+            except OSError as error:
+                self.page_says = "cannot_listen"
+                log.error("page_cannot_listen", port=port, why=error.strerror)  # noqa: TRY400 - foreseen
+                await asyncio.sleep(LISTEN_AGAIN_S)
+
+    def _page(self) -> Page:
+        return page(self.sight(), self._settings.onsite.language)
