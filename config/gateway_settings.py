@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from config.fields import Broker, Code, Strict
+from config.fields import Broker, Code, Strict, TimeZone
 
 AdapterAddress = Annotated[str, Field(pattern=r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$")]
 
@@ -44,6 +44,9 @@ class RadioSettings(Strict):
         ge=5,
         le=3600,
         description="A connected band that says nothing for this long is connected anew, seconds",
+    )
+    time_zone: TimeZone = Field(
+        default="Asia/Shanghai", description="Time zone that the bands' own clocks are set to"
     )
 
 

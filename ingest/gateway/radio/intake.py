@@ -1,0 +1,106 @@
+"""From a band's values to readings with time and marks: to the edge first, then on to disk."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from devices.value import HEART_RATE_BPM, Value
+from ingest.batch.reading import Flag, Quantity, Reading
+from ingest.gateway.radio.bands import Band
+from ingest.gateway.radio.basket import Basket
+from ingest.gateway.radio.counters import RadioCounters
+
+FROZEN_S = 600.0
+"""A pulse that has not changed for ten minutes is doubted: a person's does, even at rest."""
+AWAY_S = 60.0
+"""A band that was not heard for this long begins anew."""
+
+QUANTITIES = {str(quantity): quantity for quantity in Quantity}
+
+
+class Intake:
+    """Where all that is heard passes."""
+
+    def __init__(
+        self,
+        basket: Basket,
+        on_heard: Callable[[Sequence[Reading]], None],
+        counters: RadioCounters,
+    ) -> None:
+        """Take who must know at once: told in the moment of hearing, whatever the disk does."""
+        self._basket, self._on_heard, self._counters = basket, on_heard, counters
+        self.is_open = True
+        """Closed at the end: after the last flush nothing is heard, so that nothing is lost."""
+
+    def live(
+        self, band: Band, values: Sequence[Value], mono_s: float, *, counted: bool = False
+    ) -> int:
+        """Take in what was true at the moment of hearing; return the number of readings.
+
+        `counted`: the frame has a counter that shows it is new, so an even pulse is no doubt.
+        """
+        if not self.is_open:
+            return 0
+        now_utc_ms = time.time_ns() // 10**6
+        readings = [
+            self._reading(band, value, now_utc_ms, mono_s, counted=counted) for value in values
+        ]
+        if readings:
+            self._on_heard(readings)
+            self._basket.put_live(readings)
+        return len(readings)
+
+    def history(self, band: Band, values: Sequence[Value]) -> bool:
+        """Take in what the band remembered; say whether there was room for all of it."""
+        return self.is_open and self._basket.put_history(
+            [
+                Reading(
+                    band.key,
+                    QUANTITIES[value.quantity],
+                    value.value,
+                    value.at_utc_ms or 0,
+                    value.span_ms,
+                    _marks(value),
+                    value.device_ts_ms,
+                )
+                for value in values
+            ]
+        )
+
+    def rejected(self, data: bytes, reason: str) -> None:
+        """Keep aside what could not be read."""
+        self._counters.rejected[reason] += 1
+        self._basket.put_rejected(data, reason)
+
+    def _reading(
+        self, band: Band, value: Value, now_utc_ms: int, mono_s: float, *, counted: bool
+    ) -> Reading:
+        marks = _marks(value) | Flag.CLOCK_RECEIPT
+        is_pulse = value.quantity == HEART_RATE_BPM
+        if is_pulse and not counted and self._is_frozen(band, value.value, mono_s):
+            marks |= Flag.SUSPECT
+        self._counters.readings_suspect += bool(marks & Flag.SUSPECT)
+        at_utc_ms = now_utc_ms if value.at_utc_ms is None else value.at_utc_ms
+        # Two frames in one millisecond are two readings; and a clock that was set back a little
+        # does not make one reading replace another.
+        last = band.last_at_utc_ms.get(value.quantity, 0)
+        if last - at_utc_ms in range(1000):
+            at_utc_ms = last + 1
+        band.last_at_utc_ms[value.quantity] = at_utc_ms
+        return Reading(
+            band.key, QUANTITIES[value.quantity], value.value, at_utc_ms, value.span_ms, marks
+        )
+
+    def _is_frozen(self, band: Band, bpm: float, mono_s: float) -> bool:
+        """Say whether this pulse has been the same for minutes on end."""
+        if bpm != band.bpm or mono_s - band.heard_mono_s > AWAY_S:
+            band.bpm, band.bpm_since_mono_s = bpm, mono_s
+        return mono_s - band.bpm_since_mono_s >= FROZEN_S
+
+
+def _marks(value: Value) -> int:
+    marks = 0
+    if value.contact is not None:
+        marks |= Flag.CONTACT_KNOWN | (Flag.CONTACT if value.contact else 0)
+    if value.suspect:
+        marks |= Flag.SUSPECT
+    return int(marks)

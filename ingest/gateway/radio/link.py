@@ -1,0 +1,201 @@
+"""One link to one band, from connecting to leaving."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+from bleak import BleakClient
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.backends.device import BLEDevice
+
+from config.errors import Rejected
+from devices.talk import Talk, TalkTerms, Write
+from ingest.gateway.radio.bands import Band
+from ingest.gateway.radio.border import RadioFault, bounded
+from ingest.gateway.radio.counters import RadioCounters
+from ingest.gateway.radio.intake import Intake
+from ingest.gateway.radio.memory import Memory
+from ingest.gateway.radio.pace import Pace
+
+log = structlog.get_logger()
+
+BLEAK_S = 1.0
+"""bleak's own time for a connection ends so much before ours."""
+LOOK_S = 5.0
+"""A wall clock that is set must not make a talk wait for hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkParts:
+    """What all links share."""
+
+    intake: Intake
+    memory: Memory
+    counters: RadioCounters
+    pace: Pace
+    silent_after_s: float
+    time_zone: ZoneInfo
+    """Of the bands' own clocks."""
+    fail: Callable[[Exception], None]
+    """Ends the radio with what a callback raised."""
+
+
+class Link:
+    """A connection and the talk over it: `connect`, then `held` until it ends, then `leave`."""
+
+    def __init__(self, band: Band, device: BLEDevice, hci: str, parts: LinkParts) -> None:
+        """Take the band, what bleak found it by, and the adapter's name of the day."""
+        self._band, self._parts = band, parts
+        self._is_lost = False
+        self._heard_mono_s = time.monotonic()
+        self.frames = 0
+        self._client = BleakClient(
+            device,
+            self._went,
+            timeout=parts.pace.connect_s - BLEAK_S,
+            bluez={"adapter": hci},
+        )
+
+    async def connect(self) -> None:
+        """Connect and discover the services; raise RadioFault where that does not come about."""
+        try:
+            await bounded(self._client.connect(), self._parts.pace.connect_s)
+        except KeyError as error:  # bleak looked for what BlueZ took away in that moment
+            raise RadioFault("device_gone") from error
+
+    async def held(self) -> str:
+        """Talk until the link ends; return the reason, raise RadioFault for a fault."""
+        family = self._band.link_family
+        if family is None or family.talk is None:
+            raise RuntimeError("a link to a band that nobody can talk with")
+        terms = TalkTerms(self._utc_offset_min(), self._parts.memory.since_utc_ms(self._band))
+        talk = family.talk(terms)
+        await self._subscribe(talk)
+        while True:
+            self._band.woken.clear()
+            await self._write(talk.writes_at(_now_utc_ms()))
+            self._parts.memory.reached(self._band, talk.read_through_utc_ms)
+            if (reason := self._ending(talk)) is not None:
+                break
+            await self._wait(talk)
+        if reason != "lost":
+            await self._write(talk.farewell())
+        return reason
+
+    async def leave(self) -> None:
+        """Let go of the band; a Disconnect that is never answered does not hold us up."""
+        try:
+            await bounded(self._client.disconnect(), self._parts.pace.disconnect_s)
+        except RadioFault as fault:
+            self._parts.counters.disconnects_hung += fault.reason == "timeout"
+            log.warning("disconnect_failed", device=self._band.key, why=fault.reason)
+
+    def _utc_offset_min(self) -> int:
+        offset = datetime.now(self._parts.time_zone).utcoffset()
+        return 0 if offset is None else round(offset.total_seconds() / 60)
+
+    def _went(self, _client: BleakClient) -> None:
+        self._is_lost = True
+        self._band.woken.set()
+
+    async def _subscribe(self, talk: Talk) -> None:
+        offered = {
+            characteristic.uuid
+            for service in self._client.services
+            for characteristic in service.characteristics
+        }
+        # Read first: of a characteristic that is subscribed BlueZ tells each read twice.
+        for uuid in talk.reads:
+            if uuid in offered:
+                await self._read(talk, uuid)
+        for place, uuid in enumerate(talk.notify):
+            if uuid in offered:
+                listener = self._listener(talk, uuid)
+                await bounded(self._client.start_notify(uuid, listener), self._parts.pace.ask_s)
+            elif place == 0:
+                raise RadioFault("characteristic_missing")
+
+    async def _read(self, talk: Talk, uuid: str) -> None:
+        try:
+            data = await bounded(self._client.read_gatt_char(uuid), self._parts.pace.ask_s)
+        except RadioFault as fault:
+            if self._is_lost:
+                raise
+            self._parts.counters.reads_refused += 1
+            log.info("read_refused", device=self._band.key, characteristic=uuid, why=fault.reason)
+        else:
+            self._heard(talk, uuid, bytes(data))
+
+    async def _write(self, writes: Iterable[Write]) -> None:
+        for write in writes:
+            writing = self._client.write_gatt_char(
+                write.characteristic, write.data, response=write.response
+            )
+            await bounded(writing, self._parts.pace.ask_s)
+
+    def _listener(
+        self, talk: Talk, uuid: str
+    ) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
+        def heard(_characteristic: BleakGATTCharacteristic, data: bytearray) -> None:
+            try:
+                self._heard(talk, uuid, bytes(data))
+            except Exception as error:  # noqa: BLE001 - dbus-fast would only log it
+                self._parts.fail(error)
+
+        return heard
+
+    def _heard(self, talk: Talk, uuid: str, data: bytes) -> None:
+        if not self._band.is_registered:
+            return
+        mono_s = self._heard_mono_s = time.monotonic()
+        self.frames += 1
+        self._parts.counters.notifications += 1
+        was_due = talk.due_utc_ms
+        try:
+            values = talk.heard(uuid, data, _now_utc_ms())
+        except Rejected as error:
+            self._parts.counters.notifications_rejected += 1
+            self._parts.intake.rejected(data, error.reason)
+            values = []
+        live = [value for value in values if value.device_ts_ms is None]
+        if live:
+            for value in live:
+                self._band.said_by_link[value.quantity] = mono_s
+            self._parts.intake.live(self._band, live, mono_s)
+        if len(live) < len(values):
+            remembered = [value for value in values if value.device_ts_ms is not None]
+            if not self._parts.intake.history(self._band, remembered):
+                self._parts.memory.missed(self._band)
+        self._band.was_heard(mono_s)
+        if talk.done or talk.due_utc_ms != was_due or live != values:
+            self._band.woken.set()
+
+    def _ending(self, talk: Talk) -> str | None:
+        """Return why the link is to end now, None while it goes on."""
+        if self._is_lost:
+            return "lost"
+        if self._band.must_leave:
+            return "gave_way" if self._band.is_registered else "unregistered"
+        if talk.done:
+            return "done"
+        if time.monotonic() - self._heard_mono_s >= self._parts.silent_after_s:
+            return "silent"
+        return None
+
+    async def _wait(self, talk: Talk) -> None:
+        """Wait until something happens, a write is due, or the band may be silent."""
+        until_s = [LOOK_S, self._heard_mono_s + self._parts.silent_after_s - time.monotonic()]
+        if talk.due_utc_ms is not None:
+            until_s.append((talk.due_utc_ms - _now_utc_ms()) / 1000)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(until_s))):
+                await self._band.woken.wait()
+
+
+def _now_utc_ms() -> int:
+    return time.time_ns() // 10**6

@@ -1,0 +1,51 @@
+"""The times of the radio, in seconds: how long to wait, and when to try again."""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Times of the collector; those an operator may change stand in the settings."""
+
+    flush_s: float = 0.5
+    """What is heard goes towards the spool this often: it must be there within a second."""
+    retry_least_s: float = 1.0
+    retry_most_s: float = 60.0
+    """Doubling in between, each wait a random part of it: bands and boxes come back one by one."""
+    connect_s: float = 20.0
+    """A connection is given up after this; a band at the edge of the room may take 10 s."""
+    disconnect_s: float = 5.0
+    scan_s: float = 15.0
+    """For a scan to begin; StartDiscovery given up halfway leaves an adapter that is busy."""
+    ask_s: float = 5.0
+    """For one answer of BlueZ or of a band."""
+    look_again_s: float = 10.0
+    """The list of adapters is asked for anew this often, should a signal have been lost."""
+    quiet_s: float = 60.0
+    """An adapter that hears nothing at all for this long is made to scan anew."""
+    turn_s: float = 60.0
+    """A link that is open this long gives way to a band that waits for one."""
+    reach_s: float = 15.0
+    """A band is tried only if the adapter heard it within this time."""
+    poll_s: float = 900.0
+    """A band that is only read from time to time is read this often."""
+
+
+class Retry:
+    """How long to wait before the next try: doubling, and back to the least after a success."""
+
+    def __init__(self, pace: Pace) -> None:
+        """Start with the least wait."""
+        self._pace = pace
+        self._wait_s = pace.retry_least_s
+
+    def next_s(self) -> float:
+        """Return the wait before the next try, a random half to whole of what is due."""
+        wait_s = self._wait_s
+        self._wait_s = min(2 * wait_s, self._pace.retry_most_s)
+        return random.uniform(0.5, 1.0) * wait_s  # noqa: S311 - no secret
+
+    def worked(self) -> None:
+        """Begin again with the least wait."""
+        self._wait_s = self._pace.retry_least_s
