@@ -54,8 +54,7 @@ def _told(message: colmi_frames.Message) -> dict[str, object]:
         case Battery():
             told = {"charging": message.is_charging}
         case Live():
-            worn = message.error != colmi_frames.NOT_WORN
-            told = {"kind": message.kind, "error": message.error, "worn": worn}
+            told = {"kind": message.kind, "error": message.error, "worn": _worn(message)}
         case Settings():
             told = {"log_enabled": message.is_enabled, "interval_min": message.interval_min}
         case Quarter():
@@ -68,6 +67,13 @@ def _told(message: colmi_frames.Message) -> dict[str, object]:
         case colmi_frames.Other():
             told = {"command": f"{message.command:02x}", "refused": message.is_refusal}
     return told
+
+
+def _worn(message: Live) -> bool | None:
+    """Say whether the ring is worn; None while it warms up or wants another try."""
+    if message.error == colmi_frames.NOT_WORN:
+        return False
+    return True if message.bpm and not message.error else None
 
 
 FAMILY = Family(

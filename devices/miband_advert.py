@@ -51,11 +51,8 @@ def decode(frames: Sequence[bytes], service_data: bytes | None = None) -> Decode
 
 
 def _pulse(frame: bytes) -> tuple[int, str]:
-    if len(frame) == len(COMPANY_BYTES) + PAYLOAD_BYTES:
-        if not frame.startswith(COMPANY_BYTES):
-            raise Rejected("unknown_form", "not of company 0x0157")
-        frame = frame[len(COMPANY_BYTES) :]
-    fields = unpack(MANUFACTURER_DATA, frame)
+    # The form, 02, tells a frame without the company id from one with it.
+    fields = unpack(MANUFACTURER_DATA, frame.removeprefix(COMPANY_BYTES))
     if fields["form"] != (FORM,):
         raise Rejected("unknown_form", "the first byte is not 02")
     return fields["bpm"][0], ":".join(f"{byte:02X}" for byte in fields["address"])

@@ -62,13 +62,20 @@ def _told(message: veepoo_frames.Message) -> dict[str, object]:
         case Hello():
             return {"hello_status": message.status}
         case Live():
-            return {"worn": message.bpm not in veepoo_frames.NOT_WORN}
+            return {"worn": _worn(message)}
         case Totals():
             return {"distance_m": message.distance_m}
         case Other():
             return {"command": f"{message.command:02x}"}
         case _:
             return {}
+
+
+def _worn(message: Live) -> bool | None:
+    """Say whether the band is worn; None while it looks for the pulse."""
+    if message.bpm in veepoo_frames.NOT_WORN:
+        return False
+    return None if message.bpm in veepoo_frames.NO_BPM else True
 
 
 FAMILY = Family(

@@ -30,10 +30,7 @@ class Command(IntEnum):
     DAY = 0xDF
 
 
-NOT_READ = frozenset(
-    (0x80, 0x90, 0x93, 0x96, 0xA3, 0xA6, 0xA7, 0xA8, 0xB3, 0xB8, 0xBD, 0xC7, 0xD3, 0xDA)
-    + (0xE0, 0xF1, 0xF4)
-)
+NOT_READ = bytes.fromhex("80 90 93 96 a3 a6 a7 a8 b3 b8 bd c7 d3 da e0 f1 f4")
 """First bytes that bands were seen to send and that hold nothing of ours: blood oxygen and
 pressure, electrocardiogram, sleep, watch face, the phone's link, and the like."""
 

@@ -80,7 +80,7 @@ def start_ms(record: Record, wall_now_ms: int) -> int:
 
 
 def values_of(record: Record, record_start_ms: int | None) -> list[Value]:
-    """Return the pulse of each minute and the steps of all five, stamped where the year is known."""
+    """Return the pulse of each minute and the steps of all; stamped where the start is known."""
     values = [
         Value(
             HEART_RATE_BPM,

@@ -21,7 +21,7 @@ TOTALS_EVERY_MS = MINUTE_MS
 
 
 class _Hello(NamedTuple):
-    """A question: will you talk?"""
+    """A question: whether the band will talk at all."""
 
 
 class _Day(NamedTuple):
