@@ -96,6 +96,8 @@ class VirtualBand:
     link: Linkable | None = None
     """What it does over a link; None: it takes none."""
     clock: Callable[[], int] = utc_now_ms
+    is_away: bool = False
+    """Out of everybody's reach."""
     is_flat: bool = False
     """An empty battery: no adverts, no link."""
     is_silent: bool = False

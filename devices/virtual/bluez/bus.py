@@ -152,6 +152,9 @@ class Bus:
             reply = Message.new_method_return(call, answer.signature, list(answer.body))
         except Refused as refusal:
             reply = Message.new_error(call, refusal.name, refusal.text)
+        except (IndexError, TypeError, ValueError):
+            text = f"{call.member} does not take {call.signature or 'nothing'}"
+            reply = Message.new_error(call, f"{BUS}.Error.InvalidArgs", text)
         if not call.flags & MessageFlag.NO_REPLY_EXPECTED:
             reply.destination = wire.name
             wire.send(reply, sender)

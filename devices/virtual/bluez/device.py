@@ -27,9 +27,11 @@ class Device:
         self.gatt: Gatt | None = None
         """The band's services, once they are known."""
         self.is_linked = False
+        """The link stands, as far as this side knows."""
         self.heard_at = 0.0
         """When it was last heard, by the loop's clock."""
         self._tree, self._adapter_path, self._delays = tree, adapter_path, delays
+        self._link_end = asyncio.Event()
         self._connecting: asyncio.Future[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -103,6 +105,7 @@ class Device:
         if not self.is_linked:
             return
         self.is_linked = False
+        self._link_end.set()
         if self.band.link is not None:
             self.band.link.link_lost()
         self.heard_at = asyncio.get_running_loop().time()
@@ -119,8 +122,10 @@ class Device:
         self._tree.change(self.path, DEVICE, {"Paired": TRUE, "Bonded": TRUE})
         return Answer()
 
-    def serve_gatt(self, client: str, call: Message) -> Answer:
-        """Answer a call to one of its characteristics."""
+    async def serve_gatt(self, client: str, call: Message) -> Answer:
+        """Answer a call to one of its characteristics; a band out of reach answers never."""
+        if self.band.is_away and self.is_linked:
+            await self._link_end.wait()
         if self.gatt is None or (call.path or "") not in self.gatt:
             raise Refused(f"{BLUEZ_ERROR}.Failed", "Not connected")
         return self.gatt.serve(client, call)
@@ -134,6 +139,7 @@ class Device:
 
     def _come_up(self, link: Linkable) -> None:
         self.is_linked = True
+        self._link_end.clear()
         loop, delays = asyncio.get_running_loop(), self._delays
         resolve_s = max(delays.resolve_s, delays.announce_s)
         self._timers = [

@@ -147,7 +147,7 @@ class Gatt:
 
     def _notify(self, frame: Frame) -> None:
         path = self._paths[frame.characteristic]
-        if self._band.is_silent or not self._subscribers.get(path):
+        if self._band.is_silent or self._band.is_away or not self._subscribers.get(path):
             return
         self._band.sent_notifications[frame.characteristic] += 1
         self._band.sent_values.update(frame.values)

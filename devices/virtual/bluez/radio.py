@@ -33,7 +33,6 @@ class Place:
 
     adapters: frozenset[str]
     rssi_dbm: int
-    is_away: bool = False
 
 
 class VirtualBluez:
@@ -115,13 +114,13 @@ class VirtualBluez:
 
     def walk_away(self, band: VirtualBand) -> None:
         """Out of reach: nothing is heard, and a link breaks after the supervision time."""
-        self._bands[band].is_away = True
+        band.is_away = True
         loop = asyncio.get_running_loop()
         loop.call_later(self._delays.supervision_s, self._break_if_away, band)
 
     def come_back(self, band: VirtualBand) -> None:
         """In reach again, where it was before."""
-        self._bands[band].is_away = False
+        band.is_away = False
 
     def plug_adapter(self, address: str) -> Adapter:
         """Plug an adapter in, at the lowest free hci number: it may be another than before."""
@@ -218,7 +217,7 @@ class VirtualBluez:
             self._break(band)
             return
         link = self._link(band)
-        if place.is_away:
+        if band.is_away:
             return
         now_utc_ms = band.clock()
         if link is not None:
@@ -242,8 +241,7 @@ class VirtualBluez:
         return next((device for device in self._devices(band) if device.is_linked), None)
 
     def _break_if_away(self, band: VirtualBand) -> None:
-        place = self._bands.get(band)
-        if place is None or place.is_away:
+        if band.is_away:
             self._break(band)
 
     def _break(self, band: VirtualBand) -> None:
@@ -252,7 +250,7 @@ class VirtualBluez:
 
     def _within_reach(self, adapter: Adapter, band: VirtualBand) -> Linkable | None:
         place = self._bands.get(band)
-        if place is None or place.is_away or adapter.address not in place.adapters:
+        if place is None or band.is_away or adapter.address not in place.adapters:
             return None
         is_free = not band.is_flat and self._link(band) is None
         return band.link if is_free else None
@@ -288,22 +286,26 @@ class VirtualBluez:
             raise Refused(f"{ERROR}.UnknownObject", f"nothing at {path}")
         if call.interface == DEVICE:
             return await self._serve_device(adapter, device, call)
-        return device.serve_gatt(client, call)
+        return await device.serve_gatt(client, call)
 
     async def _serve_device(self, adapter: Adapter, device: Device, call: Message) -> Answer:
         match call.member:
             case "Connect":
-                refusal = self._refusals.popleft() if self._refusals else None
-                reach = partial(self._within_reach, adapter, device.band)
-                return await adapter.connect(device, reach, self.link_limit, refusal)
+                return await self._connect(adapter, device)
             case "Disconnect":
                 await self._may_disconnect.wait()
                 await asyncio.sleep(self._delays.disconnect_s)
                 device.break_link()
                 return Answer()
             case "Pair":
+                await self._connect(adapter, device)
                 return device.pair()
         raise Refused(f"{ERROR}.UnknownMethod", f"no method {call.member} on a device")
+
+    async def _connect(self, adapter: Adapter, device: Device) -> Answer:
+        refusal = self._refusals.popleft() if self._refusals else None
+        reach = partial(self._within_reach, adapter, device.band)
+        return await adapter.connect(device, reach, self.link_limit, refusal)
 
     def _serve_properties(self, path: str, call: Message) -> Answer:
         match call.member:
@@ -317,6 +319,6 @@ class VirtualBluez:
                 if interface == ADAPTER and name == "Powered" and adapter is not None:
                     adapter.power(on=variant.value)
                 else:
-                    self._tree.change(path, interface, {name: variant})
+                    self._tree.set(path, interface, name, variant)
                 return Answer()
         raise Refused(f"{ERROR}.UnknownMethod", f"no method {call.member} of properties")

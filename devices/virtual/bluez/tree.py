@@ -87,6 +87,12 @@ class Tree:
             raise Refused(f"{ERROR}.InvalidArgs", f"no property {name}")
         return Answer("v", (held[name],))
 
+    def set(self, path: str, interface: str, name: str, variant: Variant) -> None:
+        """Do what Properties.Set asks."""
+        if name not in self._properties(path, interface):
+            raise Refused(f"{ERROR}.InvalidArgs", f"no property {name}")
+        self.change(path, interface, {name: variant})
+
     def get_all(self, path: str, interface: str) -> Answer:
         """Answer Properties.GetAll."""
         return Answer("a{sv}", (self._properties(path, interface),))
