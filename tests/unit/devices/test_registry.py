@@ -1,0 +1,123 @@
+"""What every family keeps to: vectors, a page, known quantities, values that a roster can match."""
+
+import pytest
+
+from config.errors import Rejected
+from devices.family import SIG_UUID
+from devices.registry import families_of_advert, load_families
+from devices.talk import TalkTerms
+from devices.value import QUANTITIES
+from ingest.batch.reading import Quantity
+from scripts.devices_page import PAGE, page
+from tests.band_vectors import FOLDER, frames_of, vectors_of
+
+FAMILIES = load_families()
+each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+
+
+def test_the_families_of_today_are_found():
+    assert set(FAMILIES) == {
+        "battery",
+        "colmi",
+        "colmi_hr_log",
+        "hrs",
+        "miband_advert",
+        "polar_advert",
+        "veepoo",
+        "veepoo_history",
+    }
+
+
+def test_every_vector_file_stands_beside_its_family():
+    assert {path.name.partition(".")[0] for path in FOLDER.glob("*.vectors.toml")} == set(FAMILIES)
+
+
+@each_family
+def test_a_family_is_declared_in_the_file_of_its_name(family):
+    assert (FOLDER / f"{family.key}.py").exists()
+
+
+@each_family
+def test_a_family_has_a_good_a_cut_and_a_corrupt_vector_each_with_its_source(family):
+    vectors = vectors_of(family.key)
+
+    assert all(vector["source"] and vector["hex"] for vector in vectors)
+    assert any("expect" in vector for vector in vectors)
+    assert any("fault" in v and v["name"].startswith("cut") for v in vectors)
+    assert any("fault" in v and v["name"].startswith("corrupt") for v in vectors)
+
+
+@each_family
+def test_a_family_says_what_it_knows_in_the_words_of_a_reading(family):
+    said = {
+        value.quantity
+        for vector in vectors_of(family.key)
+        if "fault" not in vector
+        for value in family.decode(*frames_of(vector)).values
+    }
+
+    assert said <= set(QUANTITIES)
+
+
+def test_devices_and_readings_name_the_same_quantities():
+    assert set(QUANTITIES) == set(Quantity)
+
+
+@each_family
+def test_a_family_without_a_frame_is_no_frame(family):
+    with pytest.raises(Rejected):
+        family.decode([], None)
+
+
+@each_family
+def test_a_family_has_its_entry_in_the_reference(family):
+    entry = PAGE.read_text("utf-8").partition(f"## `{family.key}`")[2].partition("\n## ")[0]
+
+    assert "| tested on hardware | not yet |" in entry
+    assert f"/{family.key}.vectors.toml)" in entry
+
+
+def test_the_reference_is_written_from_the_families():
+    assert PAGE.read_text("utf-8") == page(), "run: python -m scripts.devices_page"
+
+
+@each_family
+def test_a_talk_begins_with_a_characteristic_to_subscribe(family):
+    if family.talk is None:
+        return
+    talk = family.talk(TalkTerms(480))
+
+    assert talk.notify
+    assert [uuid for uuid in (*talk.notify, *talk.reads) if uuid != uuid.lower()] == []
+    assert not talk.done
+
+
+def test_an_advert_is_known_by_its_company_its_service_data_or_its_service():
+    def found(company=(), data=(), services=()):
+        families = families_of_advert(
+            dict.fromkeys(company, b""), dict.fromkeys(data, b""), services
+        )
+        return [family.key for family in families]
+
+    assert found(company=[0x0157]) == ["miband_advert"]
+    assert found(data=[SIG_UUID.format(0xFEE0)]) == ["miband_advert"]
+    assert found(company=[0x006B], services=[SIG_UUID.format(0x180D)]) == ["hrs", "polar_advert"]
+    assert found(company=[0x004C], services=[SIG_UUID.format(0x180F)]) == []
+
+
+def test_an_advert_gives_its_family_what_it_carries():
+    mi, polar = FAMILIES["miband_advert"], FAMILIES["polar_advert"]
+    payload = bytes.fromhex("0202017dffffffffffffffffffffffffff02aabbccddeeff")
+    steps = {SIG_UUID.format(0xFEE0): bytes.fromhex("8d230000")}
+
+    assert [v.value for v in mi.hear_advert({0x0157: payload}, steps).values] == [125, 9101]
+    assert [v.value for v in mi.hear_advert({}, steps).values] == [9101]
+    assert polar.hear_advert({0x006B: b"\x3b\x16\x44\x46"}, steps).values[0].value == 70
+
+
+def test_a_fresh_frame_of_polar_differs_in_the_counter_that_its_family_names():
+    polar = FAMILIES["polar_advert"]
+    first, second = (polar.decode([bytes((flags, 22, 68, 70))], None) for flags in (0x2B, 0x2F))
+
+    assert first.values == second.values
+    assert first.info[polar.frame_counter] != second.info[polar.frame_counter]
