@@ -50,7 +50,12 @@ def hub_at_work(dsn, broker, keys, **settings):
     """Run a hub in a thread; yield it with its `stop`; raise what it raised."""
     stop, ready, raised = threading.Event(), threading.Event(), []
     hub = Hub(
-        dsn, settings_for(broker), HubSettings(key_refresh_s=0, **settings), keys.signing, stop
+        dsn,
+        settings_for(broker),
+        HubSettings(key_refresh_s=0, **settings),
+        keys.signing,
+        stop,
+        time_zone="Asia/Shanghai",
     )
 
     def run():

@@ -18,6 +18,8 @@ class Message(NamedTuple):
     mid: int = 0
     connection: int = 0
     """The count of connections when it came: an id of an earlier connection means nothing now."""
+    is_retained: bool = False
+    """The broker had it before we came: only a gateway's state may be."""
 
 
 class Buffer:

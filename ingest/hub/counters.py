@@ -24,13 +24,13 @@ class Stopwatch:
 
 @dataclass
 class Counters:
-    """Messages, batches and readings. Each number but the last has one writing thread."""
+    """Messages, batches, readings, events. Each number but the last has one writing thread."""
 
     # Written by the network thread.
     received: int = 0
     """Messages that came, also those that were dropped or ignored."""
     ignored: int = 0
-    """Retained messages: nothing a gateway sends is retained."""
+    """Retained messages that are no state: nothing else a gateway sends is retained."""
     dropped: int = 0
     """Found no room; the gateway sends them again."""
 
@@ -47,12 +47,18 @@ class Counters:
     """By reason."""
     readings: int = 0
     """In the batches stored."""
+    events: int = 0
+    """Edge events stored."""
+    duplicate_events: int = 0
+    forked_events: int = 0
+    states: int = 0
+    """Gateways' words on how they stand."""
     bytes: int = 0
     """Sealed bytes of the batches stored."""
     transactions: int = 0
     receipts: int = 0
     database_failures: int = 0
-    """Met by either of the last two."""
+    """Met by any thread but the network's."""
 
 
 class Times:

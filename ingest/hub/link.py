@@ -24,7 +24,9 @@ from ingest.hub.counters import Counters
 
 log = structlog.get_logger()
 
-SUBSCRIPTIONS = (("adhere/v1/+/+/live", 1), ("adhere/v1/+/+/backlog", 1))
+SUBSCRIPTIONS = tuple(
+    (f"adhere/v1/+/+/{lane}", 1) for lane in ("live", "backlog", "event", "state")
+)
 RECEIPTS_QUEUED = 10_000
 """While the broker is away; more are not kept, because every resent batch earns a new receipt."""
 RECONNECT_S = (1, 15)
@@ -97,12 +99,21 @@ class Link:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    @property
+    def connection(self) -> int:
+        """Count the connections so far; 0 before the first."""
+        return self._connection
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        """Queue a message that the broker is to keep for whoever asks later."""
+        self.publish(topic, payload, retain=True)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Queue a receipt; a lost one is asked for again by the gateway's resend."""
         with self._receipts:
             self._receipts_out += 1
         # Not connected is fine: the client keeps what it could not send, and sends it later.
-        info = self._client.publish(topic, payload, qos=1)
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
         if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
             log.warning("receipt_not_queued", topic=topic)
             self._receipt_settled()
@@ -224,11 +235,14 @@ class Link:
     ) -> None:
         try:
             self._counters.received += 1
-            if came.retain:
+            topic = _topic_of(came)
+            if came.retain and not topic.endswith("/state"):
                 self._counters.ignored += 1
                 client.ack(came.mid, came.qos)
                 return
-            message = Message(_topic_of(came), bytes(came.payload), came.mid, self._connection)
+            message = Message(
+                topic, bytes(came.payload), came.mid, self._connection, bool(came.retain)
+            )
             if not self._buffer.put(message, self._hold_s) and not self._ended.is_set():
                 # Unacknowledged it would hold a place in the broker's window for ever.
                 self._counters.dropped += 1

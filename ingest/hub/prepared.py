@@ -5,6 +5,7 @@ from typing import NamedTuple
 from config.errors import Rejected
 from ingest.hub.buffer import Message
 from ingest.hub.counters import Counters, Times
+from ingest.hub.edge import EventIdentity, OpenedEvent, StateSaid, opened_event, state_said
 from ingest.hub.keyring import Keyring
 from ingest.hub.reader import Identity, Opened, opened
 
@@ -16,6 +17,8 @@ class SetAside(NamedTuple):
     reason: str
     detail: str
     identity: Identity | None = None
+    event: EventIdentity | None = None
+    """As `identity`, of an event."""
 
 
 class Prepared:
@@ -26,6 +29,8 @@ class Prepared:
         self.messages: list[Message] = []
         """All of them, to be acknowledged together."""
         self.sound: list[Opened] = []
+        self.events: list[OpenedEvent] = []
+        self.states: list[StateSaid] = []
         self.aside: list[SetAside] = []
         self.rows = 0
         self._seen: set[tuple[str, bytes]] = set()
@@ -38,11 +43,23 @@ class Prepared:
             counters.repeated += 1
         else:
             try:
-                one = opened(message, keyring, times)
+                self._open(message, keyring, times)
             except Rejected as error:
                 self.aside.append(SetAside(message, error.reason, error.detail))
-            else:
-                self.sound.append(one)
-                self.rows += one.reading_count
             self._seen.add(seen)
         self.messages.append(message)
+
+    def _open(self, message: Message, keyring: Keyring, times: Times) -> None:
+        """Sort by the last level of the topic; what it may be, opening decides."""
+        match message.topic.rpartition("/")[2]:
+            case "event":
+                with times.verify:
+                    self.events.append(opened_event(message, keyring))
+                self.rows += 1
+            case "state":
+                self.states.append(state_said(message))
+                self.rows += 1
+            case _:
+                one = opened(message, keyring, times)
+                self.sound.append(one)
+                self.rows += one.reading_count

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ingest.batch.receipt import Receipt, seal_receipt
 from ingest.batch.topics import receipt_topic
+from ingest.hub.edge import EventIdentity
 from ingest.hub.reader import Identity
 
 BATCHES_PER_RECEIPT = 500
@@ -47,4 +48,30 @@ def sealed_receipts(
             if not now and not now_refused:
                 break
             receipt = Receipt(centre, gateway, boot, hub_utc_ms, now, now_refused)
+            yield receipt_topic(centre, gateway), seal_receipt(receipt, key)
+
+
+def sealed_event_receipts(
+    committed: Iterable[EventIdentity],
+    refused: Iterable[tuple[EventIdentity, str]],
+    *,
+    hub_utc_ms: int,
+    key: Ed25519PrivateKey,
+) -> Iterator[tuple[str, bytes]]:
+    """Yield topic and payload of receipts for events, one start of a gateway each."""
+    said: dict[tuple[str, str, bytes], tuple[list[int], list[tuple[int, str]]]] = {}
+    for identity in committed:
+        said.setdefault(identity[:3], ([], []))[0].append(identity.number)
+    for identity, reason in refused:
+        said.setdefault(identity[:3], ([], []))[1].append((identity.number, reason))
+    for (centre, gateway, boot), (stored, set_aside) in said.items():
+        left, left_refused = iter(stored), iter(set_aside)
+        while True:
+            now = tuple(islice(left, BATCHES_PER_RECEIPT))
+            now_refused = tuple(islice(left_refused, BATCHES_PER_RECEIPT))
+            if not now and not now_refused:
+                break
+            receipt = Receipt(
+                centre, gateway, boot, hub_utc_ms, (), (), events=now, refused_events=now_refused
+            )
             yield receipt_topic(centre, gateway), seal_receipt(receipt, key)

@@ -2,13 +2,14 @@
 
 Three threads, one after the other: the MQTT client's own fills the buffer; the caller's opens
 messages (signature, content); the storer's writes them and sends receipts. So the processor opens
-the next messages while the database commits the last. The database may come and go: what is in
-hand stays in hand, unacknowledged, until it is stored.
+the next messages while the database commits the last. A fourth, beside them, publishes rosters.
+The database may come and go: what is in hand stays in hand, unacknowledged, until it is stored.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,6 +23,8 @@ from ingest.hub.database import Database
 from ingest.hub.keyring import Keyring
 from ingest.hub.link import Link
 from ingest.hub.prepared import Prepared
+from ingest.hub.roster_bands import RosterMaker
+from ingest.hub.rosters import RosterPublisher
 from ingest.hub.storer import Storer
 from ingest.hub.worker import Worker
 from storage.database import Connection, require_durable
@@ -46,8 +49,13 @@ class Hub:
         settings: HubSettings,
         hub_key: Ed25519PrivateKey,
         stop: threading.Event,
+        *,
+        time_zone: str,
     ) -> None:
-        """Prepare; `stop` is set by the caller, or by us when we cannot go on."""
+        """Prepare; `stop` is set by the caller, or by us when we cannot go on.
+
+        `time_zone` is that of the local days on which prescriptions change.
+        """
         self._settings, self._hub_key, self._stop = settings, hub_key, stop
         self.counters, self.times = Counters(), Times()
         self._keys_database = Database(dsn, "adhere-hub-keys", stop, self.counters)
@@ -56,6 +64,13 @@ class Hub:
         self._buffer = Buffer(settings.buffer_messages, settings.buffer_mb * 2**20)
         self._link = Link(broker, self._buffer, settings.hold_s, self.counters, stop)
         self._storer = Storer(self._database, self._worker, self._done, stop)
+        self._rosters = RosterPublisher(
+            Database(dsn, "adhere-hub-rosters", stop, self.counters),
+            RosterMaker(hub_key, ZoneInfo(time_zone)),
+            self._link.retain,
+            lambda: self._link.connection,
+            stop,
+        )
 
     def run(self, on_ready: Callable[[], None]) -> None:
         """Work until `stop` is set: finish the transaction in hand, send its receipts, return.
@@ -66,7 +81,7 @@ class Hub:
         try:
             self._connect_at_start()
             with self._link:
-                with self._storer:
+                with self._storer, self._rosters:
                     try:
                         self._open_until_stopped(on_ready)
                     finally:
@@ -78,7 +93,7 @@ class Hub:
             self._keys_database.close()
             self._database.close()
             log.info("hub_stopped", **self.report())
-        for fault in (self._storer.fault, self._link.fault):
+        for fault in (self._storer.fault, self._link.fault, self._rosters.fault):
             if fault is not None:
                 raise fault
 
@@ -120,7 +135,14 @@ class Hub:
         self._buffer.settle(messages)
 
     def _worker(self, conn: Connection) -> Worker:
-        return Worker(conn, self._hub_key, self._link.publish, self.counters, self.times)
+        return Worker(
+            conn,
+            self._hub_key,
+            self._link.publish,
+            self.counters,
+            self.times,
+            self._rosters.reported,
+        )
 
     def _connect_at_start(self) -> None:
         """Say at once what an operator must see to; a database that is only away is waited for."""

@@ -1,6 +1,7 @@
 """The worker: opened messages in, rows and receipts out; each ends stored or set aside.
 
-One call to `settle` is one transaction. It may be called again with the same messages after
+One call to `settle` is one transaction for all batches, and one for each event before them: an
+event is urgent, and seldom. It may be called again with the same messages after
 Unavailable, and after a crash it will be: storing is idempotent, a receipt sent twice does no harm.
 """
 
@@ -12,15 +13,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from config.errors import Rejected
 from ingest.hub.counters import Counters, Times
+from ingest.hub.edge import EventIdentity, OpenedEvent, StateSaid
 from ingest.hub.prepared import Prepared, SetAside
 from ingest.hub.reader import Identity, Opened
-from ingest.hub.receipts import Refusal, sealed_receipts
+from ingest.hub.receipts import Refusal, sealed_event_receipts, sealed_receipts
 from storage.database import Connection
+from storage.edge import EventOutcome, put_gateway_state, store_edge_event
 from storage.ingest import Outcome, store_batches, store_dead_letter
 
 log = structlog.get_logger()
 
 FORKED = "forked_spool"
+FORKED_EVENT = "forked_event"
 TOPIC_KEPT = 300
 """Longer topics are cut in the dead letters; the longest good one has 150 characters."""
 
@@ -35,8 +39,13 @@ class Worker:
         publish: Callable[[str, bytes], None],
         counters: Counters,
         times: Times,
+        has_roster: Callable[[str, str, int], None],
     ) -> None:
-        """Own nothing: all parts are the caller's."""
+        """Own nothing: all parts are the caller's.
+
+        `has_roster` is told which version a gateway says it has.
+        """
+        self._has_roster = has_roster
         self._conn, self._hub_key = conn, hub_key
         self._publish, self._counters, self._times = publish, counters, times
 
@@ -47,6 +56,8 @@ class Worker:
         """
         aside = list(prepared.aside)
         committed: list[Identity] = []
+        self._send_events(self._stored_events(prepared.events, aside), ())
+        self._keep_states(prepared.states, aside)
         with self._times.database:
             outcomes = self._stored(prepared.sound, aside)
         for one, outcome in outcomes:
@@ -70,6 +81,49 @@ class Worker:
         for letter in aside:
             self._report(letter)
         self._send((), [Refusal(a.identity, a.reason) for a in aside if a.identity is not None])
+        self._send_events((), [(a.event, a.reason) for a in aside if a.event is not None])
+
+    def _stored_events(
+        self, events: Sequence[OpenedEvent], aside: list[SetAside]
+    ) -> list[EventIdentity]:
+        """Store events, each in its own transaction; return those that are in the database."""
+        committed = []
+        for one in events:
+            try:
+                with self._times.database:
+                    outcome = store_edge_event(self._conn, one.event)
+            except Rejected as error:
+                aside.append(SetAside(one.message, error.reason, error.detail, event=one.identity))
+                continue
+            if outcome is EventOutcome.FORKED:
+                self._counters.forked_events += 1
+                detail = "this number is another event's: a copied box"
+                aside.append(SetAside(one.message, FORKED_EVENT, detail, event=one.identity))
+                continue
+            committed.append(one.identity)
+            self._counters.events += outcome is EventOutcome.STORED
+            self._counters.duplicate_events += outcome is EventOutcome.DUPLICATE
+        return committed
+
+    def _keep_states(self, states: Sequence[StateSaid], aside: list[SetAside]) -> None:
+        for one in states:
+            try:
+                with self._times.database:
+                    put_gateway_state(
+                        self._conn,
+                        centre=one.centre,
+                        gateway=one.gateway,
+                        online=one.online,
+                        said=one.message.payload.decode(),
+                        said_utc_ms=one.said_utc_ms,
+                        is_retained=one.message.is_retained,
+                    )
+            except Rejected as error:
+                aside.append(SetAside(one.message, error.reason, error.detail))
+                continue
+            self._counters.states += 1
+            if one.roster_version is not None:
+                self._has_roster(one.centre, one.gateway, one.roster_version)
 
     def _stored(
         self, sound: Sequence[Opened], aside: list[SetAside]
@@ -118,6 +172,17 @@ class Worker:
         with self._times.receipts:
             now_ms = time.time_ns() // 1_000_000
             for topic, payload in sealed_receipts(
+                committed, refused, hub_utc_ms=now_ms, key=self._hub_key
+            ):
+                self._publish(topic, payload)
+                self._counters.receipts += 1
+
+    def _send_events(
+        self, committed: Iterable[EventIdentity], refused: Iterable[tuple[EventIdentity, str]]
+    ) -> None:
+        with self._times.receipts:
+            now_ms = time.time_ns() // 1_000_000
+            for topic, payload in sealed_event_receipts(
                 committed, refused, hub_utc_ms=now_ms, key=self._hub_key
             ):
                 self._publish(topic, payload)

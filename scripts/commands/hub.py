@@ -91,6 +91,7 @@ def _run(settings: DistrictSettings, *, as_json: bool) -> None:
         settings.hub,
         load_keys(key_file).signing,
         stop,
+        time_zone=settings.time_zone,
     )
     try:
         working.run(lambda: structlog.get_logger().info("hub_ready"))

@@ -1,0 +1,117 @@
+"""From a message to an edge event or a gateway's state that may be stored.
+
+An event is verified as a batch is: topic, size, key, signature, content. A state is not signed (a
+last will is written before it is true): it is checked for its form, informs people and decides
+nothing.
+"""
+
+import json
+from typing import NamedTuple, NoReturn
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from config.errors import Rejected
+from ingest.batch.envelope import kid_of
+from ingest.batch.event import MAX_EVENT_BYTES, open_event
+from ingest.batch.limits import MAX_UTC_MS
+from ingest.batch.topics import parse_topic
+from ingest.hub.buffer import Message
+from ingest.hub.keyring import Keyring
+from storage.edge import EdgeEvent
+
+MAX_STATE_BYTES = 16_384
+
+
+class EventIdentity(NamedTuple):
+    """Which event of which gateway: what a receipt names."""
+
+    centre: str
+    gateway: str
+    boot: bytes
+    number: int
+
+
+class OpenedEvent(NamedTuple):
+    """An event whose signature and content are sound."""
+
+    message: Message
+    identity: EventIdentity
+    event: EdgeEvent
+
+
+class StateSaid(NamedTuple):
+    """How a gateway says it stands."""
+
+    message: Message
+    centre: str
+    gateway: str
+    online: bool
+    said_utc_ms: int | None
+    """The box's clock; None in a last will."""
+    roster_version: int | None
+    """The roster it has, 0 for none; None where it does not say."""
+
+
+def opened_event(message: Message, keyring: Keyring) -> OpenedEvent:
+    """Return the event in a message, or raise Rejected with a reason of the reference."""
+    topic = parse_topic(message.topic)
+    if len(message.payload) > MAX_EVENT_BYTES:
+        raise Rejected("oversize", f"more than {MAX_EVENT_BYTES} bytes")
+    key = keyring.key(topic.centre, topic.gateway, kid_of(message.payload))
+    event = open_event(message.payload, Ed25519PublicKey.from_public_bytes(key.signing_key))
+    if (event.centre, event.gateway) != (topic.centre, topic.gateway):
+        raise Rejected("wrong_identity", "signed as another gateway than the topic's")
+    return OpenedEvent(
+        message,
+        EventIdentity(event.centre, event.gateway, event.boot, event.number),
+        EdgeEvent(
+            gateway_id=key.gateway_id,
+            boot=event.boot,
+            number=event.number,
+            rule=event.rule,
+            rule_version=event.rule_version,
+            device_key=event.device_key,
+            subject=event.subject,
+            onset_utc_ms=event.onset_utc_ms,
+            raised_utc_ms=event.raised_utc_ms,
+            last_utc_ms=event.last_utc_ms,
+            state=event.state,
+            age_ms=event.age_ms,
+            peak_bpm=event.peak_bpm,
+            samples=event.samples,
+            ceiling_bpm=event.ceiling_bpm,
+        ),
+    )
+
+
+def state_said(message: Message) -> StateSaid:
+    """Return what a state message says; raise Rejected: `oversize`, `malformed`."""
+    topic = parse_topic(message.topic)
+    if len(message.payload) > MAX_STATE_BYTES:
+        raise Rejected("oversize", f"more than {MAX_STATE_BYTES} bytes")
+    try:
+        said = json.loads(message.payload, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError too
+        raise Rejected("malformed", "no JSON") from error
+    match said:
+        case {"state": "online"}:
+            online = True
+        case {"state": "offline"}:
+            online = False
+        case _:
+            raise Rejected("malformed", "neither online nor offline")
+    at = _whole(said.get("at_utc_ms"))
+    edge = said.get("edge")
+    version = None
+    if online and isinstance(edge, dict) and "roster_version" in edge:
+        version = _whole(edge["roster_version"]) or 0
+    said_utc_ms = at if at is not None and at <= MAX_UTC_MS else None
+    return StateSaid(message, topic.centre, topic.gateway, online, said_utc_ms, version)
+
+
+def _whole(item: object) -> int | None:
+    return item if isinstance(item, int) and not isinstance(item, bool) and item >= 0 else None
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(word)

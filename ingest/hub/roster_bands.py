@@ -1,0 +1,126 @@
+"""What a roster says of each band: who wears it, from when to when, under which limits.
+
+Limits change at local midnight with the prescription, so a wearer has one entry for each version;
+a gateway without a network then goes by the right one. With two programmes at a time the lower
+ceiling holds, and the zone of the programme begun last.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import groupby, pairwise
+from zoneinfo import ZoneInfo
+
+import cbor2
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+from config.errors import Rejected
+from ingest.batch.columns import is_device_key
+from ingest.batch.keys import key_id
+from ingest.batch.limits import MAX_UTC_MS
+from ingest.batch.parts import WORD, as_bpm, is_subject
+from ingest.batch.roster import MAX_RECIPIENTS, Roster, RosterBand, seal_roster
+from storage.rosters import Content, GatewayRoster, WornRow
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RosterMaker:
+    """Makes what a roster says out of the rows of the database."""
+
+    hub_key: Ed25519PrivateKey
+    zone: ZoneInfo
+    """Of the local days on which prescriptions change."""
+
+    def content(self, to: GatewayRoster, rows: Sequence[WornRow]) -> Content:
+        """Return the roster of one gateway, given the rows of its centre."""
+        bands = tuple(roster_bands(rows, self.zone))
+        recipients = to.encryption_keys[:MAX_RECIPIENTS]
+        keys = [X25519PublicKey.from_public_bytes(key) for key in recipients]
+        signer = key_id(self.hub_key.public_key())
+        names = (to.centre, to.gateway, signer, [key_id(key) for key in keys])
+        sha256 = hashlib.sha256(cbor2.dumps((names, bands))).digest()
+
+        def seal(version: int, issued_utc_ms: int, expires_utc_ms: int) -> bytes:
+            roster = Roster(to.centre, to.gateway, version, issued_utc_ms, expires_utc_ms, bands)
+            return seal_roster(roster, self.hub_key, keys)
+
+        return Content(sha256, seal)
+
+
+def roster_bands(rows: Iterable[WornRow], zone: ZoneInfo) -> Iterator[RosterBand]:
+    """Yield the entries of a roster; `rows` are in the order of `worn_rows`.
+
+    A band or a wearer that cannot stand in a roster is left out and logged.
+    """
+    for (device_key, family, subject, since, until), versions in groupby(rows, _assignment):
+        if not is_device_key(device_key) or not is_subject(subject):
+            log.error("roster_band_left_out", why="its name or its wearer's cannot be sent")
+            continue
+        known_family = family if family is not None and WORD.fullmatch(family) else None
+        yield from _entries(
+            RosterBand(device_key, known_family, subject, since or 0, until, None, None, None),
+            [row for row in versions if row.zone_lo_pct is not None],
+            zone,
+        )
+
+
+def _assignment(row: WornRow) -> tuple[str, str | None, str, int | None, int | None]:
+    return row.device_key, row.family, row.subject, row.worn_from_ms, row.worn_until_ms
+
+
+def _entries(worn: RosterBand, versions: list[WornRow], zone: ZoneInfo) -> Iterator[RosterBand]:
+    """Cut an assignment at every local midnight on which a version begins or ends."""
+    end = MAX_UTC_MS if worn.worn_until_ms is None else worn.worn_until_ms
+    start = max(0, worn.worn_from_ms)
+    spans = [
+        (_midnight(row.from_day, zone, 0), _midnight(row.until_day, zone, MAX_UTC_MS), row)
+        for row in versions
+    ]
+    cuts = {start, end} | {at for span in spans for at in span[:2] if start < at < end}
+    last: RosterBand | None = None
+    for since, until in pairwise(sorted(cuts)):
+        held = [row for begins, ends, row in spans if begins <= since < ends]
+        entry = worn._replace(
+            worn_from_ms=since,
+            worn_until_ms=None if until == MAX_UTC_MS else until,
+            ceiling_bpm=min((c for row in held if (c := _bpm(row.ceiling_bpm))), default=None),
+        )
+        if held:  # the rows are in the order in which the programmes began
+            low, high = _zone(held[-1])
+            entry = entry._replace(zone_lo_bpm=low, zone_hi_bpm=high)
+        if last is not None and last[5:] == entry[5:]:
+            last = last._replace(worn_until_ms=entry.worn_until_ms)
+            continue
+        if last is not None:
+            yield last
+        last = entry
+    if last is not None:
+        yield last
+
+
+def _zone(row: WornRow) -> tuple[float | None, float | None]:
+    """Return the zone in bpm by the reserve of rest and maximum (Karvonen, C8); None: not known."""
+    rest, top, low, high = row.rest_hr_bpm, row.hr_max_bpm, row.zone_lo_pct, row.zone_hi_pct
+    if rest is None or top is None or low is None or high is None or top <= rest:
+        return None, None
+    limits = [_bpm(rest + (top - rest) * pct / 100) for pct in sorted((low, high))]
+    return (None, None) if None in limits else (limits[0], limits[1])
+
+
+def _bpm(limit: float | None) -> float | None:
+    try:
+        return None if limit is None else as_bpm(limit)
+    except Rejected:
+        return None
+
+
+def _midnight(day: date | None, zone: ZoneInfo, no_end: int) -> int:
+    if day is None:
+        return no_end
+    at = datetime.combine(day, time(), zone)
+    return min(max(0, round(at.timestamp() * 1000)), MAX_UTC_MS)

@@ -1,0 +1,172 @@
+"""The thread that publishes rosters: each gateway's newest, retained, within seconds of a change.
+
+It looks when the database tells of a change, and from time to time by itself, for a wearer's day
+also changes with the clock. Everything is published anew after a reconnect: a broker may have lost
+what it retained. What a hub publishes late another's newer one is overtaken by at the next look.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import groupby
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from config.errors import Rejected, Unavailable
+from ingest.batch.topics import roster_topic
+from ingest.hub.database import Database
+from ingest.hub.roster_bands import RosterMaker
+from storage.database import Connection
+from storage.rosters import (
+    GatewayRoster,
+    WornRow,
+    issue_roster,
+    listen_for_changes,
+    roster_gateways,
+    was_told,
+    worn_rows,
+)
+
+log = structlog.get_logger()
+
+LOOK_S = 30.0
+WAIT_S = 0.5
+LEAST_BETWEEN_S = 1.0
+"""Many changes in a row (a list of people read in) make one look a second."""
+SAY_AGAIN_S = 20.0
+"""A gateway that reports an older roster is sent the newest again this often at most."""
+REVOKED = -1
+"""Instead of a version: what the broker retained was taken back."""
+VALID_FOR = timedelta(days=14)
+RENEW_AFTER = timedelta(days=1)
+
+Publish = Callable[[str, bytes], None]
+
+
+class RosterPublisher:
+    """A context manager: leaving it ends the thread. `fault` is what ended it before."""
+
+    def __init__(
+        self,
+        database: Database,
+        maker: RosterMaker,
+        publish: Publish,
+        connection: Callable[[], int],
+        stop: threading.Event,
+    ) -> None:
+        """`publish` retains; `connection` counts the broker's connections, 0 before the first."""
+        self.fault: Exception | None = None
+        self.published = 0
+        """Rosters published since the start."""
+        self._database, self._maker, self._publish = database, maker, publish
+        self._connection, self._stop = connection, stop
+        self._said: dict[int, int] = {}
+        """Of each gateway, the version published on this connection."""
+        self._said_on = 0
+        self._reports: dict[tuple[str, str], int] = {}
+        """By centre and gateway: the version that the box itself says it has."""
+        self._reminded: dict[int, float] = {}
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="rosters")
+
+    def reported(self, centre: str, gateway: str, version: int) -> None:
+        """Take in which roster a gateway says it has (0: none); called by any thread."""
+        with self._lock:
+            self._reports[centre, gateway] = version
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait until the thread has ended; it is told to by `stop`."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                try:
+                    self._follow()
+                except Unavailable as error:
+                    self._database.back_off(error)
+        except Exception as error:  # noqa: BLE001 - carried to the thread that started us
+            self.fault = error
+            self._stop.set()
+        finally:
+            self._database.close()
+
+    def _follow(self) -> None:
+        """Look at all rosters whenever there is a reason to, until told to stop."""
+        conn = self._database.connection()
+        listen_for_changes(conn)
+        self._look(conn)
+        self._database.is_well()
+        looked = time.monotonic()
+        was_asked = False
+        while not self._stop.is_set():
+            was_asked = was_told(conn, WAIT_S) or was_asked or self._is_new_connection()
+            since_s = time.monotonic() - looked
+            if since_s >= LOOK_S or (was_asked and since_s >= LEAST_BETWEEN_S):
+                self._look(conn)
+                looked, was_asked = time.monotonic(), False
+
+    def _look(self, conn: Connection) -> None:
+        """Issue what has changed, publish what is newer than was published."""
+        if self._is_new_connection():
+            self._said_on = self._connection()
+            self._said.clear()
+        rows = {centre: list(of) for centre, of in groupby(worn_rows(conn), lambda r: r.centre_id)}
+        for to in roster_gateways(conn, renew_after=RENEW_AFTER):
+            try:
+                self._serve(conn, to, rows.get(to.centre_id, []))
+            except Rejected as error:
+                # The last one stands; what to do: fewer bands in one centre.
+                log.error(  # noqa: TRY400 - foreseen
+                    "roster_not_issued", centre=to.centre, gateway=to.gateway, why=str(error)
+                )
+
+    def _serve(self, conn: Connection, to: GatewayRoster, rows: list[WornRow]) -> None:
+        if not to.encryption_keys:
+            if to.version is not None and self._said.get(to.gateway_id) != REVOKED:
+                self._publish(roster_topic(to.centre, to.gateway), b"")  # the broker forgets it
+                self._said[to.gateway_id] = REVOKED
+            return
+        version, sealed = to.version, to.sealed
+        if to.is_old is not False or self._maker.content(to, rows).sha256 != to.content_sha256:
+            issued = issue_roster(
+                conn,
+                to.gateway_id,
+                self._maker.content,
+                renew_after=RENEW_AFTER,
+                valid_for=VALID_FOR,
+            )
+            version, sealed = (None, None) if issued is None else issued
+        if version is None or sealed is None or not self._connection():
+            return
+        if version > self._said.get(to.gateway_id, 0) or self._is_behind(to, version):
+            self._publish(roster_topic(to.centre, to.gateway), sealed)
+            self._said[to.gateway_id] = version
+            self.published += 1
+
+    def _is_behind(self, to: GatewayRoster, version: int) -> bool:
+        """Say whether the box has an older one, and was not reminded of this lately."""
+        with self._lock:
+            has = self._reports.pop((to.centre, to.gateway), version)
+        now = time.monotonic()
+        if has >= version or now - self._reminded.get(to.gateway_id, -SAY_AGAIN_S) < SAY_AGAIN_S:
+            return False
+        self._reminded[to.gateway_id] = now
+        return True
+
+    def _is_new_connection(self) -> bool:
+        return self._connection() != self._said_on
