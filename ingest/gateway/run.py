@@ -154,7 +154,8 @@ class _Gateway:
                 await _first(stop.wait(), self.drained())
             else:
                 await stop.wait()
-            collector.cancel()  # 1. hear no more
+            collector.cancel()  # 1. hear no more; a radio hands over what it heard last
+            await asyncio.wait({collector}, timeout=DRAIN_S)
             await self.put_away()  # 2. what was heard goes to disk
             for worker in workers:  # 3. what was not sent stays in the spool
                 worker.cancel()

@@ -4,44 +4,37 @@ import json
 import os
 import stat
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from config.errors import Misconfigured
+from config.errors import Misconfigured, Unavailable
 from config.gateway_settings import GatewaySettings
 from config.language import _
-from config.settings import load_district, load_gateway
-from ingest.batch.topics import check_code
-from ingest.gateway import CA_FILE, ENROLMENT_FILE, KEY_FILE
+from config.settings import load_gateway
+from ingest.gateway import ENROLMENT_FILE, KEY_FILE
+from scripts.gateway import enroll
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    from ingest.batch.enrolment import Answer
     from ingest.batch.keys import Keys
     from ingest.gateway.heard import Heard
+    from ingest.gateway.run import Source
+    from ingest.gateway.safety import Edge
     from ingest.gateway.status import Status
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-enroll = typer.Typer(no_args_is_help=True)
-app.add_typer(enroll, name="enroll", help=_("Make a box and a district known to each other."))
+app.add_typer(enroll.app, name="enroll", help=_("Make a box and a district known to each other."))
 
 SettingsFile = Annotated[
     Path, typer.Option("--settings", help=_("The gateway's settings file (TOML)."))
 ]
 DEFAULT_SETTINGS = Path("/etc/adhere/gateway.toml")
-DistrictFile = Annotated[
-    Path, typer.Option("--settings", help=_("The district's settings file (TOML)."))
-]
-DEFAULT_DISTRICT = Path("/etc/adhere/district.toml")
-DataDir = Annotated[Path, typer.Option("--data-dir", help=_("The gateway's data folder."))]
-DEFAULT_DATA = Path("/var/lib/adhere")
 Json = Annotated[bool, typer.Option("--json", help=_("Print JSON for programs."))]
 
 
@@ -69,7 +62,10 @@ def run(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Store what is heard and send it to the hub, until SIGTERM."""
+    """Store what the bands say and send it to the hub, until SIGTERM.
+
+    With --readings those are sent, and the radio stays silent.
+    """
     import asyncio
 
     loaded = load_gateway(settings, os.environ)
@@ -92,118 +88,30 @@ def status(settings: SettingsFile = DEFAULT_SETTINGS, *, as_json: Json = False) 
         typer.echo(f"  {name:20} {value}")
 
 
-@enroll.command()
-def request(
-    data_dir: DataDir = DEFAULT_DATA,
-    out: Annotated[Path, typer.Option(help=_("The request file to write."))] = Path("request.json"),
-) -> None:
-    """On the box: make its keys, once, and the request to take to the district."""
-    from ingest.batch.enrolment import dump, make_request
-    from ingest.batch.keys import load_keys, make_keys, save_keys
-
-    key_file = data_dir / KEY_FILE
-    if not key_file.exists():
-        with _writing(key_file):
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            save_keys(key_file, make_keys())
-    keys = load_keys(key_file)
-    with _writing(out):
-        out.write_bytes(dump(make_request(keys)))
-    typer.echo(_("Take %(path)s to the district.") % {"path": out})
-    _say_fingerprint(_("Fingerprint of this box, to read aloud:"), keys.public.fingerprint)
-
-
-@enroll.command()
-def answer(
-    request_file: Annotated[Path, typer.Argument(help=_("The box's request file."))],
-    centre: Annotated[str, typer.Option(help=_("The centre's short name."))],
-    gateway: Annotated[str, typer.Option(help=_("The box's short name in its centre."))],
-    settings: DistrictFile = DEFAULT_DISTRICT,
-    out: Annotated[Path, typer.Option(help=_("The answer file to write."))] = Path("answer.json"),
-    broker_host: Annotated[
-        str | None, typer.Option(help=_("The broker as the box reaches it; else as the hub does."))
-    ] = None,
-    broker_port: Annotated[
-        int | None, typer.Option(min=1, max=65_535, help=_("Its port; else as the hub's."))
-    ] = None,
+@app.command()
+def check(
+    settings: SettingsFile = DEFAULT_SETTINGS,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help=_("How long to listen."))] = 10.0,
     *,
-    compared: Annotated[
-        bool, typer.Option("--compared", help=_("The fingerprints were compared: do not ask."))
-    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """In the district: enroll the box under its name, and write the answer to take back."""
-    from ingest.batch.enrolment import Answer, dump, load_request
-    from ingest.batch.keys import load_keys, raw
-    from ingest.hub import HUB_KEY_FILE
-    from storage.database import connect
-    from storage.gateways import enrol_gateway
+    """Say whether the adapters are there, BlueZ answers, and which bands are heard now."""
+    import asyncio
 
-    district = load_district(settings, os.environ)
-    hub = load_keys(district.data_dir / HUB_KEY_FILE)
-    asked = load_request(request_file)
-    tls = district.broker.tls
-    answered = Answer.signed(
-        hub,
-        asked,
-        centre=check_code(centre),
-        gateway=check_code(gateway),
-        broker_host=broker_host or district.broker.host,
-        broker_port=broker_port or district.broker.port,
-        ca_pem=None if tls is None else _text(tls.ca_file),
-    )
-    _say_fingerprint(_("Fingerprint of the box that asks:"), asked.keys.fingerprint)
-    if not compared:
-        question = _("Does the box show the same digits?")
-        typer.confirm(question, abort=True)
-    with connect(district.database_dsn.get_secret_value()) as conn:
-        enrol_gateway(
-            conn,
-            centre=centre,
-            gateway=gateway,
-            signing_key=raw(asked.keys.signing),
-            encryption_key=raw(asked.keys.encryption),
-        )
-    with _writing(out):
-        out.write_bytes(dump(answered))
-    typer.echo(_("Take %(path)s to the box.") % {"path": out})
-    _say_fingerprint(_("Fingerprint of the hub, to read aloud:"), hub.public.fingerprint)
+    from ingest.gateway.radio.check import look_around
+    from scripts.gateway.check import is_good, lines
 
-
-@enroll.command()
-def accept(
-    answer_file: Annotated[Path, typer.Argument(help=_("The district's answer file."))],
-    data_dir: DataDir = DEFAULT_DATA,
-    settings: Annotated[
-        Path | None, typer.Option(help=_("Write a settings file for this box, if there is none."))
-    ] = None,
-    *,
-    compared: Annotated[
-        bool, typer.Option("--compared", help=_("The fingerprints were compared: do not ask."))
-    ] = False,
-) -> None:
-    """On the box: trust the district's hub, and be what it calls this box."""
-    from ingest.batch.enrolment import dump, load_answer
-    from ingest.batch.keys import load_keys
-
-    accepted = load_answer(answer_file, load_keys(data_dir / KEY_FILE))
-    _say_fingerprint(_("Fingerprint of the hub that answers:"), accepted.hub_keys.fingerprint)
-    if not compared:
-        question = _("Does the district show the same digits?")
-        typer.confirm(question, abort=True)
-    if accepted.ca_pem is not None:
-        with _writing(data_dir / CA_FILE):
-            (data_dir / CA_FILE).write_text(accepted.ca_pem, "utf-8")
-    if settings is not None and not settings.exists():
-        with _writing(settings):
-            settings.write_text(_settings_of(accepted, data_dir), "utf-8")
-    with _writing(data_dir / ENROLMENT_FILE):
-        part = data_dir / f".{ENROLMENT_FILE}"
-        part.write_bytes(dump(accepted))
-        part.replace(data_dir / ENROLMENT_FILE)
-    typer.echo(
-        _("This box is %(gateway)s in %(centre)s.")
-        % {"gateway": accepted.gateway, "centre": accepted.centre}
-    )
+    loaded = load_gateway(settings, os.environ)
+    adapters, registered = loaded.radio.adapters, _registered(loaded)
+    around = asyncio.run(look_around(adapters, registered or {}, for_s=seconds))
+    if as_json:
+        typer.echo(json.dumps(around.as_dict()))
+    else:
+        has_roster = registered is not None
+        told = lines(around, has_adapters=bool(adapters), has_roster=has_roster)
+        typer.echo("\n".join(told))
+    if not is_good(around, adapters):
+        raise Unavailable(_("the radio is not ready: see above"))
 
 
 async def _serve(
@@ -214,14 +122,53 @@ async def _serve(
 
     from ingest.batch.keys import load_keys
     from ingest.gateway.run import run_gateway
+    from ingest.gateway.safety import Edge
 
     keys = load_keys(settings.data_dir / KEY_FILE)
     hub_key = _hub_key(settings, keys)
+    edge = Edge(settings, keys, hub_key)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    source = partial(_source, readings, lane.value)
-    return await run_gateway(settings, keys, hub_key, source, stop=stop, drain=until_receipted)
+    parts: dict[str, Any] = {"edge": edge, "stop": stop, "drain": until_receipted}
+    if readings is None and settings.radio.adapters:
+        source, parts["radio"] = _radio(settings, edge)
+    else:
+        source = partial(_source, readings, lane.value)
+    return await run_gateway(settings, keys, hub_key, source, **parts)
+
+
+def _registered(settings: GatewaySettings) -> Mapping[str, str | None] | None:
+    """Return the bands of the roster as it was last received; None where there is none yet."""
+    from ingest.batch.keys import load_keys
+    from ingest.gateway.edge_time import EdgeTime
+    from ingest.gateway.rosters import ROSTER_FILE, RosterBook
+
+    keys = load_keys(settings.data_dir / KEY_FILE)
+    book = RosterBook(
+        settings.data_dir / ROSTER_FILE,
+        _hub_key(settings, keys),
+        keys,
+        centre=settings.centre,
+        gateway=settings.gateway,
+        time=EdgeTime(),
+    )
+    return None if book.roster is None else book.registered()
+
+
+def _radio(
+    settings: GatewaySettings, edge: "Edge"
+) -> "tuple[Source, Callable[[], Mapping[str, object]]]":
+    """Return what hears the bands of the roster, and its counters."""
+    from ingest.gateway.radio.counters import RadioCounters
+    from ingest.gateway.radio.source import radio_source
+
+    counters = RadioCounters()
+    edge.neighbours = lambda: [
+        (address, " ".join(families)) for address, families in counters.offered.items()
+    ]
+    source = radio_source(settings.radio, edge.book.registered, edge.heard, counters)
+    return source, counters.as_dict
 
 
 async def _source(
@@ -266,45 +213,3 @@ def _hub_key(settings: GatewaySettings, keys: "Keys") -> "Ed25519PublicKey":
             }
         )
     return accepted.hub_keys.signing
-
-
-def _settings_of(accepted: "Answer", data_dir: Path) -> str:
-    """Return a settings file; a JSON string is a TOML string too."""
-    lines = [
-        f"centre = {json.dumps(accepted.centre)}",
-        f"gateway = {json.dumps(accepted.gateway)}",
-        f"data_dir = {json.dumps(str(data_dir.resolve()))}",
-        "",
-        "[broker]",
-        f"host = {json.dumps(accepted.broker_host)}",
-        f"port = {accepted.broker_port}",
-    ]
-    if accepted.ca_pem is not None:
-        lines += [
-            "",
-            "[broker.tls]",
-            f"ca_file = {json.dumps(str((data_dir / CA_FILE).resolve()))}",
-        ]
-    return "\n".join([*lines, ""])
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(_("%(path)s cannot be read.") % {"path": path}) from error
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Misconfigured(
-            _("%(path)s cannot be written: %(fault)s") % {"path": path, "fault": error.strerror}
-        ) from error
-
-
-def _say_fingerprint(what: str, digits: str) -> None:
-    typer.echo(what)
-    typer.echo(f"  {digits}")

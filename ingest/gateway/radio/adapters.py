@@ -90,10 +90,11 @@ class AdapterWatch:
             bus.add_message_handler(self._heard)
             for rule in RULES:
                 await self._call(bus, DBUS, "/org/freedesktop/DBus", DBUS, "AddMatch", rule)
-            self.bus_is_there = True
             while not gone.done():
                 self._ask_again.clear()
-                self._put(await self._asked(bus))
+                adapters = await self._asked(bus)
+                self.bus_is_there = True
+                self._put(adapters)
                 retry.worked()
                 await self._gone_or_due(gone)
             with radio_faults():
@@ -169,10 +170,9 @@ class AdapterWatch:
             self._put(self._by_path | {path: powered})
 
     def _put(self, by_path: dict[str, Adapter]) -> None:
-        if by_path != self._by_path or not self.bus_is_there:
-            self._by_path = by_path
-            self._changed.set()  # whoever waits now is woken, and looks; later ones wait anew
-            self._changed.clear()
+        self._by_path = by_path
+        self._changed.set()  # whoever waits now is woken, and looks; later ones wait anew
+        self._changed.clear()
 
 
 def _gone(bus: MessageBus) -> asyncio.Future[Any]:
