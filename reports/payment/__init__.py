@@ -1,0 +1,1 @@
+"""Payable lines: a scheme over the weeks of a month, one line per patient and item."""
