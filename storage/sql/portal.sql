@@ -201,3 +201,11 @@ LIMIT %(rows)s;
 -- name: note_audit
 INSERT INTO audit (actor, action, subject, detail)
 VALUES (%(actor)s, %(action)s, %(subject)s, %(detail)s::jsonb);
+
+-- name: read_districts
+-- The districts; where there is none, the centres.
+SELECT code FROM organisation
+WHERE kind = CASE
+    WHEN EXISTS (SELECT FROM organisation WHERE kind = 'district') THEN 'district' ELSE 'centre'
+END
+ORDER BY code;

@@ -1,0 +1,299 @@
+"""Log in by password or one-time link, log out, set a password, choose a language."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Form, HTTPException, Request, Response
+
+from config.language import LANGUAGES, later
+from portal.cookies import BROWSER, LANGUAGE, SESSION, VISITOR, YEAR, form_token, is_form_token
+from portal.passwords import TooBusy, fault_of
+from portal.visit import (
+    Anybody,
+    AnybodyWrites,
+    Portal,
+    Visit,
+    language,
+    portal_of,
+    safe_path,
+    see_other,
+)
+from storage import audit
+from storage.accounts import (
+    Account,
+    find_account,
+    find_link,
+    new_token,
+    set_password_hash,
+    use_link,
+)
+from storage.database import Connection
+from storage.web_sessions import (
+    KNOWN_FOR,
+    Patience,
+    browser_of,
+    end_session,
+    failures,
+    forget_failures,
+    know_browser,
+    note_failure,
+    open_session,
+    seconds_to_wait,
+    show_names,
+    wait_key,
+)
+
+log = structlog.get_logger()
+router = APIRouter()
+
+OF_ACCOUNT = Patience(
+    allowed=5,
+    first_wait=timedelta(seconds=30),
+    longest_wait=timedelta(minutes=15),
+    forgotten_after=timedelta(hours=24),
+)
+"""After five wrong passwords 30 s, then twice as long each time. A browser in which the person has
+logged in before is counted by itself, so strangers cannot make its owner wait."""
+OF_ADDRESS = Patience(
+    allowed=20,
+    first_wait=timedelta(seconds=30),
+    longest_wait=timedelta(minutes=15),
+    forgotten_after=timedelta(hours=1),
+)
+"""A whole centre may come from one address, so more of them are allowed."""
+
+WRONG = later("Name or password is not right.")
+WAIT = later("Too many wrong passwords. Try again in %(seconds)d seconds.")
+BUSY = later("Many people are logging in. Try again in a moment.")
+STALE = later("The form was out of date. Please try again.")
+NOT_THE_OLD = later("The current password is not right.")
+NOT_TWICE = later("The two new passwords differ.")
+
+Field = Annotated[str, Form(max_length=2_000)]
+
+
+@router.get("/login")
+def log_in_page(request: Request, next: str = "/") -> Response:  # noqa: A002 - the word in the URL
+    """Show the form."""
+    return _form(request, then=safe_path(next))
+
+
+@router.post("/login")
+def log_in(
+    request: Request,
+    name: Field = "",
+    password: Field = "",
+    csrf: Field = "",
+    next: Field = "/",  # noqa: A002 - the word in the form
+) -> Response:
+    """Take name and password; the same words and the same time whether the account exists."""
+    portal, then = portal_of(request), safe_path(next)
+    if not is_form_token(csrf, portal.cookies.read(request, VISITOR)):
+        return _form(request, then=then, fault=STALE, status=403)
+    code = name.strip()
+    with portal.pool.connection() as conn:
+        browser = portal.cookies.read(request, BROWSER)
+        keys = _keys(conn, request, code, browser)
+        wait = seconds_to_wait(conn, [key for key, _ in keys])
+        if wait > 0:
+            return _form(
+                request, then=then, fault=WAIT, status=429, seconds=int(wait) + 1, name=code
+            )
+        account = find_account(conn, code)
+        opens = None if account is None or account.disabled_at else account.password_hash
+        try:
+            is_right = portal.passwords.is_right(opens, password)
+        except TooBusy:
+            return _form(request, then=then, fault=BUSY, status=429, seconds=5, name=code)
+        if account is None or not is_right:
+            for key, patience in keys:
+                note_failure(conn, key, patience)
+            audit.note(
+                conn,
+                actor=account.code if account else "nobody",
+                action="log_in_failed",
+                subject="account",
+            )
+            return _form(request, then=then, fault=WRONG, status=401, name=code)
+        tried = failures(conn, wait_key("account", code))
+        forget_failures(conn, keys[0][0])
+        response = see_other(then)
+        _let_in(portal, conn, response, account.staff_id, may_set_password=False)
+        browser = browser or new_token()
+        know_browser(conn, browser, account.staff_id)
+        portal.cookies.put(response, BROWSER, browser, lasts=KNOWN_FOR)
+        audit.note(
+            conn,
+            actor=account.code,
+            action="log_in",
+            subject="account",
+            detail={"wrong_before": tried},
+        )
+    return response
+
+
+def _keys(
+    conn: Connection, request: Request, code: str, browser: str | None
+) -> list[tuple[bytes, Patience]]:
+    """Return under what wrong passwords count: the account, or its known browser; the address."""
+    address = request.client.host if request.client else "?"
+    if browser is not None and browser_of(conn, browser) == code:
+        whose = wait_key("browser", f"{browser} {code}")
+    else:
+        whose = wait_key("account", code)
+    return [(whose, OF_ACCOUNT), (wait_key("address", address), OF_ADDRESS)]
+
+
+def _let_in(
+    portal: Portal,
+    conn: Connection,
+    response: Response,
+    staff_id: int,
+    *,
+    may_set_password: bool,
+) -> None:
+    """Open a new session, whatever cookie came with the request."""
+    token = open_session(
+        conn,
+        staff_id=staff_id,
+        session_for=timedelta(hours=portal.settings.session_h),
+        idle=portal.idle,
+        may_set_password=may_set_password,
+    )
+    portal.cookies.put(response, SESSION, token)
+
+
+def _form(
+    request: Request,
+    *,
+    then: str,
+    fault: str | None = None,
+    status: int = 200,
+    seconds: int = 0,
+    name: str = "",
+) -> Response:
+    portal = portal_of(request)
+    visitor = portal.cookies.read(request, VISITOR) or new_token()
+    response = portal.pages.render(
+        language(request),
+        "log_in.html",
+        status,
+        csrf=form_token(visitor),
+        fault=fault,
+        seconds=seconds,
+        name=name,
+        next=then,
+        here="/login",
+    )
+    portal.cookies.put(response, VISITOR, visitor)
+    if status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests
+        response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+@router.get("/enter/{token}")
+def enter_page(request: Request, token: str) -> Response:
+    """Ask before using a link up: programs that preview links in messages open them too."""
+    portal = portal_of(request)
+    with portal.pool.connection() as conn:
+        link = find_link(conn, token)
+    visitor = portal.cookies.read(request, VISITOR) or new_token()
+    response = portal.pages.render(
+        language(request),
+        "enter.html",
+        404 if link is None else 410 if link.is_used or link.is_over else 200,
+        csrf=form_token(visitor),
+        link=link,
+        token=token,
+        here=f"/enter/{safe_path('/' + token)[1:]}",
+    )
+    portal.cookies.put(response, VISITOR, visitor)
+    return response
+
+
+@router.post("/enter/{token}")
+def enter(request: Request, token: str, csrf: Field = "") -> Response:
+    """Use a link up and open a session."""
+    portal = portal_of(request)
+    if not is_form_token(csrf, portal.cookies.read(request, VISITOR)):
+        raise HTTPException(403)
+    with portal.pool.connection() as conn:
+        link = find_link(conn, token)
+        entered = use_link(conn, token)
+        if link is None or entered is None:
+            return enter_page(request, token)
+        response = see_other("/password" if entered.sets_password else "/")
+        _let_in(portal, conn, response, entered.staff_id, may_set_password=entered.sets_password)
+        audit.note(conn, actor=link.code, action="enter_by_link", subject="account")
+    return response
+
+
+@router.post("/logout")
+def log_out(visit: AnybodyWrites) -> Response:
+    """End the session here and in the database."""
+    end_session(visit.conn, visit.token)
+    visit.note("log_out", "account")
+    response = see_other("/login")
+    visit.portal.cookies.drop(response, SESSION)
+    return response
+
+
+@router.get("/password")
+def password_page(visit: Anybody) -> Response:
+    """Show the form for a new password."""
+    return visit.page("password.html", fault=None)
+
+
+@router.post("/password")
+def set_password(
+    visit: AnybodyWrites, current: Field = "", password: Field = "", again: Field = ""
+) -> Response:
+    """Set a password: with the current one, or without where a link was made for it."""
+    account = find_account(visit.conn, visit.person.code)
+    if account is None:
+        raise HTTPException(404)
+    try:
+        fault = _fault(visit, account, current, password, again)
+        if fault is not None:
+            return visit.page("password.html", 422, fault=fault)
+        hashed = visit.portal.passwords.hashed(password)
+    except TooBusy:
+        return visit.page("password.html", 429, fault=BUSY)
+    set_password_hash(
+        visit.conn, staff_id=account.staff_id, password_hash=hashed, token=visit.token
+    )
+    visit.note("set_password", "account")
+    return see_other("/")
+
+
+def _fault(visit: Visit, account: Account, current: str, password: str, again: str) -> str | None:
+    if not visit.person.may_set_password:
+        key = wait_key("current", account.code)
+        if seconds_to_wait(visit.conn, [key]) > 0:
+            return BUSY
+        if not visit.portal.passwords.is_right(account.password_hash, current):
+            note_failure(visit.conn, key, OF_ACCOUNT)
+            return NOT_THE_OLD
+    if password != again:
+        return NOT_TWICE
+    return fault_of(password, account.code, account.name)
+
+
+@router.post("/names")
+def switch_names(visit: AnybodyWrites, shown: Field = "", next: Field = "/") -> Response:  # noqa: A002 - as above
+    """Show names in full in this session, or masked."""
+    show_names(visit.conn, visit.token, shows_names=shown == "yes")
+    if shown == "yes":
+        visit.note("show_names", "session")
+    return see_other(safe_path(next))
+
+
+@router.get("/language/{code}")
+def choose_language(request: Request, code: str, next: str = "/") -> Response:  # noqa: A002 - as above
+    """Remember a language in this browser."""
+    if code not in LANGUAGES:
+        raise HTTPException(404)
+    response = see_other(safe_path(next))
+    portal_of(request).cookies.put(response, LANGUAGE, code, lasts=YEAR)
+    return response

@@ -1,0 +1,99 @@
+"""Passwords: argon2id, rules without ceremony, and never more than two being hashed at once.
+
+Parameters: 64 MiB, 3 passes, 4 lanes (the second recommended choice of RFC 9106, section 4). Rules
+as in OWASP ASVS 5.0, 6.2: at least 8 characters, long ones welcome, nothing prescribed about which,
+and none of the commonest.
+"""
+
+import threading
+import unicodedata
+from functools import cache
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from config.language import later
+
+LEAST_CHARACTERS = 8
+MOST_CHARACTERS = 256
+"""Longer ones would only be work for us."""
+AT_ONCE = 2
+"""Each takes 64 MiB and most of a second: a burst of log-ins must not take the machine."""
+WAIT_S = 6.0
+
+TOO_SHORT = later("Use at least 8 characters.")
+TOO_LONG = later("Use at most 256 characters.")
+TOO_COMMON = later("This password is on every list of guesses. Choose another.")
+IS_THE_NAME = later("The password must not be your own name or code.")
+
+
+class TooBusy(Exception):
+    """Too many passwords are being looked at."""
+
+
+def fault_of(password: str, *names: str) -> str | None:
+    """Return what is wrong with a new password (a text to translate); None: it will do."""
+    plain = normal(password)
+    if len(plain) < LEAST_CHARACTERS:
+        return TOO_SHORT
+    if len(plain) > MOST_CHARACTERS:
+        return TOO_LONG
+    folded = plain.casefold()
+    if folded in commonest() or len(set(folded)) <= 2:  # noqa: PLR2004 - aaaaaaaa, abababab
+        return TOO_COMMON
+    if folded in {normal(name).casefold() for name in names}:
+        return IS_THE_NAME
+    return None
+
+
+def normal(password: str) -> str:
+    """Return the same characters however the keyboard composed them."""
+    return unicodedata.normalize("NFKC", password)
+
+
+@cache
+def commonest() -> frozenset[str]:
+    """Return the commonest passwords of 8 characters and more, in small letters."""
+    text = Path(__file__).with_name("common_passwords.txt").read_text("utf-8")
+    lines = (line.strip() for line in text.splitlines())
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+class Passwords:
+    """Hashes and checks, two at a time."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher(
+            time_cost=3, memory_cost=64 * 1024, parallelism=4, hash_len=32, salt_len=16
+        )
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._nobody: str | None = None
+
+    def hashed(self, password: str) -> str:
+        """Return what is kept of a password; raises TooBusy."""
+        self._take_turn()
+        try:
+            return self._hasher.hash(normal(password))
+        finally:
+            self._turns.release()
+
+    def is_right(self, password_hash: str | None, password: str) -> bool:
+        """Compare; without a hash the same work is done, so the time tells nothing. May TooBusy."""
+        if len(password) > 4 * MOST_CHARACTERS:
+            password = ""
+        self._take_turn()
+        try:
+            if self._nobody is None:
+                self._nobody = self._hasher.hash("nobody's password")
+            is_right = self._hasher.verify(password_hash or self._nobody, normal(password))
+        except (VerificationError, InvalidHashError):
+            return False
+        else:
+            return is_right and password_hash is not None
+        finally:
+            self._turns.release()
+
+    def _take_turn(self) -> None:
+        if not self._turns.acquire(timeout=WAIT_S):
+            raise TooBusy

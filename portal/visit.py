@@ -1,0 +1,167 @@
+"""Who asks for a page, and whether the page is theirs to see.
+
+Another person's page does not exist for whoever may not see it: 404, and a row in the audit trail.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, cast
+
+from fastapi import Depends, Form, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from config.district_settings import PortalSettings
+from portal.cookies import LANGUAGE, SESSION, Cookies, form_token, is_form_token
+from portal.facts import FactsKept
+from portal.passwords import Passwords
+from portal.reading import Reader, language_of
+from portal.rendering import Pages
+from storage import audit
+from storage.accounts import CARE_ROLES
+from storage.database import Connection
+from storage.people import Role
+from storage.pool import Pool
+from storage.web_sessions import SignedIn, find_session, touch_session
+
+EVERYBODY: frozenset[Role] = frozenset(
+    {"family_doctor", "therapist", "instructor", "operator", "administrator", "payer", "auditor"}
+)
+TOUCH_EVERY = timedelta(seconds=15)
+LONGEST_SUBJECT = 80
+
+
+class LogInFirst(Exception):
+    """Nobody is logged in; `then` is where they wanted to go."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__(then)
+        self.then = then
+
+
+@dataclass(frozen=True)
+class Portal:
+    """What all pages share."""
+
+    pool: Pool
+    settings: PortalSettings
+    pages: Pages
+    cookies: Cookies
+    passwords: Passwords
+    facts: FactsKept
+
+    @property
+    def idle(self) -> timedelta:
+        """Return after how long without a click a session is over."""
+        return timedelta(minutes=self.settings.idle_min)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of a person who is logged in, with a database connection for its time."""
+
+    portal: Portal
+    request: Request
+    conn: Connection
+    token: str
+    person: SignedIn
+    reader: Reader
+
+    def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
+        """Return a page for this person."""
+        return self.portal.pages.render(
+            self.reader.language,
+            template,
+            status,
+            me=self.person,
+            csrf=form_token(self.token),
+            here=self.request.url.path,
+            **values,
+        )
+
+    def note(self, action: str, subject: str, **detail: object) -> None:
+        """Write into the audit trail what this person did or read."""
+        audit.note(self.conn, actor=self.person.code, action=action, subject=subject, detail=detail)
+
+    def refuse(self, subject: str) -> HTTPException:
+        """Write that it was refused, and return the error to raise: as if it were not there."""
+        self.note("refused", subject[:LONGEST_SUBJECT], route=_route(self.request))
+        return HTTPException(404)
+
+
+def portal_of(request: Request) -> Portal:
+    """Return what all pages share."""
+    return cast("Portal", request.app.state.portal)
+
+
+def language(request: Request) -> str:
+    """Return the language this browser asks for."""
+    return language_of(request.cookies.get(LANGUAGE), request.headers.get("accept-language", ""))
+
+
+def safe_path(path: str) -> str:
+    """Return a path of ours to go to next; anything else becomes the first page."""
+    return path if re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,300}", path) else "/"
+
+
+def see_other(path: str) -> RedirectResponse:
+    """Return the answer to a form: go there and read."""
+    return RedirectResponse(path, status_code=303)
+
+
+def reads(roles: frozenset[Role]) -> Callable[[Request], Iterator[Visit]]:
+    """Return the dependency of a page that these roles may read."""
+
+    def enter(request: Request) -> Iterator[Visit]:
+        with portal_of(request).pool.connection() as conn:
+            yield _visit(request, conn, roles)
+
+    return enter
+
+
+def writes(roles: frozenset[Role]) -> Callable[..., Iterator[Visit]]:
+    """Return the dependency of a form that these roles may send; the form's token is checked."""
+
+    def enter(request: Request, csrf: Annotated[str, Form(max_length=200)] = "") -> Iterator[Visit]:
+        with portal_of(request).pool.connection() as conn:
+            visit = _visit(request, conn, roles)
+            if not is_form_token(csrf, visit.token):
+                raise HTTPException(403)
+            yield visit
+
+    return enter
+
+
+def _visit(request: Request, conn: Connection, roles: frozenset[Role]) -> Visit:
+    portal = portal_of(request)
+    token = portal.cookies.read(request, SESSION)
+    person = None if token is None else find_session(conn, token, idle=portal.idle)
+    if token is None or person is None:
+        raise LogInFirst(request.url.path if request.method == "GET" else "/")
+    visit = Visit(portal, request, conn, token, person, portal.pages.readers[language(request)])
+    if person.role not in roles:
+        raise visit.refuse(request.url.path)
+    # A page that refreshes itself is not a person at the screen.
+    is_a_click = "auto" not in request.query_params
+    if is_a_click and datetime.now(UTC) - person.seen_at > TOUCH_EVERY:
+        touch_session(conn, token)
+    return visit
+
+
+def _route(request: Request) -> str:
+    return str(getattr(request.scope.get("route"), "path_format", ""))
+
+
+_CARE = cast("frozenset[Role]", CARE_ROLES)
+
+Anybody = Annotated[Visit, Depends(reads(EVERYBODY))]
+AnybodyWrites = Annotated[Visit, Depends(writes(EVERYBODY))]
+CareTeam = Annotated[Visit, Depends(reads(_CARE))]
+CareTeamWrites = Annotated[Visit, Depends(writes(_CARE))]
+Doctor = Annotated[Visit, Depends(reads(frozenset({"family_doctor"})))]
+DoctorWrites = Annotated[Visit, Depends(writes(frozenset({"family_doctor"})))]
+Administrator = Annotated[Visit, Depends(reads(frozenset({"administrator"})))]
+AdministratorWrites = Annotated[Visit, Depends(writes(frozenset({"administrator"})))]
+Auditor = Annotated[Visit, Depends(reads(frozenset({"auditor"})))]
+Payer = Annotated[Visit, Depends(reads(frozenset({"payer", "auditor"})))]

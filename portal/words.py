@@ -1,0 +1,96 @@
+"""The words of the pages for what the database holds as codes."""
+
+from collections.abc import Mapping
+
+from config.language import later
+
+ROLES: Mapping[str, str] = {
+    "family_doctor": later("family doctor"),
+    "therapist": later("rehabilitation therapist"),
+    "instructor": later("exercise instructor"),
+    "operator": later("operator"),
+    "administrator": later("administrator"),
+    "payer": later("insurer"),
+    "auditor": later("auditor"),
+}
+
+TIERS: Mapping[str, str] = {
+    "red": later("Red"),
+    "yellow": later("Yellow"),
+    "blue": later("Blue"),
+    "grey": later("Grey"),
+}
+
+TIER_MEANING: Mapping[str, str] = {
+    "red": later("at once"),
+    "yellow": later("today"),
+    "blue": later("this week"),
+    "grey": later("technical"),
+}
+
+ALERT_STATES: Mapping[str, str] = {
+    "open": later("open"),
+    "acknowledged": later("acknowledged"),
+    "closed": later("closed"),
+}
+
+OUTCOMES: Mapping[str, str] = {
+    "called": later("Called the patient"),
+    "prescription_adjusted": later("Prescription adjusted"),
+    "referred": later("Referred"),
+    "false_alarm": later("False alarm"),
+    "no_action": later("No action needed"),
+}
+
+NEED_REASON = frozenset({"false_alarm", "no_action"})
+
+HEARD_BY: Mapping[str, str] = {
+    "edge": later("gateway"),
+    "district": later("district"),
+    "both": later("gateway and district"),
+}
+
+SOURCES: Mapping[str, str] = {
+    "measured": later("measured"),
+    "gellish": later("formula by age (207 - 0.7 x age)"),
+    "brawner": later("formula by age on a beta-blocker (164 - 0.7 x age)"),
+    "recorded": later("from the recordings before the start"),
+    "prescribed": later("set by the doctor"),
+    "default": later("default of the rule"),
+}
+
+ZONES: Mapping[str, str] = {
+    "very_light": later("very light"),
+    "light": later("light"),
+    "moderate": later("moderate"),
+    "vigorous": later("vigorous"),
+    "near_max": later("near maximal"),
+}
+
+ACTIONS: Mapping[str, str] = {
+    "log_in": later("logged in"),
+    "log_in_failed": later("log-in refused"),
+    "log_out": later("logged out"),
+    "enter_by_link": later("entered by a link"),
+    "set_password": later("set a password"),
+    "read_list": later("read the work list"),
+    "read_patients": later("read the list of patients"),
+    "read_patient": later("read a patient's page"),
+    "read_week": later("read the minutes of a week"),
+    "read_payment": later("read the payment lines"),
+    "read_audit": later("read the audit trail"),
+    "read_accounts": later("read the accounts"),
+    "refused": later("refused"),
+    "show_names": later("showed names in full"),
+    "alert_acknowledged": later("acknowledged an alert"),
+    "alert_closed": later("closed an alert"),
+    "prescribe": later("wrote a prescription"),
+    "put_staff": later("wrote a person of the staff"),
+    "issue_link": later("issued a one-time link"),
+    "disable_account": later("disabled an account"),
+    "enable_account": later("enabled an account"),
+    "join_care_team": later("took into a care team"),
+    "leave_care_team": later("took out of a care team"),
+    "recompute": later("recomputed results"),
+    "report": later("wrote the nightly report"),
+}

@@ -1,0 +1,179 @@
+-- What the web pages read. Whether somebody may see a patient is part of the question: `patient_team`.
+
+-- name: find_patient_of_team
+SELECT patient.id, patient.pseudonym, patient.name, centre.name, doctor.name
+FROM patient
+JOIN patient_team ON patient_team.patient_id = patient.id AND staff_id = %(staff_id)s
+JOIN organisation AS centre ON centre.id = centre_id
+JOIN staff AS doctor ON doctor.id = family_doctor_id
+WHERE pseudonym = %(pseudonym)s;
+
+-- name: read_patients_of_team
+-- Everybody this person looks after, with the prescription in force and the newest stored week.
+SELECT
+    patient.id, patient.pseudonym, patient.name, centre.name, doctor.name,
+    terms.age_years, terms.beta_blocker, terms.sessions_per_week, terms.weekly_min,
+    newest.week, newest.complete_sessions, newest.bout_credit_min, newest.state, newest.reason,
+    newest.adherence_pct, contact.at
+FROM patient_team
+JOIN patient ON patient.id = patient_team.patient_id
+JOIN organisation AS centre ON centre.id = patient.centre_id
+JOIN staff AS doctor ON doctor.id = patient.family_doctor_id
+LEFT JOIN LATERAL (
+    SELECT age_years, beta_blocker, sessions_per_week, weekly_min
+    FROM prescription
+    JOIN enrolment ON enrolment.id = enrolment_id
+    WHERE enrolment.patient_id = patient.id AND lower(effective) <= %(today)s
+    ORDER BY lower(effective) DESC, prescription.id DESC
+    LIMIT 1
+) AS terms ON true
+LEFT JOIN LATERAL (
+    SELECT week, complete_sessions, bout_credit_min, state, reason, adherence_pct
+    FROM week
+    JOIN enrolment ON enrolment.id = enrolment_id
+    WHERE enrolment.patient_id = patient.id
+    ORDER BY week DESC
+    LIMIT 1
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT max(closed_at) AS at
+    FROM alert
+    WHERE alert.patient_id = patient.id
+        AND outcome IN ('called', 'prescription_adjusted', 'referred')
+) AS contact ON true
+WHERE patient_team.staff_id = %(staff_id)s
+    AND (%(patient_ids)s::integer[] IS NULL OR patient.id = ANY (%(patient_ids)s::integer[]))
+ORDER BY patient.pseudonym;
+
+-- name: count_attendance
+-- Who of this person's patients was heard by a gateway itself since a time, out of those enrolled.
+-- What a band remembered and told later has a stamp of its own, and is not being there.
+SELECT
+    count(*) FILTER (
+        WHERE EXISTS (
+            SELECT FROM device_assignment AS worn_by
+            JOIN heart_rate AS reading ON reading.device_id = worn_by.device_id
+            WHERE worn_by.patient_id = patient_team.patient_id
+                AND reading.at >= %(since)s AND reading.at < %(until)s
+                AND reading.device_ts_ms IS NULL
+                AND worn_by.worn @> reading.at
+        )
+    ),
+    count(*)
+FROM patient_team
+WHERE staff_id = %(staff_id)s
+    AND EXISTS (
+        SELECT FROM enrolment
+        WHERE enrolment.patient_id = patient_team.patient_id
+            AND starts_on <= %(today)s AND (ends_on IS NULL OR ends_on > %(today)s)
+    );
+
+-- name: count_gateways_of_team
+-- Gateways of the centres of this person's patients: up, in all. A gateway is up by its own last word,
+-- or because a batch of it came lately.
+SELECT
+    count(*) FILTER (
+        WHERE coalesce(gateway_state.online, false)
+            OR EXISTS (
+                SELECT FROM batch
+                WHERE batch.gateway_id = gateway.id AND committed_at > %(lately)s
+            ) AND gateway_state.online IS NOT false
+    ),
+    count(*)
+FROM gateway
+LEFT JOIN gateway_state ON gateway_state.gateway_id = gateway.id
+WHERE centre_id IN (
+    SELECT centre_id FROM patient JOIN patient_team ON patient.id = patient_id
+    WHERE staff_id = %(staff_id)s
+);
+
+-- name: count_batches_of_team
+-- Of what those gateways sealed since a time: batches stored, batches that there must be by their
+-- numbers.
+SELECT coalesce(sum(stored), 0)::bigint, coalesce(sum(sealed), 0)::bigint
+FROM (
+    SELECT count(*) AS stored, max(seq) - min(seq) + 1 AS sealed
+    FROM batch
+    JOIN gateway ON gateway.id = gateway_id
+    WHERE committed_at > %(since)s
+        AND centre_id IN (
+            SELECT centre_id FROM patient JOIN patient_team ON patient.id = patient_id
+            WHERE staff_id = %(staff_id)s
+        )
+    GROUP BY gateway_id, boot
+) AS spool;
+
+-- name: read_enrolments_of
+SELECT id, case_label, mode, starts_on, ends_on
+FROM enrolment
+WHERE patient_id = %(patient_id)s
+ORDER BY starts_on DESC, id DESC;
+
+-- name: read_prescriptions_of
+SELECT
+    version, lower(effective), upper(effective), age_years, sex, beta_blocker, hr_max_bpm,
+    hr_max_source, rest_hr_bpm, rest_hr_source, frozen_on, zone_lo_pct, zone_hi_pct, session_min,
+    sessions_per_week, weekly_min, ceiling_bpm, ceiling_source
+FROM prescription
+WHERE enrolment_id = %(enrolment_id)s
+ORDER BY version DESC;
+
+-- name: read_weeks_of
+SELECT
+    week, week.counted_to, version, complete_sessions, session_days, bout_credit_min, above_min,
+    wear_min, valid_days, prescription.sessions_per_week, prescription.weekly_min, adherence_pct,
+    state, reason
+FROM week JOIN prescription ON prescription.id = week.prescription_id
+WHERE week.enrolment_id = %(enrolment_id)s
+ORDER BY week DESC
+LIMIT %(rows)s;
+
+-- name: read_bouts_of
+SELECT start_at, end_at, date, effort_ms, credit_ms, complete, sparse
+FROM bout
+WHERE enrolment_id = %(enrolment_id)s
+    AND (%(date)s::date IS NULL OR date = %(date)s)
+ORDER BY start_at DESC
+LIMIT %(rows)s;
+
+-- name: read_days_of
+-- Local days with data, newest first.
+SELECT date FROM day WHERE enrolment_id = %(enrolment_id)s ORDER BY date DESC LIMIT %(rows)s;
+
+-- name: read_bands_of
+SELECT device_key, family, lower(worn), upper(worn)
+FROM device_assignment JOIN device ON device.id = device_id
+WHERE patient_id = %(patient_id)s
+ORDER BY upper(worn) DESC NULLS FIRST, lower(worn) DESC
+LIMIT 5;
+
+-- name: last_heard_of
+-- The newest heart rate of the bands this patient wears now, of the last days.
+SELECT max(reading.at)
+FROM device_assignment AS worn_by
+CROSS JOIN LATERAL (
+    SELECT at FROM heart_rate
+    WHERE heart_rate.device_id = worn_by.device_id AND at >= %(since)s AND worn_by.worn @> at
+    ORDER BY at DESC
+    LIMIT 1
+) AS reading
+WHERE worn_by.patient_id = %(patient_id)s AND worn_by.worn && tstzrange(%(since)s, NULL);
+
+-- name: read_pauses_of
+SELECT lower(during), upper(during), reason FROM pause
+WHERE enrolment_id = %(enrolment_id)s
+ORDER BY lower(during) DESC
+LIMIT 5;
+
+-- name: read_last_weeks
+-- The last stored weeks of these patients, oldest first.
+SELECT patient_id, adherence_pct, state
+FROM (
+    SELECT
+        patient_id, week, adherence_pct, state,
+        row_number() OVER (PARTITION BY patient_id ORDER BY week DESC) AS place
+    FROM week JOIN enrolment ON enrolment.id = enrolment_id
+    WHERE patient_id = ANY (%(patient_ids)s::integer[])
+) AS ranked
+WHERE place <= %(weeks)s
+ORDER BY patient_id, week;
