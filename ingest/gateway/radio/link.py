@@ -25,7 +25,7 @@ from ingest.gateway.radio.pace import Pace
 log = structlog.get_logger()
 
 BLEAK_S = 1.0
-"""bleak's own time for a connection ends so much before ours."""
+"""Our time for a connection ends so much after bleak's own."""
 LOOK_S = 5.0
 """A wall clock that is set must not make a talk wait for hours."""
 
@@ -57,14 +57,14 @@ class Link:
         self._client = BleakClient(
             device,
             self._went,
-            timeout=parts.pace.connect_s - BLEAK_S,
+            timeout=parts.pace.connect_s,
             bluez={"adapter": hci},
         )
 
     async def connect(self) -> None:
         """Connect and discover the services; raise RadioFault where that does not come about."""
         try:
-            await bounded(self._client.connect(), self._parts.pace.connect_s)
+            await bounded(self._client.connect(), self._parts.pace.connect_s + BLEAK_S)
         except KeyError as error:  # bleak looked for what BlueZ took away in that moment
             raise RadioFault("device_gone") from error
 

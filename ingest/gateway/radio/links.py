@@ -20,7 +20,7 @@ class Links:
     pace: Pace
 
     def waiting(self, bands: Iterable[Band], mono_s: float) -> list[Band]:
-        """Return the bands that are in reach and due for a link, longest waiting first."""
+        """Return the bands in reach and due for a link: those just heard, longest waiting first."""
         waiting = []
         for band in bands:
             if self._wants(band, mono_s):
@@ -29,16 +29,19 @@ class Links:
                 waiting.append(band)
             else:
                 band.waiting_since_mono_s = None
-        return sorted(waiting, key=lambda band: band.waiting_since_mono_s or 0.0)
+        return sorted(
+            waiting,
+            key=lambda band: (not self._is_fresh(band, mono_s), band.waiting_since_mono_s or 0.0),
+        )
 
     def next_pair(
-        self, stations: Collection[Station], waiting: Iterable[Band], mono_s: float
+        self, stations: Collection[Station], waiting: Iterable[Band]
     ) -> tuple[Station, Band] | None:
         """Return who connects with whom next, if any two can."""
         for band in waiting:
             free = [
                 station
-                for station in self._hearing(band, stations, mono_s)
+                for station in self._hearing(band, stations)
                 if not station.is_connecting and len(station.held) < self.per_adapter
             ]
             if free:
@@ -62,7 +65,7 @@ class Links:
             for station in stations
         }
         for band in waiting:
-            hearing = self._hearing(band, stations, mono_s)
+            hearing = self._hearing(band, stations)
             roomy = next((station for station in hearing if room[station.address] > 0), None)
             if roomy is not None:  # free, or about to be
                 room[roomy.address] -= 1
@@ -81,17 +84,17 @@ class Links:
             band.link_family is not None
             and not band.is_linked
             and mono_s >= band.not_before_mono_s
-            and any(
-                mono_s - sighting.mono_s <= self.pace.reach_s
-                for sighting in band.sightings.values()
-            )
+            and bool(band.sightings)
         )
 
-    def _hearing(self, band: Band, stations: Collection[Station], mono_s: float) -> list[Station]:
+    def _is_fresh(self, band: Band, mono_s: float) -> bool:
+        return any(
+            mono_s - sighting.mono_s <= self.pace.reach_s for sighting in band.sightings.values()
+        )
+
+    def _hearing(self, band: Band, stations: Collection[Station]) -> list[Station]:
         return [
             station
             for station in stations
-            if station.group is not None
-            and (sighting := band.sightings.get(station.address)) is not None
-            and mono_s - sighting.mono_s <= self.pace.reach_s
+            if station.group is not None and station.address in band.sightings
         ]

@@ -27,7 +27,7 @@ class Pace:
     turn_s: float = 60.0
     """A link that is open this long gives way to a band that waits for one."""
     reach_s: float = 15.0
-    """A band is tried only if the adapter heard it within this time."""
+    """A band that was heard within this time is tried before one that may have gone."""
     poll_s: float = 900.0
     """A band that is only read from time to time is read this often."""
 

@@ -88,8 +88,10 @@ class Radio:
             mono_s = time.monotonic()
             self._bands.refresh()
             self._presence.look(self._bands, mono_s)
+            for station in self._stations:
+                station.forget_unseen(self._bands)
             waiting = self._links.waiting(self._bands, mono_s)
-            while pair := self._links.next_pair(self._stations, waiting, mono_s):
+            while pair := self._links.next_pair(self._stations, waiting):
                 station, band = pair
                 waiting.remove(band)
                 self._holding.begin(station, band, mono_s)

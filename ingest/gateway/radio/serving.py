@@ -53,13 +53,16 @@ class Serving:
         retry, refused = Retry(self._pace), 0
         while self._is_there(station, hci):
             try:
-                async with scanning(hci, self._hearing.listener(station), self._pace):
+                listener = self._hearing.listener(station)
+                async with scanning(hci, listener, self._pace) as station.scanner:
                     refused = 0
                     self._scans(station)
                     await self._gone_or_quiet(station, hci, retry)
             except RadioFault as fault:
                 refused = refused + 1 if fault.reason == "InProgress" else 0
                 self._failed(station, fault)
+            finally:
+                station.scanner = None
             if refused >= STUCK_AFTER:
                 raise Unavailable(f"adapter {station.address} is stuck in a scan: power cycle it")
             if self._is_there(station, hci):

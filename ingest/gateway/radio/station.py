@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from bleak import BleakAdapter, BleakScanner
@@ -25,6 +25,8 @@ class Station:
     """Its name while it is there and may be used."""
     group: asyncio.TaskGroup | None = None
     """Where its links run; None while it is away."""
+    scanner: BleakScanner | None = None
+    """What scans with it now."""
     heard_mono_s: float = NEVER
     is_connecting: bool = False
     """BlueZ makes one connection of an adapter at a time; two at once end in InProgress."""
@@ -35,6 +37,18 @@ class Station:
     fault: str | None = "missing"
     """Why it does not scan."""
 
+    def forget_unseen(self, bands: Iterable[Band]) -> None:
+        """Forget the sightings of bands that BlueZ holds no more: not heard for half a minute.
+
+        That a band is heard says nothing by itself: BlueZ signals what changes, and a band that
+        only offers its service, at an even strength, changes nothing.
+        """
+        scanner = self.scanner
+        seen = {device.address for device in scanner.discovered_devices} if scanner else set()
+        for band in bands:
+            if band.address not in seen:
+                band.sightings.pop(self.address, None)
+
     @property
     def held(self) -> Collection[Band]:
         """The bands that hold one of its links."""
@@ -42,7 +56,7 @@ class Station:
 
 
 @contextlib.asynccontextmanager
-async def scanning(hci: str, on_advert: OnAdvert, pace: Pace) -> AsyncIterator[None]:
+async def scanning(hci: str, on_advert: OnAdvert, pace: Pace) -> AsyncIterator[BleakScanner]:
     """Scan with one adapter; raise RadioFault where that cannot be begun."""
     is_open = True
 
@@ -53,7 +67,7 @@ async def scanning(hci: str, on_advert: OnAdvert, pace: Pace) -> AsyncIterator[N
     scanner = BleakScanner(heard, bluez={"adapter": hci, "filters": {"DuplicateData": True}})
     await bounded(scanner.start(), pace.scan_s)
     try:
-        yield
+        yield scanner
     finally:
         is_open = False
         await _stop(scanner, hci, pace)
