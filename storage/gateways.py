@@ -1,5 +1,6 @@
 """Which boxes may send, and the public keys they are known by."""
 
+from datetime import datetime
 from typing import NamedTuple, cast
 
 from config.errors import Misconfigured, Rejected
@@ -98,6 +99,24 @@ def revoke_gateway(conn: Connection, *, centre: str, gateway: str) -> int:
                 _("There is no gateway %(gateway)s in the centre %(centre)s.") % named
             )
         return conn.execute(query("revoke_gateway_keys"), named).rowcount
+
+
+def put_outage(
+    conn: Connection, *, centre: str, gateway: str, since: datetime, until: datetime, reason: str
+) -> None:
+    """Say that a box heard nothing from `since` until `until`: such hours excuse its patients.
+
+    Doing it again changes nothing. Raises Misconfigured for a gateway that was never enrolled.
+    """
+    named = {"centre": centre, "gateway": gateway}
+    with border(), conn.transaction():
+        if conn.execute(query("find_gateway_by_names"), named).fetchone() is None:
+            raise Misconfigured(
+                _("There is no gateway %(gateway)s in the centre %(centre)s.") % named
+            )
+        conn.execute(
+            query("put_outage"), named | {"since": since, "until": until, "reason": reason}
+        )
 
 
 def _only_int(row: tuple[object, ...] | None) -> int:

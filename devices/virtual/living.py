@@ -3,6 +3,7 @@
 All times are milliseconds from the recording's first local midnight; the caller adds the zone.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,18 @@ RISE_S, FALL_S = 45.0, 75.0
 POTTERING_SHARE = 0.25
 """Of the waking minutes outside walks, those with a few steps indoors."""
 
+CADENCE_APART_SPM = 12.0
+"""A session's cadence stays so far from the pulse: a real one need not, and is then looked at."""
+
+ERRAND_MOST_SPM = 99
+"""Below what counts as exercise by cadence: errands raise no flag."""
+
+SETTING_OFF = (0.4, 0.75)
+"""Share of the cadence in a session's first minutes, while the pulse is still low."""
+
+SHAKEN_MIN = slice(20 * 60 + 15, 20 * 60 + 50)
+"""When a band is shaken, in minutes of the day."""
+
 OFFSET_PCT = {
     Keeping.KEPT: 0.0,
     Keeping.CUT_SHORT: 0.0,
@@ -29,10 +42,12 @@ OFFSET_PCT = {
 
 @dataclass(frozen=True)
 class Lived:
-    """What one band remembers: only what it measured, in order of time."""
+    """What one wearer's band could measure, in order of time; nothing while it was off."""
 
     hr_at_ms: NDArray[np.int64]
     hr_bpm: NDArray[np.int64]
+    in_session: NDArray[np.bool_]
+    """Of each heart rate: whether it belongs to a session, with its finer sampling."""
     steps_at_ms: NDArray[np.int64]
     """The start of each minute in which the band was worn."""
     steps: NDArray[np.int64]
@@ -42,38 +57,45 @@ def live(wearer: Wearer, *, weeks: int, seed: int) -> Lived:
     """Return `weeks` whole weeks of one wearer; the same seed gives the same recording."""
     random = np.random.default_rng(seed)
     days = [_day(wearer, day, random) for day in range(7 * weeks)]
-    hr_at, hr, steps_at, steps = (
-        np.concatenate([np.empty(0, np.int64), *(part[column] for part in days)])
-        for column in range(4)
-    )
     # A session may run into the next day, whose own minutes begin at midnight.
-    hr_at, first = np.unique(hr_at, return_index=True)
-    return Lived(hr_at, hr[first], steps_at, steps)
+    hr_at, first = np.unique(np.concatenate([day.hr_at_ms for day in days]), return_index=True)
+    return Lived(
+        hr_at,
+        np.concatenate([day.hr_bpm for day in days])[first],
+        np.concatenate([day.in_session for day in days])[first],
+        np.concatenate([day.steps_at_ms for day in days]),
+        np.concatenate([day.steps for day in days]),
+    )
 
 
-def _day(
-    wearer: Wearer, day: int, random: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return heart-rate times, heart rates, step times and steps of one day."""
+def _day(wearer: Wearer, day: int, random: np.random.Generator) -> Lived:
+    """Return one day; a session in it may run over its end."""
     minute = np.arange(DAY_MIN)
     bpm = _circadian(wearer, minute, random)
+    quiet = bpm.copy()
     steps = np.zeros(DAY_MIN, np.int64)
     _walk_about(wearer, bpm, steps, random)
+    if day in wearer.shaken_days:
+        bpm[SHAKEN_MIN] = quiet[SHAKEN_MIN]
+        steps[SHAKEN_MIN] = random.integers(108, 124, SHAKEN_MIN.stop - SHAKEN_MIN.start)
     session = _session(wearer, day, bpm, steps, random)
     worn = _worn(wearer, day, session, random)
 
     hr_at = minute[worn] * MINUTE_MS
     hr = bpm[worn]
+    in_session = np.zeros(hr.size, np.bool_)
     if session is not None and worn[session.first_min]:
         inside = (hr_at >= session.at_ms[0]) & (hr_at <= session.at_ms[-1])
         hr_at = np.concatenate([hr_at[~inside], session.at_ms])
         hr = np.concatenate([hr[~inside], session.bpm])
+        in_session = np.arange(hr.size) >= hr.size - session.bpm.size
         order = np.argsort(hr_at, kind="stable")
-        hr_at, hr = hr_at[order], hr[order]
+        hr_at, hr, in_session = hr_at[order], hr[order], in_session[order]
     start = day * DAY_MS
-    return (
+    return Lived(
         hr_at.astype(np.int64) + start,
         np.rint(hr).astype(np.int64),
+        in_session,
         minute[worn].astype(np.int64) * MINUTE_MS + start,
         steps[worn],
     )
@@ -104,7 +126,8 @@ def _walk_about(
         length = int(random.integers(4, 15))
         walk = slice(first, first + length)
         cadence = random.normal(88, 8)
-        steps[walk] = np.maximum(0, random.normal(cadence, 5, length)).astype(np.int64)
+        walked = random.normal(cadence, 5, length)
+        steps[walk] = np.clip(walked, 0, ERRAND_MOST_SPM).astype(np.int64)
         bpm[walk] = (
             wearer.rest_bpm + reserve * random.normal(0.25, 0.02) + random.normal(0, 2, length)
         )
@@ -146,10 +169,12 @@ def _session(
     pulse = np.where(second < load_s, rising + sway, falling) + random.normal(0, 1.2, second.size)
 
     length = min(load_s // 60, DAY_MIN - first_min)
-    cadence = 12 if wearer.few_steps else 102 + (pct - 40) * 0.7
-    steps[first_min : first_min + length] = np.maximum(0, random.normal(cadence, 4, length)).astype(
-        np.int64
-    )
+    cadence = 12.0 if wearer.few_steps else 102 + (pct - 40) * 0.7
+    if abs(cadence - target) < CADENCE_APART_SPM:
+        cadence = target + math.copysign(CADENCE_APART_SPM, cadence - target)
+    walked = random.normal(cadence, 3, length)
+    walked[: len(SETTING_OFF)] *= SETTING_OFF[: length]
+    steps[first_min : first_min + length] = np.maximum(0, walked).astype(np.int64)
     return _Session(first_min, first_min * MINUTE_MS + second * 1000, pulse)
 
 

@@ -43,8 +43,10 @@ class Wearer:
     """Takes the band off to sleep."""
     off_days: frozenset[int] = frozenset()
     """Days of the whole recording, from 0, on which the band stays in the drawer."""
-    session_every_s: int = 10
-    """The band's sampling in a session; at home it remembers one value a minute."""
+    shaken_days: frozenset[int] = frozenset()
+    """Days on which the band is shaken by hand for a while in the evening: steps, no pulse."""
+    session_every_s: int = 1
+    """How often the pulse is heard in a session; at home the band remembers one value a minute."""
 
     def kept(self, week: int, session: int) -> Keeping:
         """Return what becomes of the given session of the given week."""

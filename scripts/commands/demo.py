@@ -1,7 +1,8 @@
-"""`adhere demo`: made-up patients through the whole chain."""
+"""`adhere demo`: made-up patients through the whole chain, to the doctor's and payer's pages."""
 
 import json
 import os
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from config.language import _, language
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scripts.replay.recording import Recording
+    from scripts.show.result import Shown
 
 
 @contextmanager
@@ -33,9 +34,16 @@ def _kept_in(folder: Path | None) -> "Iterator[Path]":
 
 def demo(
     *,
+    serve: Annotated[
+        bool | None,
+        typer.Option(
+            "--serve/--no-serve",
+            help=_("Keep the pages up until Ctrl-C; left out: where a person watches."),
+        ),
+    ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(help=_("Keep spools and database in this folder; left out: in none.")),
+        typer.Option(help=_("Keep spools, database and logs in this new folder.")),
     ] = None,
     report_dir: Annotated[Path, typer.Option(help=_("Folder of the workbook."))] = Path(
         "adhere-demo"
@@ -44,38 +52,60 @@ def demo(
     time_zone: Annotated[
         str, typer.Option(help=_("The zone whose last five complete weeks are shown."))
     ] = "Asia/Shanghai",
+    live_s: Annotated[
+        float, typer.Option(min=40, max=3600, help=_("Length of the live minute, seconds."))
+    ] = 60,
     every_week: Annotated[
         bool, typer.Option("--every-week", help=_("A line for each patient and week."))
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,
 ) -> None:
-    """Show the whole chain here: 24 made-up patients, five weeks, from band to workbook.
+    """Show the whole chain here: 24 made-up patients, from their bands to doctor and payer.
 
-    Everything runs on this machine, from installed packages: database, broker, gateways, hub.
+    Five weeks enter at the gateways, then one minute is live: bands on a virtual radio, one pulse
+    above its ceiling. Everything runs on this machine, from installed packages.
     """
     from datetime import UTC, datetime
 
     from config.conventions import load_conventions
-    from scripts.replay import session, show
-    from scripts.replay.run import Interrupted, Options
-    from scripts.replay.virtual import first_monday, virtual_recording
+    from scripts.replay.session import EXIT_DIFFERENT, EXIT_INTERRUPTED
     from scripts.score.times import known_zone
+    from scripts.show import tables
+    from scripts.show.minding import Interrupted
+    from scripts.show.run import Options
+    from scripts.show.session import run
+    from scripts.show.weeks import first_monday
 
     monday = first_monday(datetime.now(UTC), known_zone(time_zone))
+    serves = (sys.stdout.isatty() and not as_json) if serve is None else serve
 
-    def read() -> "Recording":
-        return virtual_recording(monday, seed)
+    def then(shown: "Shown") -> None:
+        if as_json:
+            typer.echo(json.dumps(tables.as_json(shown), ensure_ascii=False))
+        else:
+            tables.show(shown, every_week=every_week)
+        if serves:
+            tables.show_links(shown)
+        sys.stdout.flush()
 
-    options = Options(report_dir=report_dir, language=language())
+    options = Options(
+        report_dir=report_dir, language=language(), time_zone=time_zone, live_s=live_s
+    )
     try:
         with _kept_in(data) as folder:
-            replayed = session.run(read, folder, options, load_conventions())
+            shown = run(
+                monday,
+                seed=seed,
+                folder=folder,
+                options=options,
+                conventions=load_conventions(),
+                then=then,
+                serve=serves,
+            )
     except Interrupted:
         typer.echo(_("Stopped."), err=True)
-        raise typer.Exit(session.EXIT_INTERRUPTED) from None
-    if as_json:
-        typer.echo(json.dumps(show.as_json(replayed), ensure_ascii=False))
-    else:
-        show.show_demo(replayed, every_week=every_week)
-    if not replayed.is_sound:
-        raise typer.Exit(session.EXIT_DIFFERENT)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    for fault in shown.faults:
+        typer.echo(fault, err=True)
+    if shown.faults:
+        raise typer.Exit(EXIT_DIFFERENT)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from config.errors import AdhereError
 from config.fields import Broker
 from config.gateway_settings import GatewaySettings
 from ingest.batch.keys import Keys, load_keys, make_keys, raw, save_keys
@@ -20,6 +19,7 @@ from ingest.gateway.run import Source, run_gateway
 from ingest.gateway.sealing import SealPolicy
 from ingest.gateway.status import Status
 from ingest.gateway.uplink import UplinkPolicy
+from scripts.replay.guard import first_of
 from scripts.replay.recording import Recording
 from scripts.replay.track import Track, chunks
 from storage.database import Connection
@@ -101,20 +101,7 @@ async def run_boxes(
     try:
         return await _run_boxes(boxes, broker, hub_key, stop)
     except BaseExceptionGroup as group:
-        raise _first_of(group) from group
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return one fault out of the groups of groups: the first that is foreseen, or the first."""
-    leaves: list[BaseException] = []
-    rest: list[BaseException] = [group]
-    while rest:
-        error = rest.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            rest.extend(error.exceptions)
-        else:
-            leaves.append(error)
-    return next((leaf for leaf in leaves if isinstance(leaf, AdhereError)), leaves[0])
+        raise first_of(group) from group
 
 
 async def _run_boxes(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from config.errors import Unavailable
+from config.errors import AdhereError, Unavailable
 from config.language import _
 
 LOOK_S = 0.3
@@ -39,3 +39,16 @@ async def alive(name: str, pid: Callable[[], int | None]) -> None:
     raise Unavailable(
         _("%(name)s ended. Nothing is lost: run the same command again to go on.") % {"name": name}
     )
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return one fault out of the groups of groups: the first that is foreseen, or the first."""
+    leaves: list[BaseException] = []
+    rest: list[BaseException] = [group]
+    while rest:
+        error = rest.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            rest.extend(error.exceptions)
+        else:
+            leaves.append(error)
+    return next((leaf for leaf in leaves if isinstance(leaf, AdhereError)), leaves[0])

@@ -1,26 +1,18 @@
 """The hub as a subprocess of a replay: its settings and key, its start, its end, its counters."""
 
-import asyncio
 import contextlib
 import json
-import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from config.errors import Unavailable
 from config.fields import Broker
 from config.language import _
 from config.settings import BROKER_PASSWORD, DATABASE_DSN
 from ingest.batch.keys import Keys, load_keys, make_keys, save_keys
 from ingest.hub import HUB_KEY_FILE
-from scripts.replay.guard import while_lives
-from scripts.replay.leash import leashed
-
-STOP_S = 30.0
-LAST_LINES = 5
+from scripts.replay.process import OurProcess, started, until_ready
 
 
 def hub_keys(data_dir: Path) -> Keys:
@@ -57,84 +49,22 @@ def secrets_of(dsn: str, broker: Broker) -> Mapping[str, str]:
     return secrets
 
 
-class HubProcess:
-    """A hub that runs, or has ended and left its counters."""
-
-    def __init__(self, process: asyncio.subprocess.Process, log_path: Path) -> None:
-        """Follow the process from now on."""
-        self.counters: dict[str, Any] = {}
-        self.ready = asyncio.Event()
-        self._process, self._log_path = process, log_path
-        self._last: list[str] = []
-        self._followed = asyncio.create_task(self._follow(), name="hub")
-
-    async def lives(self) -> None:
-        """Wait until the process ends, and then raise Unavailable."""
-        await asyncio.wait({self._followed})
-        raise self._ended_badly()
-
-    async def stop(self) -> None:
-        """Let it finish what it has in hand; kill it when that takes too long."""
-        if not self._followed.done():
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-            await asyncio.wait({self._followed}, timeout=STOP_S)
-        if not self._followed.done():
-            self._process.kill()
-        await self._followed
-
-    async def _follow(self) -> None:
-        """Copy its log to the file; notice what it says of itself."""
-        stderr = self._process.stderr
-        with self._log_path.open("ab") as log:
-            while stderr is not None and (line := await stderr.readline()):
-                log.write(line)
-                log.flush()
-                self._notice(line.decode("utf-8", "replace").rstrip())
-        await self._process.wait()
-
-    def _notice(self, line: str) -> None:
-        self._last = [*self._last, line][-LAST_LINES:]
-        try:
-            event = json.loads(line)
-        except ValueError:
-            return
-        if event.get("event") == "hub_ready":
-            self.ready.set()
-        elif event.get("event") == "hub_stopped":
-            self.counters = event
-
-    def _ended_badly(self) -> Unavailable:
-        return Unavailable(
-            _(
-                "the hub ended (exit code %(code)s); its log is %(path)s. Nothing is lost: run the "
-                "same command again to go on. Its last words:\n%(last)s"
-            )
-            % {
-                "code": self._process.returncode,
-                "path": self._log_path,
-                "last": "\n".join(self._last),
-            }
-        )
-
-
 @asynccontextmanager
 async def running_hub(
     settings: Path, secrets: Mapping[str, str], log_path: Path
-) -> AsyncIterator[HubProcess]:
+) -> AsyncIterator[OurProcess]:
     """Run `adhere hub` while the block runs; it works when the block begins."""
-    command = [sys.executable, "-m", "scripts.main", "hub", "--settings", str(settings)]
-    process = await asyncio.create_subprocess_exec(
-        *leashed(command),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "ADHERE_LANGUAGE": "en", **secrets},
-        start_new_session=True,  # Ctrl-C is for us; we stop it in our own order
-    )
-    hub = HubProcess(process, log_path)
-    try:
-        await while_lives(hub.ready.wait(), hub.lives())
+    async with started(
+        ["hub", "--settings", str(settings)],
+        name=_("the hub"),
+        ready="hub_ready",
+        log_path=log_path,
+        environ=secrets,
+    ) as hub:
+        await until_ready(hub)
         yield hub
-    finally:
-        await hub.stop()
+
+
+def counters_of(hub: OurProcess) -> Mapping[str, Any]:
+    """Return what a hub that has ended in order counted; empty without that."""
+    return hub.events.get("hub_stopped", {})

@@ -23,7 +23,13 @@ from scripts.replay.folder import StateFolder
 from scripts.replay.freeze import Case, frozen_cases
 from scripts.replay.gateways import Box, boxes_of, enrol, run_boxes
 from scripts.replay.guard import alive, while_lives
-from scripts.replay.hub_process import hub_keys, running_hub, secrets_of, write_settings
+from scripts.replay.hub_process import (
+    counters_of,
+    hub_keys,
+    running_hub,
+    secrets_of,
+    write_settings,
+)
 from scripts.replay.recording import Recording
 from scripts.replay.shares import Shares
 from storage.counts import Committed, committed, counted_readings
@@ -201,7 +207,7 @@ async def _send(
                 statuses = await while_lives(
                     run_boxes(boxes, around.broker, key, stop), hub.lives(), *watches
                 )
-        counters = hub.counters
+        counters = counters_of(hub)
         shares.add_hub(counters)
     else:
         with shares.part("send"):

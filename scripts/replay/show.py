@@ -1,5 +1,6 @@
-"""What a person sees at the end of a replay or a demo."""
+"""What a person sees at the end of a replay; two of the tables serve the demo too."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,9 @@ from rich.table import Table
 from config.language import _, later
 from reports.workbook.words import REASONS, STATES, shown
 from scripts.replay.compare import Compared
+from scripts.replay.freeze import Case
 from scripts.replay.run import Replayed
+from scripts.replay.shares import Shares
 
 PARTS = {
     "read": later("read the recording"),
@@ -41,28 +44,20 @@ NOTE_SIGNS = "\N{SUPERSCRIPT ONE}\N{SUPERSCRIPT TWO}\N{SUPERSCRIPT THREE}\N{SUPE
 def show_replay(replayed: Replayed) -> None:
     """Print what came of a replay."""
     console = Console()
-    show_weeks(console, replayed)
-    show_shares(console, replayed)
+    show_weeks(console, replayed.weeks)
+    show_shares(console, replayed.shares, PARTS)
     show_counts(console, replayed)
 
 
-def show_demo(replayed: Replayed, *, every_week: bool) -> None:
-    """Print what came of the demo."""
-    console = Console()
-    (show_weeks if every_week else show_grid)(console, replayed)
-    show_shares(console, replayed)
-    show_counts(console, replayed)
-
-
-def show_weeks(console: Console, replayed: Replayed) -> None:
-    """Print a row for each case and week."""
+def show_weeks(console: Console, weeks: pl.DataFrame) -> None:
+    """Print a row for each case and week (`case` and the columns of WEEK)."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in (_("Case"), _("Week")):
         table.add_column(heading)
     for heading in (_("Sessions"), _("Minutes"), _("Adherence %")):
         table.add_column(heading, justify="right")
     table.add_column(_("State"))
-    for week in replayed.weeks.iter_rows(named=True):
+    for week in weeks.iter_rows(named=True):
         table.add_row(
             escape(week["case"]),
             str(week["week"]),
@@ -74,10 +69,15 @@ def show_weeks(console: Console, replayed: Replayed) -> None:
     console.print(table)
 
 
-def show_grid(console: Console, replayed: Replayed) -> None:
-    """Print a row for each patient and in it a cell for each week, totals at the end."""
-    weeks = replayed.weeks["week"].unique().sort().to_list()
-    notes = _notes(replayed)
+def show_grid(
+    console: Console, judged: pl.DataFrame, cases: Sequence[Case], names: Mapping[str, str]
+) -> None:
+    """Print a row for each patient and in it a cell for each week, totals at the end.
+
+    `judged` is as in `show_weeks`, with `person`; `names` by person.
+    """
+    weeks = judged["week"].unique().sort().to_list()
+    notes = _notes(judged)
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -89,9 +89,8 @@ def show_grid(console: Console, replayed: Replayed) -> None:
     for week in weeks:
         table.add_column(f"{week:%m-%d}", justify="right", no_wrap=True)
     table.add_column(_("In all"), justify="right", no_wrap=True)
-    names = replayed.recording.roster.name_of
-    plans = {case.case: case.prescription for case in replayed.cases}
-    for (case,), rows in replayed.weeks.sort("case", "week").group_by("case", maintain_order=True):
+    plans = {case.case: case.prescription for case in cases}
+    for (case,), rows in judged.sort("case", "week").group_by("case", maintain_order=True):
         by_week = {row["week"]: row for row in rows.iter_rows(named=True)}
         plan = plans[str(case)]
         table.add_row(
@@ -152,14 +151,14 @@ def show_counts(console: Console, replayed: Replayed) -> None:
     )
 
 
-def show_shares(console: Console, replayed: Replayed) -> None:
-    """Print where the time went."""
-    seconds, whole = replayed.shares.seconds, replayed.shares.elapsed_s()
+def show_shares(console: Console, shares: Shares, titles: Mapping[str, str]) -> None:
+    """Print where the time went; `titles` names the parts, in order."""
+    seconds, whole = shares.seconds, shares.elapsed_s()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(_("Part"))
     table.add_column(_("Seconds"), justify="right")
     table.add_column(_("Share %"), justify="right")
-    for part, title in PARTS.items():
+    for part, title in titles.items():
         if part in seconds:
             indent = "  " if part.startswith(WITHIN_SEND) else ""
             share = f"{100 * seconds[part] / whole:.0f}"
@@ -168,9 +167,9 @@ def show_shares(console: Console, replayed: Replayed) -> None:
     console.print(table)
 
 
-def as_json(replayed: Replayed) -> dict[str, Any]:
-    """Return everything for a program; the keys stand in the how-to."""
-    weeks = replayed.weeks.select(
+def weeks_as_json(weeks: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the weeks for a program; the keys stand in the how-to."""
+    return weeks.select(
         "case",
         "person",
         pl.col("week").cast(pl.String),
@@ -179,23 +178,31 @@ def as_json(replayed: Replayed) -> dict[str, Any]:
         adherence_pct="adherence_pct",
         state="state",
         reason="reason",
-    )
+    ).to_dicts()
+
+
+def patients_as_json(cases: Sequence[Case], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the cases with their people's names for a program."""
+    return [
+        {
+            "case": case.case,
+            "person": case.person,
+            "name": names.get(case.person),
+            "first_day": str(case.starts_on),
+            "hr_max": case.prescription.hr_max_bpm,
+            "rest_hr": case.prescription.rest_hr_bpm,
+            "no_figures": case.reason,
+        }
+        for case in cases
+    ]
+
+
+def as_json(replayed: Replayed) -> dict[str, Any]:
+    """Return everything for a program; the keys stand in the how-to."""
     shares = replayed.shares
-    names = replayed.recording.roster.name_of
     return {
-        "patients": [
-            {
-                "case": case.case,
-                "person": case.person,
-                "name": names.get(case.person),
-                "first_day": str(case.starts_on),
-                "hr_max": case.prescription.hr_max_bpm,
-                "rest_hr": case.prescription.rest_hr_bpm,
-                "no_figures": case.reason,
-            }
-            for case in replayed.cases
-        ],
-        "weeks": weeks.to_dicts(),
+        "patients": patients_as_json(replayed.cases, replayed.recording.roster.name_of),
+        "weeks": weeks_as_json(replayed.weeks),
         "readings": replayed.recording.readings,
         "committed": replayed.ledger.readings,
         "counted": replayed.counted,
@@ -227,9 +234,9 @@ def _different(one: Compared) -> str:
     }
 
 
-def _notes(replayed: Replayed) -> dict[str, str]:
+def _notes(judged: pl.DataFrame) -> dict[str, str]:
     """Return the reasons that occur, each with the sign that stands for it in the grid."""
-    reasons = replayed.weeks["reason"].drop_nulls().unique(maintain_order=True).to_list()
+    reasons = judged["reason"].drop_nulls().unique(maintain_order=True).to_list()
     return dict(zip(reasons, NOTE_SIGNS, strict=False))
 
 

@@ -46,3 +46,14 @@ FROM gateway
 JOIN organisation ON organisation.id = gateway.centre_id
 WHERE gateway_key.gateway_id = gateway.id AND gateway_key.revoked_at IS NULL
 AND organisation.code = %(centre)s AND gateway.code = %(gateway)s;
+
+-- name: put_outage
+INSERT INTO gateway_outage (gateway_id, during, reason)
+SELECT gateway.id, tstzrange(%(since)s, %(until)s), %(reason)s
+FROM gateway JOIN organisation AS centre ON centre.id = gateway.centre_id
+WHERE centre.code = %(centre)s AND gateway.code = %(gateway)s
+    AND NOT EXISTS (
+        SELECT FROM gateway_outage
+        WHERE gateway_id = gateway.id
+            AND (during, reason) = (tstzrange(%(since)s, %(until)s), %(reason)s)
+    );

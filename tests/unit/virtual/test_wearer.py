@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from devices.virtual.cast import CENTRES, DOCTORS, WEEKS, cast
+from devices.virtual.cast import CENTRES, DOCTORS, cast
 from devices.virtual.living import DAY_MS, live
+from devices.virtual.mishaps import WEEKS
 from devices.virtual.wearer import Keeping, Wearer
 
 WEARER = Wearer(
@@ -89,6 +90,6 @@ def test_the_cast_is_24_patients_of_two_centres_and_four_doctors():
 
     assert len({patient.code for patient in patients}) == 24
     assert {patient.doctor for patient in patients} == {doctor.code for doctor in DOCTORS}
-    assert {doctor.centre for doctor in DOCTORS} == {centre.code for centre in CENTRES}
+    assert {doctor.place for doctor in DOCTORS} == {centre.code for centre in CENTRES}
     assert any("𠮷" in patient.name for patient in patients)
     assert sum(patient.wearer is None for patient in patients) == 1

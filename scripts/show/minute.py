@@ -1,0 +1,157 @@
+"""One live minute: bands on the air, boxes that hear them, an alert, and the account of it all."""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from config.fields import Broker
+from config.language import _
+from devices.virtual.cast import DOCTORS
+from ingest.batch.keys import Keys
+from ingest.broker import LOOPBACK
+from ingest.gateway import status as statuses
+from scripts.replay.shares import Shares
+from scripts.show import live
+from scripts.show.alerts import RED, listed
+from scripts.show.boxes import Box, send_rest
+from scripts.show.browser import Browser
+from scripts.show.folder import ShowFolder
+from scripts.show.links import LINK_LASTS
+from scripts.show.minding import Minding
+from scripts.show.result import LiveAccount, RedAlert
+from scripts.show.weeks import Weeks
+from storage.accounts import issue_link
+from storage.counts import committed, counted_readings
+from storage.database import connect
+from storage.people import Prescription
+
+APPLICATION = "adhere-demo"
+SEEN_WITHIN_S = 15.0
+"""After the minute: the alert has to be on both pages by then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Minute:
+    """What a live minute needs."""
+
+    folder: ShowFolder
+    dsn: str
+    broker: Broker
+    hub: Keys
+    secrets: Mapping[str, str]
+    boxes: tuple[Box, ...]
+    weeks: Weeks
+    plans: Mapping[str, Prescription]
+    url: str
+    live_s: float
+    utc_offset_min: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lived:
+    """What came of it."""
+
+    doctor: str
+    """Whose work list was looked at."""
+    red: tuple[RedAlert, ...]
+    account: LiveAccount
+
+
+async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], None]) -> Lived:
+    """Let the minute pass; the processes of the district are ready, the boxes' spools are free."""
+    doctor = next(one.doctor for one in minute.weeks.patients if one.code == live.PLANTED)
+    box = _box_of(minute, doctor)
+    with connect(minute.dsn, application=APPLICATION) as conn:
+        token = issue_link(conn, doctor, LINK_LASTS)
+        before = committed(conn, _centres(minute)).readings
+    doctors, onsite = Browser(minute.url), Browser(f"http://{LOOPBACK}:{box.onsite_port}")
+    await asyncio.to_thread(doctors.enter, token)
+    page, screen = live.Seen(), live.Seen()
+    async with (
+        live.room(
+            minute.boxes,
+            minute.weeks.patients,
+            minute.plans,
+            utc_offset_min=minute.utc_offset_min,
+        ) as room,
+        live.listening(minute.folder, minute.boxes, room, minute.secrets) as gateways,
+    ):
+        with shares.part("listen"):
+            tell(_("bands come in"))
+            await Minding(asyncio.Event(), tuple(one.lives for one in gateways)).do(
+                live.all_heard(room)
+            )
+        with shares.part("live"):
+            tell(_("live"))
+            live.plan_peak(room.peak, minute.live_s)
+            async with asyncio.TaskGroup() as group:
+                watches = [
+                    group.create_task(live.watch_page(lambda: shows_red(doctors.page("/")), page)),
+                    group.create_task(
+                        live.watch_page(lambda: shows_alarm(onsite.page("/")), screen)
+                    ),
+                ]
+                await asyncio.sleep(minute.live_s)
+                await asyncio.wait(watches, timeout=SEEN_WITHIN_S)
+                for watch in watches:
+                    watch.cancel()
+        room.radio.pause()
+    heard = {box.centre: statuses.read(box.data_dir) for box in minute.boxes}
+    with shares.part("settle"):
+        tell(_("waiting for the last receipts"))
+        await send_rest(minute.boxes, minute.broker, minute.hub)
+    with connect(minute.dsn, application=APPLICATION) as conn:
+        after = committed(conn, _centres(minute)).readings
+        red = tuple(
+            RedAlert(
+                patient=alert.pseudonym,
+                name=alert.name,
+                doctor=alert.doctor_name,
+                rule=alert.rule,
+                ceiling_bpm=alert.ceiling_bpm,
+                peak_bpm=alert.peak_bpm,
+                onset_ms=round(alert.onset_at.timestamp() * 1000),
+                raised_ms=round(alert.raised_at.timestamp() * 1000),
+                visible_ms=page.at_ms if alert.pseudonym == live.PLANTED else None,
+                edge_visible_ms=screen.at_ms if alert.pseudonym == live.PLANTED else None,
+                heard_by=alert.heard_by,
+                paged=alert.paged,
+                messages=alert.sent,
+            )
+            for alert in listed(conn, RED)
+        )
+        strangers = counted_readings(conn, [room.stranger.address])
+    return Lived(
+        doctor=doctor,
+        red=red,
+        account=LiveAccount(
+            bands=len(room.bands),
+            seconds=minute.live_s,
+            said=room.sent,
+            stored=sum(int(str(one["stored"])) for one in heard.values()) - before,
+            committed=after - before,
+            radio={centre: live.radio_counts(one) for centre, one in heard.items()},
+            strangers=strangers,
+        ),
+    )
+
+
+def shows_red(page: str) -> bool:
+    """Say whether the doctor's work list shows a red alert of who passes the ceiling."""
+    return re.search(rf"tier-red.*?/patients/{live.PLANTED}\b", page, re.DOTALL) is not None
+
+
+def shows_alarm(page: str) -> bool:
+    """Say whether the page in the centre says that this patient must slow down."""
+    _before, sign, alarms = page.partition('role="alert"')
+    return bool(sign) and f"<h2>{live.PLANTED} " in alarms.partition("</section>")[0]
+
+
+def _centres(minute: Minute) -> list[str]:
+    return [box.centre for box in minute.boxes]
+
+
+def _box_of(minute: Minute, doctor: str) -> Box:
+    centre = next(one.place for one in DOCTORS if one.code == doctor)
+    return next(box for box in minute.boxes if box.centre == centre)
