@@ -154,7 +154,7 @@ def _bands(item: object) -> tuple[RosterBand, ...]:
 
 def _band(item: Any) -> RosterBand:  # noqa: ANN401 - whatever the bytes say
     match item:
-        case [device, family, subject, worn_from, worn_until, ceiling, low, high, *_later]:
+        case [device, family, subject, worn_from, worn_until, ceiling, low, high]:
             return RosterBand(
                 as_device_key(device),
                 None if family is None else as_word(family),
