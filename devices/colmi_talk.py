@@ -174,6 +174,9 @@ class ColmiTalk:
 
 
 def _pause_ms(message: Live) -> int:
-    if message.error == colmi_frames.NOT_WORN:
-        return NOT_WORN_MS
-    return TRY_AGAIN_MS if message.error else SILENCE_MS
+    """Return how long after this message a new start is due, if none comes before."""
+    pauses_ms = {
+        colmi_frames.NOT_WORN: NOT_WORN_MS,
+        colmi_frames.TRY_AGAIN: TRY_AGAIN_MS,
+    }
+    return pauses_ms.get(message.error, SILENCE_MS)

@@ -1,7 +1,7 @@
 """All families, found by looking into the files of this package."""
 
 import pkgutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
@@ -13,17 +13,19 @@ from devices.family import Family
 @cache
 def load_families() -> Mapping[str, Family]:
     """Return every family by its key; a file that cannot be imported, or a key twice, is a bug."""
+    modules = [module for module in pkgutil.iter_modules(devices.__path__) if not module.ispkg]
+    found = (getattr(import_module(f"devices.{m.name}"), "FAMILY", None) for m in modules)
+    return MappingProxyType(by_key(family for family in found if family is not None))
+
+
+def by_key(found: Iterable[Family]) -> dict[str, Family]:
+    """Return families by their keys; each key may be there once."""
     families: dict[str, Family] = {}
-    for module in pkgutil.iter_modules(devices.__path__):
-        if module.ispkg:
-            continue
-        family = getattr(import_module(f"devices.{module.name}"), "FAMILY", None)
-        if family is None:
-            continue
+    for family in found:
         if family.key in families:
             raise RuntimeError(f"two files declare the family {family.key}")
         families[family.key] = family
-    return MappingProxyType(families)
+    return families
 
 
 def families_of_advert(

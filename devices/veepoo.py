@@ -93,7 +93,7 @@ FAMILY = Family(
     limits=(
         "The memory counts as one pulse a minute by its layout: check it for each model. "
         "A band may clear what was read. "
-        "Its frames have no checksum."
+        "Its frames have no checksum, and a record that is lost whole cannot be missed."
     ),
     service_uuid=veepoo_frames.SERVICE,
     talk=VeepooTalk,

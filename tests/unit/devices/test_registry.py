@@ -4,7 +4,7 @@ import pytest
 
 from config.errors import Rejected
 from devices.family import SIG_UUID
-from devices.registry import families_of_advert, load_families
+from devices.registry import by_key, families_of_advert, load_families
 from devices.talk import TalkTerms
 from devices.value import QUANTITIES
 from ingest.batch.reading import Quantity
@@ -26,6 +26,11 @@ def test_the_families_of_today_are_found():
         "veepoo",
         "veepoo_history",
     }
+
+
+def test_no_two_files_may_declare_one_family():
+    with pytest.raises(RuntimeError, match="hrs"):
+        by_key([FAMILIES["hrs"], FAMILIES["battery"], FAMILIES["hrs"]])
 
 
 def test_every_vector_file_stands_beside_its_family():

@@ -14,6 +14,14 @@ def names(pairs):
     return [f"{family.key} {vector.get('name') or vector['id']}" for family, vector in pairs]
 
 
+@pytest.fixture
+def shared():
+    vectors = shared_vectors()
+    if not vectors:
+        pytest.skip("the shared vectors are not here")
+    return vectors
+
+
 def told(value):
     row = [value.quantity, value.value]
     if value.device_ts_ms is not None:
@@ -37,9 +45,9 @@ def test_a_broken_vector_is_refused_for_its_reason(family, vector):
     assert refused.value.reason == vector["fault"]
 
 
-def test_every_shared_vector_gives_what_its_source_asserts():
+def test_every_shared_vector_gives_what_its_source_asserts(shared):
     missed = []
-    for family, vector in shared_vectors():
+    for family, vector in shared:
         said = vector.get("extra_hex", {}).get("sd")
         frames = [bytes.fromhex(vector["hex"])]
         decoded = family.decode(frames, None if said is None else bytes.fromhex(said))
@@ -62,8 +70,8 @@ def is_in_slot(values, row):
     )
 
 
-def test_every_shared_vector_stands_beside_its_family_too():
-    shared = {vector["id"] for _, vector in shared_vectors()}
-    ours = {vector["name"] for family, _ in shared_vectors() for vector in vectors_of(family.key)}
+def test_every_shared_vector_stands_beside_its_family_too(shared):
+    theirs = {vector["id"] for _, vector in shared}
+    ours = {vector["name"] for family, _ in shared for vector in vectors_of(family.key)}
 
-    assert shared - ours == set()
+    assert theirs - ours == set()

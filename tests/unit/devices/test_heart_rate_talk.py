@@ -1,0 +1,57 @@
+"""The talk with a Heart Rate Service: it only listens."""
+
+import pytest
+
+from config.errors import Rejected
+from devices import battery, hrs
+from devices.talk import TalkTerms
+
+NOW = 1_767_268_800_000
+
+
+def heard(hexadecimal, characteristic=hrs.MEASUREMENT):
+    return hrs.talk(TalkTerms(480)).heard(characteristic, bytes.fromhex(hexadecimal), NOW)
+
+
+def test_the_pulse_is_true_at_the_moment_of_hearing():
+    (pulse,) = heard("0650")
+
+    assert (pulse.quantity, pulse.value, pulse.at_utc_ms) == ("heart_rate_bpm", 80, None)
+
+
+def test_each_beat_interval_ends_where_the_next_begins():
+    _, first, second = heard("105a00080004")
+
+    assert (first.value, first.at_utc_ms) == (2000, NOW - 1000)
+    assert (second.value, second.at_utc_ms) == (1000, NOW)
+
+
+@pytest.mark.parametrize(
+    ("flags", "contact"),
+    [("00", None), ("02", None), ("04", False), ("06", True)],
+)
+def test_contact_is_known_only_to_a_band_that_can_tell(flags, contact):
+    (pulse,) = heard(f"{flags}48")
+
+    assert pulse.contact is contact
+
+
+def test_the_battery_is_read_and_heard_too():
+    talk = hrs.talk(TalkTerms(480))
+
+    assert talk.notify == (hrs.MEASUREMENT, battery.LEVEL)
+    assert talk.reads == (battery.LEVEL,)
+    assert [v.value for v in heard("32", battery.LEVEL)] == [50]
+    assert [v.value for v in heard("32", battery.LEVEL.upper())] == [50]
+
+
+def test_nothing_is_ever_written():
+    talk = hrs.talk(TalkTerms(480))
+
+    assert (talk.writes_at(NOW), talk.farewell(), talk.due_utc_ms) == ([], [], None)
+    assert not talk.done
+
+
+def test_a_cut_frame_is_refused():
+    with pytest.raises(Rejected, match="too_short"):
+        heard("10")
