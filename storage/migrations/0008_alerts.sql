@@ -20,6 +20,7 @@ CREATE TABLE alert (
     ended_at timestamptz,
     paged boolean NOT NULL DEFAULT false,
     round integer NOT NULL DEFAULT 0 CHECK (round >= 0),
+    round_began_at timestamptz,
     next_step integer CHECK (next_step >= 0),
     next_step_at timestamptz,
     state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'acknowledged', 'closed')),
@@ -33,6 +34,7 @@ CREATE TABLE alert (
     outcome_reason text,
     closed_itself boolean NOT NULL DEFAULT false,
     CHECK ((next_step IS NULL) = (next_step_at IS NULL)),
+    CHECK (next_step IS NULL OR state = 'open' AND round_began_at IS NOT NULL),
     CHECK ((acknowledged_by IS NULL) = (acknowledged_at IS NULL)),
     CHECK (state <> 'acknowledged' OR acknowledged_at IS NOT NULL),
     CHECK ((state = 'closed') = (closed_at IS NOT NULL)),
@@ -56,6 +58,7 @@ COMMENT ON COLUMN alert.heard_by IS 'Whether the gateway, the district or both n
 COMMENT ON COLUMN alert.ended_at IS 'The last reading, once the condition has ended; null while it lasts. The alert stays until a person closes it.';
 COMMENT ON COLUMN alert.paged IS 'Somebody was to be told at once; false for what came too late to be urgent.';
 COMMENT ON COLUMN alert.round IS 'How many times it was paged anew: a new episode after an acknowledgement is a new round.';
+COMMENT ON COLUMN alert.round_began_at IS 'Our clock: the escalation counts from there.';
 COMMENT ON COLUMN alert.next_step IS 'The escalation that is due at next_step_at if nobody acknowledges; null: none.';
 COMMENT ON COLUMN alert.closed_itself IS 'By late data, without a person; only rules that allow it.';
 

@@ -31,7 +31,10 @@ def queue(district, alert, *, state="queued", recipient="doctor@east.example", a
 def test_an_acknowledgement_names_the_person_stops_the_clock_and_drops_what_waits(
     conn, district, alert
 ):
-    conn.execute("UPDATE alert SET next_step = 1, next_step_at = now() WHERE id = %s", (alert,))
+    conn.execute(
+        "UPDATE alert SET next_step = 1, next_step_at = now(), round_began_at = now() WHERE id = %s",
+        (alert,),
+    )
     queue(district, alert)
 
     assert acknowledge(conn, alert, district.doctor)
