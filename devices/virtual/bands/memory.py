@@ -12,7 +12,8 @@ class Memory:
     """Pulse and steps of the days kept; `ahead_ms` is how far the band's wall clock leads UTC.
 
     A wall clock is counted in ms as if it were UTC. Nothing is remembered from before
-    `worn_since_utc_ms`, nor of the future.
+    `worn_since_utc_ms`, nor of the future. Setting the clock moves what is remembered with it;
+    a real band's older stamps would stay as they were written.
     """
 
     pulse: Pulse

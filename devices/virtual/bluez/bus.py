@@ -59,7 +59,7 @@ class Bus:
         self._clients: dict[str, Client] = {}
         self._strangers: set[Wire] = set()
         self._server: asyncio.Server | None = None
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], tuple[Wire, Message]] = {}
         self._count = self._signal_serial = 0
         self._is_served = False
         self._guid = uuid.uuid4().hex
@@ -89,8 +89,10 @@ class Bus:
     def service_dies(self) -> None:
         """Let the service's process end while the bus goes on: calls to it find nobody."""
         self._is_served = False
-        for call in self._calls:
-            call.cancel()
+        for task, (wire, call) in self._calls.items():
+            task.cancel()
+            text = "the recipient left the bus without replying"
+            self._reply(wire, call, Message.new_error(call, f"{BUS}.Error.NoReply", text), BUS)
         self._owner_changed(self._service_name, SERVICE_UNIQUE_NAME, "")
 
     def service_starts(self) -> None:
@@ -140,9 +142,9 @@ class Bus:
         if not wire.name and message.member != "Hello":
             wire.abort()
             return
-        call = asyncio.get_running_loop().create_task(self._answer(wire, message))
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
+        task = asyncio.get_running_loop().create_task(self._answer(wire, message))
+        self._calls[task] = (wire, message)
+        task.add_done_callback(self._calls.pop)
 
     async def _answer(self, wire: Wire, call: Message) -> None:
         is_for_bus = call.destination == BUS
@@ -155,6 +157,10 @@ class Bus:
         except (IndexError, TypeError, ValueError):
             text = f"{call.member} does not take {call.signature or 'nothing'}"
             reply = Message.new_error(call, f"{BUS}.Error.InvalidArgs", text)
+        self._reply(wire, call, reply, sender)
+
+    @staticmethod
+    def _reply(wire: Wire, call: Message, reply: Message, sender: str) -> None:
         if not call.flags & MessageFlag.NO_REPLY_EXPECTED:
             reply.destination = wire.name
             wire.send(reply, sender)

@@ -48,7 +48,10 @@ class Device:
         """
         self.heard_at = asyncio.get_running_loop().time()
         said = _said(advert, rssi)
-        if self.path not in self._tree:
+        if self.path in self._tree:  # services seen over a link stay known
+            known = self._tree.value(self.path, DEVICE, "UUIDs")
+            said["UUIDs"] = Variant("as", sorted({*known, *advert.service_uuids}))
+        else:
             self._tree.add(self.path, {DEVICE: self._first_heard() | said})
             return
         repeated = {"ManufacturerData", "ServiceData"} if duplicates else set()
@@ -155,7 +158,7 @@ class Device:
         self.gatt = Gatt(self._tree, self.path, self.band, link, self._delays)
         self.gatt.publish()
         uuids = [service.uuid for service in link.services]
-        known = self._tree.value(self.path, DEVICE, "UUIDs") or []
+        known = self._tree.value(self.path, DEVICE, "UUIDs")
         merged = Variant("as", sorted({*known, *uuids}))
         self._tree.change(self.path, DEVICE, {"UUIDs": merged, "ServicesResolved": TRUE})
 
@@ -178,7 +181,7 @@ class Device:
 
 def _said(advert: Advert, rssi: int) -> dict[str, Variant]:
     """Return an advert as Device1 properties; the keys of ManufacturerData are uint16."""
-    said = {"RSSI": Variant("n", rssi), "UUIDs": Variant("as", list(advert.service_uuids))}
+    said = {"RSSI": Variant("n", rssi), "UUIDs": Variant("as", sorted(advert.service_uuids))}
     if advert.manufacturer_data:
         makers = {key: Variant("ay", data) for key, data in advert.manufacturer_data.items()}
         said["ManufacturerData"] = Variant("a{qv}", makers)

@@ -1,6 +1,8 @@
 """How slow, how small and how unwilling the virtual radio is."""
 
-from dataclasses import dataclass
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
 from enum import Enum
 
 BLUEZ_ERROR = "org.bluez.Error"
@@ -56,3 +58,15 @@ class Refusal(Enum):
     IN_PROGRESS = (f"{BLUEZ_ERROR}.InProgress", "Operation already in progress")
     TOO_MANY_LINKS = (f"{BLUEZ_ERROR}.Failed", "le-connection-concurrent-connection-limit")
     NOT_READY = (f"{BLUEZ_ERROR}.NotReady", "Resource Not Ready")
+
+
+@dataclass
+class Faults:
+    """The faults in force."""
+
+    link_limit: int | None = None
+    """How many links one adapter holds; None: any number."""
+    refusals: deque[Refusal] = field(default_factory=deque)
+    """One for each of the next Connects."""
+    may_disconnect: asyncio.Event = field(default_factory=asyncio.Event)
+    """Not set: Disconnect hangs."""

@@ -4,10 +4,8 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,11 +13,12 @@ from typing import Self
 from dbus_fast import Message
 
 from devices.virtual.bands.band import Linkable, VirtualBand
-from devices.virtual.bluez.adapter import ADAPTER, Adapter, at_path
-from devices.virtual.bluez.bus import Answer, Bus, Refused
-from devices.virtual.bluez.device import DEVICE, Device
-from devices.virtual.bluez.faults import Delays, Refusal
-from devices.virtual.bluez.tree import ERROR, OBJECT_MANAGER, PROPERTIES, Tree
+from devices.virtual.bluez.adapter import Adapter
+from devices.virtual.bluez.bus import Answer, Bus
+from devices.virtual.bluez.calls import Calls
+from devices.virtual.bluez.device import Device
+from devices.virtual.bluez.faults import Delays, Faults, Refusal
+from devices.virtual.bluez.tree import Tree
 
 SERVICE_NAME = "org.bluez"
 PHASES = 20
@@ -51,18 +50,18 @@ class VirtualBluez:
         beat_s: float | None = 1.0,
         link_limit: int | None = None,
     ) -> None:
-        self.link_limit = link_limit
-        """How many links one adapter holds; None: any number."""
         self.adapters: dict[str, Adapter] = {}
         """The plugged ones, by address."""
         self._first_adapters = tuple(adapters)
         self._delays, self._beat_s = delays or Delays(), beat_s
+        self._faults = Faults(link_limit)
+        self._faults.may_disconnect.set()
         self._bus = Bus(SERVICE_NAME, self._serve, self._left)
         self._tree = Tree(self._bus.signal)
+        self._calls = Calls(
+            self._tree, self.adapters, self._within_reach, self._faults, self._delays
+        )
         self._bands: dict[VirtualBand, Place] = {}
-        self._refusals: deque[Refusal] = deque()
-        self._may_disconnect = asyncio.Event()
-        self._may_disconnect.set()
         self._goes_on = asyncio.Event()
         self._goes_on.set()
         self._ticking: asyncio.Task[None] | None = None
@@ -106,11 +105,6 @@ class VirtualBluez:
         """Bring a band into the room, in reach of these adapters; without, of all that ever are."""
         reach = self._first_adapters if adapters is None else adapters
         self._bands[band] = Place(frozenset(reach), rssi)
-
-    def remove_band(self, band: VirtualBand) -> None:
-        """Take a band out for good."""
-        self.walk_away(band)
-        del self._bands[band]
 
     def walk_away(self, band: VirtualBand) -> None:
         """Out of reach: nothing is heard, and a link breaks after the supervision time."""
@@ -160,19 +154,28 @@ class VirtualBluez:
 
     def refuse_connects(self, count: int, refusal: Refusal = Refusal.ABORT_BY_LOCAL) -> None:
         """Refuse the next `count` Connects, on whatever adapter they come."""
-        self._refusals.extend([refusal] * count)
+        self._faults.refusals.extend([refusal] * count)
+
+    @property
+    def link_limit(self) -> int | None:
+        """How many links one adapter holds; None: any number."""
+        return self._faults.link_limit
+
+    @link_limit.setter
+    def link_limit(self, links: int | None) -> None:
+        self._faults.link_limit = links
 
     @property
     def hang_disconnects(self) -> bool:
         """Whether Disconnect is left unanswered, and the link standing."""
-        return not self._may_disconnect.is_set()
+        return not self._faults.may_disconnect.is_set()
 
     @hang_disconnects.setter
     def hang_disconnects(self, hang: bool) -> None:
         if hang:
-            self._may_disconnect.clear()
+            self._faults.may_disconnect.clear()
         else:
-            self._may_disconnect.set()
+            self._faults.may_disconnect.set()
 
     def pause(self) -> None:
         """Let no band speak of itself, so that accounts can be balanced."""
@@ -269,56 +272,4 @@ class VirtualBluez:
                 adapter.left(client)
 
     async def _serve(self, client: str, call: Message) -> Answer:
-        path = call.path or ""
-        if call.interface == OBJECT_MANAGER and call.member == "GetManagedObjects":
-            return self._tree.managed()
-        if path not in self._tree:
-            raise Refused(f"{ERROR}.UnknownObject", f"nothing at {path}")
-        if call.interface == PROPERTIES:
-            return self._serve_properties(path, call)
-        adapter = at_path(self.adapters.values(), path)
-        if adapter is None:
-            raise Refused(f"{ERROR}.UnknownMethod", f"no method {call.member} at {path}")
-        if call.interface == ADAPTER:
-            return adapter.serve(client, call)
-        device = adapter.device_at(path)
-        if device is None:
-            raise Refused(f"{ERROR}.UnknownObject", f"nothing at {path}")
-        if call.interface == DEVICE:
-            return await self._serve_device(adapter, device, call)
-        return await device.serve_gatt(client, call)
-
-    async def _serve_device(self, adapter: Adapter, device: Device, call: Message) -> Answer:
-        match call.member:
-            case "Connect":
-                return await self._connect(adapter, device)
-            case "Disconnect":
-                await self._may_disconnect.wait()
-                await asyncio.sleep(self._delays.disconnect_s)
-                device.break_link()
-                return Answer()
-            case "Pair":
-                await self._connect(adapter, device)
-                return device.pair()
-        raise Refused(f"{ERROR}.UnknownMethod", f"no method {call.member} on a device")
-
-    async def _connect(self, adapter: Adapter, device: Device) -> Answer:
-        refusal = self._refusals.popleft() if self._refusals else None
-        reach = partial(self._within_reach, adapter, device.band)
-        return await adapter.connect(device, reach, self.link_limit, refusal)
-
-    def _serve_properties(self, path: str, call: Message) -> Answer:
-        match call.member:
-            case "Get":
-                return self._tree.get(path, *call.body)
-            case "GetAll":
-                return self._tree.get_all(path, *call.body)
-            case "Set":
-                interface, name, variant = call.body
-                adapter = at_path(self.adapters.values(), path)
-                if interface == ADAPTER and name == "Powered" and adapter is not None:
-                    adapter.power(on=variant.value)
-                else:
-                    self._tree.set(path, interface, name, variant)
-                return Answer()
-        raise Refused(f"{ERROR}.UnknownMethod", f"no method {call.member} of properties")
+        return await self._calls.serve(client, call)

@@ -1,44 +1,9 @@
 import asyncio
 
 import pytest
-from bleak import BleakScanner
 
 from devices.virtual.bluez import PROMPT, VirtualBluez
-
-HCI0, HCI1 = "00:00:00:00:00:01", "00:00:00:00:00:02"
-
-
-class Room:
-    """The virtual radio and what unmodified bleak hears of it."""
-
-    def __init__(self, radio):
-        self.radio = radio
-        self.heard = []
-
-    def scanner(self, adapter="hci0", **filters):
-        return BleakScanner(
-            lambda device, advert: self.heard.append((device.address, advert)),
-            bluez={"adapter": adapter, "filters": {"DuplicateData": True, **filters}},
-        )
-
-    def adverts_of(self, band):
-        return [advert for address, advert in self.heard if address == band.address]
-
-    async def find(self, band, adapter="hci0"):
-        """Return bleak's device of a band; the bands speak on until it is found."""
-        async with self.scanner(adapter) as scanner:
-            while True:
-                self.radio.beat()
-                await asyncio.sleep(0.001)
-                for device in scanner.discovered_devices:
-                    if device.address == band.address:
-                        return device
-
-    @staticmethod
-    async def until(condition):
-        async with asyncio.timeout(10):
-            while not condition():
-                await asyncio.sleep(0.001)
+from tests.virtual_room import HCI0, HCI1, Room
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from bleak.exc import BleakError
 from devices.virtual.bands import mi_advert, polar_advert
 from devices.virtual.bands.uuids import HUAMI_SERVICE
 from devices.virtual.bluez import PROMPT
-from tests.integration.devices.virtual.conftest import HCI0, HCI1
+from tests.virtual_room import HCI0, HCI1
 
 BEATS = 14
 

@@ -1,57 +1,16 @@
 """Links of unmodified bleak to virtual bands, and how they fail."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from bleak import BleakClient
 from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 
-from devices.virtual.bands import heart_rate_strap, mi_advert
+from devices.virtual.bands import mi_advert
 from devices.virtual.bands.uuids import BATTERY_LEVEL, HEART_RATE_MEASUREMENT
 from devices.virtual.bluez import PROMPT, Refusal
-from tests.integration.devices.virtual.conftest import HCI0
-
-ADDRESS = "C0:FF:EE:00:01:01"
-
-
-def strap(address=ADDRESS, pulse=lambda _: 90):
-    return heart_rate_strap(address, pulse, battery_pct=83)
-
-
-class Listener:
-    """A bleak client and what it was notified of."""
-
-    def __init__(self, device, adapter="hci0"):
-        self.frames = []
-        self.ended = asyncio.Event()
-        self.client = BleakClient(
-            device,
-            disconnected_callback=lambda _: self.ended.set(),
-            bluez={"adapter": adapter},
-            timeout=5,
-        )
-
-    async def subscribe(self):
-        await self.client.start_notify(
-            HEART_RATE_MEASUREMENT, lambda _, data: self.frames.append(bytes(data))
-        )
-
-
-async def linked(room, band, adapter="hci0"):
-    listener = Listener(await room.find(band, adapter), adapter)
-    await listener.client.connect()
-    return listener
-
-
-@asynccontextmanager
-async def linked_to(room, band):
-    listener = await linked(room, band)
-    try:
-        yield listener
-    finally:
-        await listener.client.disconnect()
+from tests.virtual_room import ADDRESS, HCI0, Listener, linked, linked_to, strap
 
 
 def test_services_are_discovered_values_read_and_every_notification_heard(in_the_room):

@@ -1,11 +1,14 @@
 """Adapters pulled, the bus crashed, the Bluetooth service dead: as unmodified bleak meets it."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 from bleak.exc import BleakDBusError, BleakError
 
 from devices.virtual.bands.uuids import HEART_RATE_MEASUREMENT
-from tests.integration.devices.virtual.conftest import HCI0, HCI1
-from tests.integration.devices.virtual.test_links import linked, strap
+from devices.virtual.bluez import PROMPT
+from tests.virtual_room import HCI0, HCI1, Listener, linked, strap
 
 
 def test_a_pulled_adapter_ends_its_links_and_its_scans(in_the_room):
@@ -70,6 +73,19 @@ def test_a_crashed_bus_ends_every_link_and_a_new_scan_hears_a_steady_band_again(
         await again.client.disconnect()
 
     in_the_room(scene)
+
+
+def test_a_call_under_way_when_the_service_dies_gets_no_reply_and_says_so(in_the_room):
+    async def scene(room):
+        room.radio.add_band(band := strap())
+        listener = Listener(await room.find(band))
+        coming = asyncio.create_task(listener.client.connect())
+        await room.until(lambda: room.radio.adapters[HCI0].most_connecting == 1)
+        room.radio.crash_service()
+        with pytest.raises(BleakDBusError, match="NoReply"):
+            await coming
+
+    in_the_room(scene, delays=replace(PROMPT, connect_s=60))
 
 
 def test_of_a_dead_service_bleak_learns_only_when_it_asks(in_the_room):
