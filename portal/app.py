@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from config.district_settings import PortalSettings
 from config.errors import AdhereError, Misconfigured, Rejected
-from portal import log_in, work_list
+from portal import alert_pages, log_in, patients, prescribing, work_list
 from portal.cookies import Cookies
 from portal.facts import FactsKept
 from portal.gate import Gate
@@ -28,7 +28,13 @@ log = structlog.get_logger()
 
 STATIC = Path(__file__).with_name("static")
 RETRY_S = 5
-ROUTERS = (log_in.router, work_list.router)
+ROUTERS = (
+    log_in.router,
+    work_list.router,
+    patients.router,
+    alert_pages.router,
+    prescribing.router,
+)
 
 
 def create_app(

@@ -74,7 +74,8 @@ class Reader:
 
     def day(self, day: date | None) -> str:
         """Return a date in full."""
-        return NOTHING if day is None else format_date(day, "medium", locale=self.language)
+        pattern = "y年M月d日" if self.language == "zh_CN" else "d MMM y"
+        return NOTHING if day is None else format_date(day, pattern, locale=self.language)
 
     def short_day(self, day: date | None) -> str:
         """Return month and day."""

@@ -12,9 +12,9 @@ from storage.database import Connection, border
 from storage.people import Prescription
 from storage.queries import query
 
-WEEKS_SHOWN = 12
-SESSIONS_SHOWN = 12
-DAYS_SHOWN = 8
+WEEKS_SHOWN = 8
+SESSIONS_SHOWN = 10
+DAYS_SHOWN = 6
 HEARD_SINCE = timedelta(days=14)
 
 

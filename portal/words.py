@@ -94,3 +94,27 @@ ACTIONS: Mapping[str, str] = {
     "recompute": later("recomputed results"),
     "report": later("wrote the nightly report"),
 }
+
+KINDS: Mapping[str, str] = {
+    "raised": later("raised"),
+    "paged": later("somebody was called"),
+    "escalated": later("others were called"),
+    "nobody_to_tell": later("there was no address to tell"),
+    "repeated": later("again"),
+    "raised_again": later("again, after it had been acknowledged"),
+    "heard_also": later("noticed by the other side too"),
+    "ended": later("the condition ended"),
+    "acknowledged": later("acknowledged"),
+    "closed": later("closed"),
+    "closed_itself": later("closed by later data"),
+    "reopened": later("opened again"),
+}
+"""What happens to an alert."""
+
+DELIVERIES: Mapping[str, str] = {
+    "queued": later("waits"),
+    "sent": later("sent"),
+    "refused": later("refused: not delivered"),
+    "unknown": later("not known whether it arrived"),
+    "dropped": later("no longer needed"),
+}

@@ -177,3 +177,18 @@ FROM (
 ) AS ranked
 WHERE place <= %(weeks)s
 ORDER BY patient_id, week;
+
+-- name: read_quality
+-- The readings of a patient in a time: all, not below a rate, suspect, heard off the skin, remembered
+-- by the band and told later.
+SELECT
+    count(*),
+    count(*) FILTER (WHERE value >= %(ceiling_bpm)s),
+    count(*) FILTER (WHERE flags & 4 <> 0),
+    count(*) FILTER (WHERE flags & 3 = 1),
+    count(*) FILTER (WHERE device_ts_ms IS NOT NULL)
+FROM device_assignment AS worn_by
+JOIN heart_rate AS reading ON reading.device_id = worn_by.device_id
+WHERE worn_by.patient_id = %(patient_id)s
+    AND reading.at >= %(from_at)s AND reading.at <= %(to_at)s
+    AND worn_by.worn @> reading.at;

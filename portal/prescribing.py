@@ -1,0 +1,234 @@
+"""A new version of a prescription: the doctor's answer to what was seen.
+
+A version is never edited. The new one takes effect on a later local day, so that no day that has
+begun changes under the patient; with an alert behind it, both are written together or not at all.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Response
+
+from alerts import lifecycle
+from alerts.listing import ListedAlert
+from config.errors import Rejected
+from config.language import later
+from portal import records
+from portal.alert_pages import alert_of
+from portal.patients import enrolment_of, patient_of
+from portal.visit import Doctor, DoctorWrites, Visit, see_other
+from storage.people import Prescription, put_prescription
+
+router = APIRouter()
+
+Text = Annotated[str, Form(max_length=40)]
+
+BAD_NUMBER = later("Write a number in every field that is asked for.")
+BAD_ZONE = later(
+    "The zone's lower end must be below its upper end, both above 0 and at most 100 %."
+)
+BAD_AMOUNT = later(
+    "Sessions must be 1 to 14 a week, of 5 to 180 minutes; the minutes of a week at most 2,000."
+)
+BAD_CEILING = later("The ceiling must lie above the zone's upper end and be at most 220 bpm.")
+BAD_DAY = later("A version takes effect tomorrow at the earliest.")
+TAKEN = later("A version takes effect on that day or later already: choose a later day.")
+CHANGED = later("Somebody has written another version meanwhile. Look at it first.")
+LATEST = timedelta(days=366)
+MOST_BPM = 220
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the form says, as it was typed."""
+
+    effective_from: str
+    zone_lo_pct: str
+    zone_hi_pct: str
+    session_min: str
+    sessions_per_week: str
+    weekly_min: str
+    ceiling_bpm: str
+
+
+class _Faulty(Exception):
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+@router.get("/patients/{pseudonym}/prescription")
+def prescription_page(
+    visit: Doctor,
+    pseudonym: str,
+    case: str | None = None,
+    alert: Annotated[int | None, Query(ge=1)] = None,
+) -> Response:
+    """Show the form, filled with the newest version."""
+    patient = patient_of(visit, pseudonym)
+    _all, enrolment = enrolment_of(visit, patient, case)
+    versions = [] if enrolment is None else records.versions(visit.conn, enrolment.id)
+    if enrolment is None or not versions:
+        raise visit.refuse(pseudonym)
+    behind = None if alert is None else _alert(visit, alert, patient)
+    visit.note("read_patient", pseudonym, page="prescription")
+    return _form(visit, patient, enrolment, versions, _as_typed(visit, versions[0]), behind)
+
+
+@router.post("/patients/{pseudonym}/prescription")
+def prescribe(
+    visit: DoctorWrites,
+    pseudonym: str,
+    case: Text = "",
+    newest: Text = "",
+    alert: Text = "",
+    reason: Annotated[str, Form(max_length=1_000)] = "",
+    effective_from: Text = "",
+    zone_lo_pct: Text = "",
+    zone_hi_pct: Text = "",
+    session_min: Text = "",
+    sessions_per_week: Text = "",
+    weekly_min: Text = "",
+    ceiling_bpm: Text = "",
+) -> Response:
+    """Write the new version, and close the alert it answers."""
+    patient = patient_of(visit, pseudonym)
+    _all, enrolment = enrolment_of(visit, patient, case)
+    versions = [] if enrolment is None else records.versions(visit.conn, enrolment.id)
+    if enrolment is None or not versions:
+        raise visit.refuse(pseudonym)
+    asked = Asked(
+        effective_from,
+        zone_lo_pct,
+        zone_hi_pct,
+        session_min,
+        sessions_per_week,
+        weekly_min,
+        ceiling_bpm,
+    )
+    behind = _alert(visit, int(alert), patient) if alert.isdecimal() else None
+    last = versions[0]
+    try:
+        if newest != str(last.number):
+            raise _Faulty(CHANGED)
+        terms = _terms(asked, last, visit.reader.today())
+        if terms.effective_from <= last.terms.effective_from:
+            raise _Faulty(TAKEN)
+        with visit.conn.transaction():
+            put_prescription(
+                visit.conn,
+                enrolment_id=enrolment.id,
+                version=last.number + 1,
+                prescription=terms,
+            )
+            if behind is not None:
+                lifecycle.close(
+                    visit.conn,
+                    behind.id,
+                    visit.person.staff_id,
+                    "prescription_adjusted",
+                    reason,
+                )
+                visit.note("alert_closed", pseudonym, alert=behind.id)
+            visit.note("prescribe", pseudonym, version=last.number + 1)
+    except _Faulty as fault:
+        return _form(visit, patient, enrolment, versions, asked, behind, fault.words, reason)
+    except Rejected as refused:
+        words = CHANGED if refused.reason == "prescription_edited" else refused.reason
+        return _form(visit, patient, enrolment, versions, asked, behind, words, reason)
+    return see_other(f"/patients/{pseudonym}")
+
+
+def _alert(visit: Visit, alert_id: int, patient: records.Patient) -> ListedAlert:
+    alert = alert_of(visit, alert_id)
+    if alert.patient_id != patient.id:
+        raise visit.refuse(f"alert {alert_id}")
+    return alert
+
+
+def _form(
+    visit: Visit,
+    patient: records.Patient,
+    enrolment: records.Enrolment,
+    versions: list[records.Version],
+    asked: Asked,
+    behind: ListedAlert | None,
+    fault: str | None = None,
+    reason: str = "",
+) -> Response:
+    return visit.page(
+        "prescribe.html",
+        200 if fault is None else 422,
+        patient=patient,
+        enrolment=enrolment,
+        version=versions[0],
+        asked=asked,
+        alert=behind,
+        fault=fault,
+        reason=reason,
+        tomorrow=visit.reader.today() + timedelta(days=1),
+    )
+
+
+def _as_typed(visit: Visit, version: records.Version) -> Asked:
+    terms = version.terms
+    earliest = max(
+        visit.reader.today() + timedelta(days=1), terms.effective_from + timedelta(days=1)
+    )
+    numbers = (
+        terms.zone_lo_pct,
+        terms.zone_hi_pct,
+        terms.session_min,
+        terms.sessions_per_week,
+        terms.weekly_min,
+    )
+    ceiling = "" if terms.ceiling_bpm is None else f"{round(terms.ceiling_bpm)}"
+    return Asked(earliest.isoformat(), *(f"{number:g}" for number in numbers), ceiling)
+
+
+def _terms(asked: Asked, last: records.Version, today: date) -> Prescription:
+    """Return the new terms; HRmax and rest stay as frozen. Raises _Faulty."""
+    try:
+        day = date.fromisoformat(asked.effective_from)
+        low, high, session, sessions, weekly = (
+            float(text)
+            for text in (
+                asked.zone_lo_pct,
+                asked.zone_hi_pct,
+                asked.session_min,
+                asked.sessions_per_week,
+                asked.weekly_min,
+            )
+        )
+        ceiling = float(asked.ceiling_bpm) if asked.ceiling_bpm.strip() else None
+    except ValueError:
+        raise _Faulty(BAD_NUMBER) from None
+    if not today < day <= today + LATEST:
+        raise _Faulty(BAD_DAY)
+    if not 0 < low < high <= 100:  # noqa: PLR2004 - percent
+        raise _Faulty(BAD_ZONE)
+    if not (1 <= sessions <= 14 and 5 <= session <= 180 and session <= weekly <= 2_000):  # noqa: PLR2004 - as the sentence says
+        raise _Faulty(BAD_AMOUNT)
+    upper = last.bpm(high)
+    if ceiling is not None and not (upper or 0) < ceiling <= MOST_BPM:
+        raise _Faulty(BAD_CEILING)
+    unchanged = ceiling is not None and _is_shown_as(last.terms.ceiling_bpm, ceiling)
+    return replace(
+        last.terms,
+        effective_from=day,
+        zone_lo_pct=low,
+        zone_hi_pct=high,
+        session_min=session,
+        sessions_per_week=sessions,
+        weekly_min=weekly,
+        ceiling_bpm=last.terms.ceiling_bpm if unchanged else ceiling,
+        ceiling_source=(
+            last.terms.ceiling_source if unchanged else None if ceiling is None else "prescribed"
+        ),
+    )
+
+
+def _is_shown_as(exact: float | None, typed: float) -> bool:
+    """Say whether the form's rounded number was left as it was."""
+    return exact is not None and round(exact) == typed
