@@ -1,5 +1,6 @@
 """Reading a night's content out of the database: pseudonyms, codes and weeks; no patient's name."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -7,7 +8,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from config.conventions import Conventions
+from config.schemes import Scheme
 from reports.nightly.evidence import conventions_sha256, sha256_of_facts
+from reports.nightly.payment import payment_of
 from reports.nightly.tables import frame_of
 from reports.nightly.weeks import ASKED, OpeningHours, in_pieces, roll_up
 from reports.workbook.content import (
@@ -44,8 +47,12 @@ def content_of(
     *,
     most_weeks: int,
     zone_name: str,
+    schemes: Sequence[Scheme] = (),
+    counted_to: date | None = None,
 ) -> Content:
     """Return what the night's workbook says, revision 0: the caller numbers it.
+
+    `schemes` are those whose lines it shows; `counted_to` is the day their lines were stored as of.
 
     Days after the night do not count: a week that was rolled up over more days since is rolled up
     again as of the night, so a night computed twice says the same.
@@ -66,6 +73,7 @@ def content_of(
         method_version=conventions.version,
         conventions_sha256=method_sha256,
         input_sha256=b"",
+        payment=payment_of(conn, schemes, first_week, night, counted_to or night),
     )
     return replace(content, input_sha256=_input_sha256(content))
 
@@ -116,14 +124,19 @@ def _input_sha256(content: Content) -> bytes:
             ("centres", content.centres),
         )
     }
-    return sha256_of_facts(
-        {
-            "night": str(content.night),
-            "method": content.method_version,
-            "conventions": content.conventions_sha256.hex(),
-            **frames,
+    facts: dict[str, object] = {
+        "night": str(content.night),
+        "method": content.method_version,
+        "conventions": content.conventions_sha256.hex(),
+        **frames,
+    }
+    if content.payment is not None:
+        facts["payment"] = {
+            "schemes": [scheme.model_dump(mode="json") for scheme in content.payment.schemes],
+            "lines": [line.input_sha256.hex() for line in content.payment.lines],
+            "periods": {str(m): state for m, state in content.payment.period_states.items()},
         }
-    )
+    return sha256_of_facts(facts)
 
 
 def _plain(value: object) -> object:

@@ -6,10 +6,11 @@ file of its own. One runner at a time, by an advisory lock that ends with its co
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,11 +19,13 @@ import structlog
 from config.conventions import Conventions, load_conventions
 from config.errors import Misconfigured, Unavailable
 from config.language import _
+from config.schemes import Scheme
 from reports.nightly.content import content_of
 from reports.nightly.evidence import sha256_of_facts
 from reports.nightly.files import clear_unfinished, put_file, require_unchanged
 from reports.nightly.recompute import Recomputed, recompute
 from reports.nightly.weeks import OpeningHours
+from reports.payment.store import evaluate_due
 from reports.workbook.book import build_workbook
 from reports.workbook.content import Content, Coverage
 from storage.database import Connection, border, exclusively, snapshot
@@ -51,6 +54,10 @@ class Night:
     not_met: int
     cannot_judge: int
     recomputed: Recomputed
+    lines: int
+    """Payable lines shown, zero ones too; 0 without a payment scheme."""
+    amount: Decimal
+    """What of them is payable, yuan."""
 
 
 @contextmanager
@@ -78,8 +85,9 @@ def run_night(
     zone_name: str = "Asia/Shanghai",
     opening: OpeningHours | None = None,
     most_weeks: int = MOST_WEEKS,
+    schemes: Sequence[Scheme] = (),
 ) -> Night:
-    """Recompute, and report the weeks up to the end of the local day `night`.
+    """Recompute, evaluate the payment schemes, and report up to the end of the local day `night`.
 
     `conn` is in autocommit. Running it again changes nothing until results have changed. Raises
     Unavailable while another runner is at work.
@@ -90,9 +98,18 @@ def run_night(
     with only_runner(conn):
         clear_unfinished(report_dir)
         recomputed = recompute(conn, through=night, conventions=conventions, opening=opening)
+        counted_to = recomputed.through or night
+        evaluate_due(conn, schemes, counted_to)
         with snapshot(conn):
             content = content_of(
-                conn, night, conventions, opening, most_weeks=most_weeks, zone_name=zone_name
+                conn,
+                night,
+                conventions,
+                opening,
+                most_weeks=most_weeks,
+                zone_name=zone_name,
+                schemes=schemes,
+                counted_to=counted_to,
             )
             done = _report(
                 conn, content, conventions, report_dir, language, zone_name, started_at, recomputed
@@ -104,6 +121,7 @@ def run_night(
         is_new=done.is_new,
         workbook=done.workbook.name,
         patient_weeks=done.patient_weeks,
+        lines=done.lines,
     )
     return done
 
@@ -205,6 +223,7 @@ def _night(
     content: Content, workbook: Path, digest: bytes, recomputed: Recomputed, *, is_new: bool
 ) -> Night:
     states = dict(content.weeks.group_by("state").len().iter_rows())
+    lines = content.payment.lines if content.payment is not None else ()
     return Night(
         night=content.night,
         revision=content.revision,
@@ -218,4 +237,6 @@ def _night(
         not_met=states.get("not_met", 0),
         cannot_judge=states.get("cannot_judge", 0),
         recomputed=recomputed,
+        lines=len(lines),
+        amount=sum((line.payable for line in lines), Decimal("0.00")),
     )

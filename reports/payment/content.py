@@ -51,7 +51,8 @@ class WeekBehind:
     """A week that is not over by the day of the evaluation counts as `cannot_judge`."""
     reason: str | None
     method_version: str
-    input_sha256: bytes
+    input_sha256: bytes | None
+    """Of the week's row; None while the week runs, for nothing of it counts."""
     flags_min: Mapping[str, int]
     """Minutes of each signal flag over the week's days (C16)."""
 

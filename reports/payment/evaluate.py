@@ -63,9 +63,7 @@ def evaluate(month: date, person: PatientMonth, used: Used, scheme: Scheme) -> t
 
 def _counted(weeks: Iterable[WeekBehind], scheme: Scheme) -> _Counts:
     """Count each week of a person once: of several programmes the lowest state stands."""
-    lowest: dict[date, WeekBehind] = {}
-    for week in weeks:
-        lowest[week.week] = min(lowest.get(week.week, week), week, key=_height)
+    lowest = lowest_of(weeks)
     states = Counter(week.state for week in lowest.values())
     reasons = Counter(week.reason for week in lowest.values() if week.reason is not None)
     unseen = 0
@@ -74,6 +72,14 @@ def _counted(weeks: Iterable[WeekBehind], scheme: Scheme) -> _Counts:
         unseen = sum(reasons.pop(reason) for reason in hindered)
     exclusions = dict(sorted(reasons.items()))
     return _Counts(len(lowest), states[MET], states[NOT_MET], unseen, exclusions)
+
+
+def lowest_of(weeks: Iterable[WeekBehind]) -> dict[date, WeekBehind]:
+    """Return the week that counts of each Monday: of several programmes the lowest."""
+    lowest: dict[date, WeekBehind] = {}
+    for week in weeks:
+        lowest[week.week] = min(lowest.get(week.week, week), week, key=_height)
+    return lowest
 
 
 def _height(week: WeekBehind) -> int:
@@ -223,6 +229,6 @@ def _facts(week: WeekBehind) -> dict[str, object]:
         "state": week.state,
         "reason": week.reason,
         "method": week.method_version,
-        "data": week.input_sha256.hex(),
+        "data": week.input_sha256.hex() if week.input_sha256 else None,
         "flags": {flag: week.flags_min.get(flag, 0) for flag in FLAGS},
     }

@@ -66,7 +66,9 @@ def evaluate_due(conn: Connection, schemes: Sequence[Scheme], through: date) -> 
     their lines rest on; every open month after the scheme was signed; and, as limits run over the
     year, the later months of a year in which a line has changed.
     """
-    found = []
+    found: list[Lines] = []
+    if not schemes:
+        return found
     with snapshot(conn):
         closed = {row[0] for row in conn.execute(query("payment_closed_months")).fetchall()}
         for scheme in schemes:

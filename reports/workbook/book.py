@@ -1,8 +1,9 @@
 """One workbook out of one content: the same content and language give the same bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import count, islice
 
 import polars as pl
 from xlsxwriter import Workbook
@@ -13,7 +14,9 @@ from reports.workbook.columns import CENTRES, DEFINITIONS, DETAIL, DOCTORS, EXCL
 from reports.workbook.content import Content, detail, per_patient, per_unit
 from reports.workbook.cover import draw_cover
 from reports.workbook.definitions import definitions
-from reports.workbook.sheet import MAX_ROWS, Book, table
+from reports.workbook.payment_columns import LINES, SUMMARY, WEEKS
+from reports.workbook.payment_rows import line_rows, summary_rows, week_rows
+from reports.workbook.sheet import MAX_ROWS, Book, Column, table
 from reports.workbook.words import REASONS, STATES, shown
 
 SAFE = {
@@ -57,14 +60,36 @@ def build_workbook(
         table(book, name, footer, columns, _rows(rows))
     table(book, _("By patient"), footer, PATIENTS, _rows(_named(patients, content, book)))
     weeks = _named(detail(content), content, book)
-    for part, start in enumerate(range(0, max(weeks.height, 1), MAX_ROWS), start=1):
-        name = _("Detail") if part == 1 else f"{_('Detail')} {part}"
-        table(book, name, footer, DETAIL, _rows(weeks.slice(start, MAX_ROWS)))
+    _in_parts(book, _("Detail"), footer, DETAIL, weeks.iter_rows(named=True))
     excluded = weeks.filter(pl.col("state") == "cannot_judge").head(MAX_ROWS)
     table(book, _("Exclusions"), footer, EXCLUSIONS, _rows(excluded))
-    table(book, _("Definitions"), footer, DEFINITIONS, definitions(conventions, _))
+    payment = content.payment
+    if payment is not None:
+        table(book, _("Payment"), footer, SUMMARY, summary_rows(content, payment, _))
+        _in_parts(book, _("Payable lines"), footer, LINES, line_rows(payment, _))
+        _in_parts(book, _("Weeks behind lines"), footer, WEEKS, week_rows(payment, _))
+    schemes = payment.schemes if payment is not None else ()
+    table(book, _("Definitions"), footer, DEFINITIONS, definitions(conventions, _, schemes))
     workbook.close()
     return buffer.getvalue()
+
+
+def _in_parts(
+    book: Book,
+    name: str,
+    footer: str,
+    columns: Sequence[Column],
+    rows: Iterable[Mapping[str, object]],
+) -> None:
+    """Draw a table on as many sheets as its rows need, numbered from the second on."""
+    left = iter(rows)
+    part = list(islice(left, MAX_ROWS))
+    table(book, name, footer, columns, part)
+    for number in count(2):
+        part = list(islice(left, MAX_ROWS))
+        if not part:
+            return
+        table(book, f"{name} {number}", footer, columns, part)
 
 
 def _named(frame: pl.DataFrame, content: Content, book: Book) -> pl.DataFrame:

@@ -3,10 +3,14 @@
 A patient, a doctor and a centre with nothing to count keep their row: zero is not missing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import polars as pl
+
+from config.schemes import Scheme
+from reports.payment.content import Line
 
 WEEK_SCHEMA = pl.Schema(
     {
@@ -56,6 +60,16 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class Payment:
+    """Payable lines of the months that lie in the period, and the schemes they follow."""
+
+    schemes: tuple[Scheme, ...]
+    lines: tuple[Line, ...]
+    period_states: Mapping[date, str]
+    """Month, by its first day -> `open` or `closed`."""
+
+
+@dataclass(frozen=True)
 class Content:
     """Everything one workbook is made of; the same content gives the same bytes."""
 
@@ -70,6 +84,8 @@ class Content:
     method_version: str
     conventions_sha256: bytes
     input_sha256: bytes
+    payment: Payment | None = None
+    """None where no scheme is in force: then no sheet speaks of payment."""
 
 
 def is_over(night: date) -> pl.Expr:

@@ -4,10 +4,12 @@ The thresholds are read from the conventions, so the sheet cannot say another nu
 used.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from config.conventions import Conventions
 from config.language import later, translator
+from config.schemes import Scheme
+from reports.workbook.payment_definitions import PAYMENT_DEFINITIONS, in_force
 
 DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     later("Local day and week"): (
@@ -150,17 +152,26 @@ DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 def definitions(
-    conventions: Conventions, text: Callable[[str], str]
+    conventions: Conventions, text: Callable[[str], str], schemes: Sequence[Scheme] = ()
 ) -> Iterator[Mapping[str, object]]:
-    """Yield one row per term, in order."""
-    chinese = translator("zh_CN").gettext
+    """Yield one row per term, in order; those of payment only where a scheme is in force."""
     for term, (definition, names) in DEFINITIONS.items():
-        yield {
-            "term": text(term),
-            "chinese": f"{chinese(term)}:{chinese(definition)}".replace(":", "：", 1),
-            "english": f"{term}: {definition}",
-            "values": "; ".join(_in_force(conventions, name) for name in names) or None,
-        }
+        yield _row(term, definition, (_in_force(conventions, name) for name in names), text)
+    for term, (definition, names) in PAYMENT_DEFINITIONS.items() if schemes else ():
+        values = (in_force(scheme, name) for scheme in schemes for name in names)
+        yield _row(term, definition, values, text)
+
+
+def _row(
+    term: str, definition: str, values: Iterable[str], text: Callable[[str], str]
+) -> Mapping[str, object]:
+    chinese = translator("zh_CN").gettext
+    return {
+        "term": text(term),
+        "chinese": f"{chinese(term)}:{chinese(definition)}".replace(":", "：", 1),
+        "english": f"{term}: {definition}",
+        "values": "; ".join(values) or None,
+    }
 
 
 def _in_force(conventions: Conventions, name: str) -> str:

@@ -16,7 +16,9 @@ from xlsxwriter.worksheet import Worksheet
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
 
-Kind = Literal["text", "wrapped", "date", "count", "number", "percent", "hash"]
+Kind = Literal[
+    "text", "wrapped", "date", "month", "count", "number", "money", "factor", "percent", "hash"
+]
 A4 = 9
 TITLE_ROW, HEADING_ROW, FIRST_ROW = 0, 2, 3
 HEADING_PT, LINE_PT = 64, 15
@@ -41,7 +43,10 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
     "guarded": {"align": "left", "valign": "top", "indent": 1, "quote_prefix": True},
     "wrapped": {"valign": "top", "text_wrap": True},
     "date": {"num_format": "yyyy-mm-dd", "align": "left", "valign": "top"},
+    "month": {"num_format": "yyyy-mm", "align": "left", "valign": "top"},
     "count": {"num_format": "#,##0", "valign": "top"},
+    "money": {"num_format": "#,##0.00", "valign": "top"},
+    "factor": {"num_format": "0.0000", "valign": "top"},
     "number": {"num_format": "#,##0.0", "valign": "top"},
     "left": {"num_format": "#,##0", "align": "left"},
     "left_percent": {"num_format": "0.0%", "align": "left"},
@@ -115,7 +120,7 @@ class Book:
             sheet.write_string(row, column, safe, style)
         elif isinstance(value, bytes):
             sheet.write_string(row, column, value.hex(), style)
-        elif kind == "date":
+        elif kind in {"date", "month"}:
             sheet.write_datetime(row, column, value, style)
         else:
             sheet.write_number(row, column, value, style)

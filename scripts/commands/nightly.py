@@ -62,6 +62,8 @@ def run(
         )
         % said(done)
     )
+    if done.lines:
+        typer.echo(_("%(lines)d payment lines, %(amount)s yuan payable") % said(done))
     if not done.is_new:
         typer.echo(_("Nothing has changed since it was reported."))
     typer.echo(_("Workbook: %(workbook)s") % said(done))
@@ -81,6 +83,8 @@ def said(done: "Night") -> dict[str, object]:
         "met": done.met,
         "not_met": done.not_met,
         "cannot_judge": done.cannot_judge,
+        "lines": done.lines,
+        "amount": str(done.amount),
         "recomputed": {
             name: value for name, value in vars(done.recomputed).items() if name != "through"
         },
@@ -106,11 +110,13 @@ def _night_before(text: str | None, today: date) -> date:
 
 
 def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
+    from config.schemes import load_schemes
     from reports.nightly.night import run_night
     from reports.nightly.weeks import OpeningHours
     from storage.database import connect
 
     nightly_settings = settings.nightly
+    schemes = load_schemes(settings.payment.schemes)
     opening = OpeningHours(
         time.fromisoformat(nightly_settings.opens), time.fromisoformat(nightly_settings.closes)
     )
@@ -126,6 +132,7 @@ def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
                 nightly_settings.language,
                 zone_name=settings.time_zone,
                 opening=opening,
+                schemes=schemes,
             )
 
     return one

@@ -72,7 +72,7 @@ CREATE TABLE payment_line_week (
     state text NOT NULL CHECK (state IN ('met', 'not_met', 'cannot_judge')),
     reason text CHECK ((state = 'cannot_judge') = (reason IS NOT NULL)),
     method_version text NOT NULL,
-    input_sha256 bytea NOT NULL,
+    input_sha256 bytea CHECK (input_sha256 IS NOT NULL OR reason = 'week_not_over'),
     flags jsonb NOT NULL,
     PRIMARY KEY (line_id, enrolment_id, week)
 );
@@ -80,5 +80,5 @@ CREATE INDEX ON payment_line_week (enrolment_id, week);
 COMMENT ON TABLE payment_line_week IS 'The weeks a line rests on, as they were when it was evaluated.';
 COMMENT ON COLUMN payment_line_week.week IS 'Its Monday; no key to `week`, whose rows may change under the line until the night evaluates it again.';
 COMMENT ON COLUMN payment_line_week.reason IS 'Why it cannot be judged; also `week_not_over` of a week that was still running.';
-COMMENT ON COLUMN payment_line_week.input_sha256 IS 'Of the week then: from here the way leads to days, bouts and batches.';
+COMMENT ON COLUMN payment_line_week.input_sha256 IS 'Of the week then: from here the way leads to days, bouts and batches. Null while the week was running: nothing of it counts.';
 COMMENT ON COLUMN payment_line_week.flags IS 'Minutes of each signal flag over its days; none while it was running.';

@@ -19,7 +19,7 @@ SELECT
     coalesce(v.beta_blocker, false) AND v.hr_max_source IS DISTINCT FROM 'measured',
     CASE WHEN w.week + 6 <= %(through)s::date THEN w.state ELSE 'cannot_judge' END,
     CASE WHEN w.week + 6 <= %(through)s::date THEN w.reason ELSE 'week_not_over' END,
-    w.method_version, w.input_sha256,
+    w.method_version, CASE WHEN w.week + 6 <= %(through)s::date THEN w.input_sha256 END,
     coalesce(f.still, 0), coalesce(f.lock, 0), coalesce(f.shake, 0), coalesce(f.fast, 0)
 FROM week AS w
 JOIN enrolment AS e ON e.id = w.enrolment_id

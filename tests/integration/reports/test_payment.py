@@ -267,3 +267,23 @@ def test_a_patient_who_leaves_the_month_takes_the_lines_along(conn, district):
     assert conn.execute(
         "SELECT count(*) FROM audit WHERE action = 'payment_line_removed'"
     ).fetchone() == (2,)
+
+
+def test_readings_of_a_running_week_replace_no_line(conn, district):
+    district.wear("p1", mode="site")
+    train(district, "p1", weeks=3)
+    recompute(conn, through=date(2026, 11, 25))
+    evaluate_due(conn, [SCHEME], date(2026, 11, 25))
+    before = stored(conn)["payment_line"]
+    train(district, "p1", weeks=1, first=FIRST + 21 * DAY)
+    recompute(conn, through=date(2026, 11, 26))
+
+    evaluate_due(conn, [SCHEME], date(2026, 11, 26))
+
+    assert rows(conn, "payment_line") == before
+    assert [week.input_sha256 is None for week in lines(conn, MONTH)[0].behind] == [
+        False,
+        False,
+        False,
+        True,
+    ]
