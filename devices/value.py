@@ -21,7 +21,8 @@ class Value(NamedTuple):
     """One of QUANTITIES; the name carries the unit."""
     value: float
     at_utc_ms: int | None = None
-    """When it was true, or began to be; None: at the moment of hearing."""
+    """When it was true, or began to be; None: at the moment of hearing, or, where there is a
+    stamp, not placed yet."""
     span_ms: int = 0
     """The time it stands for; 0 for an instant."""
     device_ts_ms: int | None = None
