@@ -143,9 +143,16 @@ class EdgeGuard:
         if reading.value < here.tracker.ceiling_bpm:
             here.above.clear()
         elif here.alarm is None:
-            here.above.setdefault(mono_ms, reading.at_utc_ms)
+            self._remember(here.above, mono_ms, reading.at_utc_ms)
         if change is not None and change.what is not What.ENDED:
             self._changed(here, change, reading.at_utc_ms)
+
+    def _remember(self, above: dict[int, int], mono_ms: int, at_utc_ms: int) -> None:
+        """Remember when a reading was by both clocks; before a long silence it was another run."""
+        last_ms = next(reversed(above), mono_ms)
+        if mono_ms - last_ms > self._rule.sustained.slow_max_gap_ms:
+            above.clear()
+        above.setdefault(mono_ms, at_utc_ms)
 
     def _wearing(self, worn: RosterBand, mono_ms: int) -> Here:
         """Return what is known of a band under its wearer and ceiling of now."""

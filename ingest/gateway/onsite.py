@@ -26,7 +26,6 @@ _WORDS = {
     405: "Method Not Allowed",
     408: "Request Timeout",
     421: "Misdirected Request",
-    503: "Service Unavailable",
 }
 
 
@@ -60,17 +59,19 @@ async def listening(port: int, page: Callable[[], Page]) -> AsyncIterator[int]:
         try:
             yield int(serving.sockets[0].getsockname()[1])
         finally:
-            server.end()
+            await server.end()
 
 
 class _Server:
     def __init__(self, page: Callable[[], Page]) -> None:
         self._page = page
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request; whatever comes, the server goes on."""
-        self._open.add(writer)
+        if len(self._open) >= MAX_CONNECTIONS:
+            next(iter(self._open)).transport.abort()  # the oldest has had its time
+        self._open[writer] = asyncio.current_task()
         try:
             with contextlib.suppress(OSError, TimeoutError):
                 answer = await self._answer(reader)
@@ -78,17 +79,17 @@ class _Server:
                 async with asyncio.timeout(READ_S):
                     await writer.drain()
         finally:
-            self._open.discard(writer)
+            self._open.pop(writer, None)
             writer.close()
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Hang up on whoever is still connected."""
         for writer in self._open:
             writer.transport.abort()
+        if tasks := [task for task in self._open.values() if task is not None]:
+            await asyncio.wait(tasks)
 
     async def _answer(self, reader: asyncio.StreamReader) -> bytes:
-        if len(self._open) > MAX_CONNECTIONS:
-            return _error(503)
         try:
             async with asyncio.timeout(READ_S):
                 head = await reader.readuntil(b"\r\n\r\n")
