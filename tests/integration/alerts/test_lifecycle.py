@@ -32,7 +32,8 @@ def test_an_acknowledgement_names_the_person_stops_the_clock_and_drops_what_wait
     conn, district, alert
 ):
     conn.execute(
-        "UPDATE alert SET next_step = 1, next_step_at = now(), round_began_at = now() WHERE id = %s",
+        "UPDATE alert SET next_step = 1, next_step_at = now(), round_began_at = now()"
+        " WHERE id = %s",
         (alert,),
     )
     queue(district, alert)
