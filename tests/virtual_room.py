@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from bleak import BleakClient, BleakScanner
+from bleak.exc import BleakError
 
 from devices.virtual.bands import heart_rate_strap
 from devices.virtual.bands.uuids import HEART_RATE_MEASUREMENT
@@ -26,6 +27,15 @@ class Room:
 
     def adverts_of(self, band):
         return [advert for address, advert in self.heard if address == band.address]
+
+    async def until_plugged(self, adapter="hci0"):
+        """Wait until bleak, too, has heard of an adapter that was plugged in."""
+        while True:
+            try:
+                async with self.scanner(adapter):
+                    return
+            except BleakError:
+                await asyncio.sleep(0.001)
 
     async def find(self, band, adapter="hci0"):
         """Return bleak's device of a band; the bands speak on until it is found."""

@@ -85,6 +85,11 @@ class Adapter:
         self.devices.clear()
         self._tree.remove(self.path)
 
+    def vanish_unsaid(self) -> None:
+        """Go as some controllers do: the objects first, so that no link's end can be told."""
+        self._tree.remove(self.path)
+        self.vanish()
+
     def forget_clients(self) -> None:
         """Nobody discovers here any more."""
         self._filters.clear()

@@ -125,8 +125,12 @@ class VirtualBluez:
         return adapter
 
     def pull_adapter(self, address: str) -> None:
-        """Pull an adapter: its links break and everything under it leaves the bus."""
+        """Pull an adapter: its links end, and everything under it leaves the bus."""
         self.adapters.pop(address).vanish()
+
+    def tear_out_adapter(self, address: str) -> None:
+        """Pull an adapter of whose links nobody says that they ended; their objects are gone."""
+        self.adapters.pop(address).vanish_unsaid()
 
     def crash(self) -> None:
         """Crash the bus and the service with it: sockets close, and nothing is remembered."""
