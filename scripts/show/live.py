@@ -43,6 +43,13 @@ class Room:
     """By patient."""
     stranger: VirtualBand
     peak: Peak
+    hall_of: Mapping[VirtualBand, str]
+    """The adapter that each band is in reach of."""
+
+    def come_in(self) -> None:
+        """Let everybody enter, and a stranger pass by."""
+        for band, adapter in self.hall_of.items():
+            self.radio.add_band(band, adapters=[adapter])
 
     @property
     def sent(self) -> int:
@@ -62,13 +69,13 @@ async def room(
     *,
     utc_offset_min: int,
 ) -> AsyncIterator[Room]:
-    """Fill the two halls with bands on a virtual radio, one adapter each."""
+    """Prepare the bands of who comes to the two halls, one adapter of the virtual radio each."""
     adapter_of = {box.centre: box.adapter for box in boxes}
     centre_of = {doctor.code: doctor.place for doctor in DOCTORS}
     worn_since = now_ms() - WORN_FOR_MS
     peak = Peak()
     async with VirtualBluez([box.adapter for box in boxes]) as radio:
-        bands = {}
+        bands, hall_of = {}, {}
         for number, patient in enumerate(patients):
             if not patient.in_the_centre_now:
                 continue
@@ -78,11 +85,11 @@ async def room(
                 utc_offset_min=utc_offset_min,
                 worn_since_utc_ms=worn_since,
             )
-            radio.add_band(band, adapters=[adapter_of[centre_of[patient.doctor]]])
+            hall_of[band] = adapter_of[centre_of[patient.doctor]]
             bands[patient.code] = band
         stranger = passer_by()
-        radio.add_band(stranger, adapters=[boxes[0].adapter])
-        yield Room(radio, bands, stranger, peak)
+        hall_of[stranger] = boxes[0].adapter
+        yield Room(radio, bands, stranger, peak, hall_of)
 
 
 @asynccontextmanager
@@ -97,7 +104,7 @@ async def listening(
                     started(
                         ["gateway", "run", "--settings", str(box.settings_path)],
                         name=_("the gateway of %(centre)s") % {"centre": box.centre},
-                        ready="broker_connected",
+                        ready="bands_registered",
                         log_path=folder.log(f"gateway-{box.centre}"),
                         environ={**secrets, DBUS: room.radio.address},
                     )

@@ -1,7 +1,6 @@
 """One live minute: bands on the air, boxes that hear them, an alert, and the account of it all."""
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from devices.virtual.cast import DOCTORS
 from ingest.batch.keys import Keys
 from ingest.broker import LOOPBACK
 from ingest.gateway import status as statuses
+from scripts.replay.process import until_ready
 from scripts.replay.shares import Shares
 from scripts.show import live
 from scripts.show.alerts import RED, listed
@@ -77,11 +77,12 @@ async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], N
         ) as room,
         live.listening(minute.folder, minute.boxes, room, minute.secrets) as gateways,
     ):
+        minding = Minding(asyncio.Event(), tuple(one.lives for one in gateways))
         with shares.part("listen"):
             tell(_("bands come in"))
-            await Minding(asyncio.Event(), tuple(one.lives for one in gateways)).do(
-                live.all_heard(room)
-            )
+            await until_ready(*gateways)
+            room.come_in()
+            await minding.do(live.all_heard(room))
         with shares.part("live"):
             tell(_("live"))
             live.plan_peak(room.peak, minute.live_s)
@@ -138,8 +139,9 @@ async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], N
 
 
 def shows_red(page: str) -> bool:
-    """Say whether the doctor's work list shows a red alert of who passes the ceiling."""
-    return re.search(rf"tier-red.*?/patients/{live.PLANTED}\b", page, re.DOTALL) is not None
+    """Say whether the doctor's work list has a red row of who passes the ceiling."""
+    rows = page.split("<tr")
+    return any('class="red"' in row and f"/patients/{live.PLANTED}" in row for row in rows)
 
 
 def shows_alarm(page: str) -> bool:
