@@ -143,7 +143,7 @@ def _page(
 
 
 def _shown(alert: ListedAlert) -> tuple[datetime, datetime]:
-    """Return the stretch to show: from its onset, or its last hours where it has gone on for long."""
+    """Return the stretch to show: from its onset, or its last hours where that is long ago."""
     return max(alert.onset_at, alert.last_at - LONGEST_SHOWN), alert.last_at
 
 

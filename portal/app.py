@@ -15,7 +15,17 @@ from starlette.exceptions import HTTPException
 
 from config.district_settings import PortalSettings
 from config.errors import AdhereError, Misconfigured, Rejected
-from portal import alert_pages, log_in, patients, prescribing, work_list
+from portal import (
+    alert_pages,
+    audit_page,
+    log_in,
+    patients,
+    payment_page,
+    prescribing,
+    staff_page,
+    weeks,
+    work_list,
+)
 from portal.cookies import Cookies
 from portal.facts import FactsKept
 from portal.gate import Gate
@@ -34,6 +44,10 @@ ROUTERS = (
     patients.router,
     alert_pages.router,
     prescribing.router,
+    weeks.router,
+    payment_page.router,
+    audit_page.router,
+    staff_page.router,
 )
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import APIRouter, Depends, Form, Query, Response
 
 from alerts import lifecycle
 from alerts.listing import ListedAlert
 from config.errors import Rejected
 from config.language import later
 from portal import records
-from portal.alert_pages import alert_of
+from portal.alert_pages import FAULTS, alert_of
 from portal.patients import enrolment_of, patient_of
 from portal.visit import Doctor, DoctorWrites, Visit, see_other
 from storage.people import Prescription, put_prescription
@@ -23,6 +23,7 @@ from storage.people import Prescription, put_prescription
 router = APIRouter()
 
 Text = Annotated[str, Form(max_length=40)]
+Label = Annotated[str, Form(max_length=400)]
 
 BAD_NUMBER = later("Write a number in every field that is asked for.")
 BAD_ZONE = later(
@@ -76,14 +77,7 @@ def prescription_page(
     return _form(visit, patient, enrolment, versions, _as_typed(visit, versions[0]), behind)
 
 
-@router.post("/patients/{pseudonym}/prescription")
-def prescribe(
-    visit: DoctorWrites,
-    pseudonym: str,
-    case: Text = "",
-    newest: Text = "",
-    alert: Text = "",
-    reason: Annotated[str, Form(max_length=1_000)] = "",
+def typed(
     effective_from: Text = "",
     zone_lo_pct: Text = "",
     zone_hi_pct: Text = "",
@@ -91,14 +85,9 @@ def prescribe(
     sessions_per_week: Text = "",
     weekly_min: Text = "",
     ceiling_bpm: Text = "",
-) -> Response:
-    """Write the new version, and close the alert it answers."""
-    patient = patient_of(visit, pseudonym)
-    _all, enrolment = enrolment_of(visit, patient, case)
-    versions = [] if enrolment is None else records.versions(visit.conn, enrolment.id)
-    if enrolment is None or not versions:
-        raise visit.refuse(pseudonym)
-    asked = Asked(
+) -> Asked:
+    """Return the numbers of the form, as they were typed."""
+    return Asked(
         effective_from,
         zone_lo_pct,
         zone_hi_pct,
@@ -107,35 +96,43 @@ def prescribe(
         weekly_min,
         ceiling_bpm,
     )
+
+
+@router.post("/patients/{pseudonym}/prescription")
+def prescribe(
+    visit: DoctorWrites,
+    pseudonym: str,
+    asked: Annotated[Asked, Depends(typed)],
+    case: Label = "",
+    newest: Text = "",
+    alert: Text = "",
+    reason: Annotated[str, Form(max_length=4_000)] = "",
+) -> Response:
+    """Write the new version, and close the alert it answers."""
+    patient = patient_of(visit, pseudonym)
+    _all, enrolment = enrolment_of(visit, patient, case)
+    versions = [] if enrolment is None else records.versions(visit.conn, enrolment.id)
+    if enrolment is None or not versions:
+        raise visit.refuse(pseudonym)
     behind = _alert(visit, int(alert), patient) if alert.isdecimal() else None
-    last = versions[0]
     try:
-        if newest != str(last.number):
-            raise _Faulty(CHANGED)
-        terms = _terms(asked, last, visit.reader.today())
-        if terms.effective_from <= last.terms.effective_from:
-            raise _Faulty(TAKEN)
+        terms = _terms(asked, versions[0], visit.reader.today(), newest)
         with visit.conn.transaction():
             put_prescription(
                 visit.conn,
                 enrolment_id=enrolment.id,
-                version=last.number + 1,
+                version=versions[0].number + 1,
                 prescription=terms,
             )
             if behind is not None:
-                lifecycle.close(
-                    visit.conn,
-                    behind.id,
-                    visit.person.staff_id,
-                    "prescription_adjusted",
-                    reason,
-                )
+                staff_id = visit.person.staff_id
+                lifecycle.close(visit.conn, behind.id, staff_id, "prescription_adjusted", reason)
                 visit.note("alert_closed", pseudonym, alert=behind.id)
-            visit.note("prescribe", pseudonym, version=last.number + 1)
+            visit.note("prescribe", pseudonym, version=versions[0].number + 1)
     except _Faulty as fault:
         return _form(visit, patient, enrolment, versions, asked, behind, fault.words, reason)
     except Rejected as refused:
-        words = CHANGED if refused.reason == "prescription_edited" else refused.reason
+        words = FAULTS.get(refused.reason, CHANGED)
         return _form(visit, patient, enrolment, versions, asked, behind, words, reason)
     return see_other(f"/patients/{pseudonym}")
 
@@ -187,8 +184,13 @@ def _as_typed(visit: Visit, version: records.Version) -> Asked:
     return Asked(earliest.isoformat(), *(f"{number:g}" for number in numbers), ceiling)
 
 
-def _terms(asked: Asked, last: records.Version, today: date) -> Prescription:
-    """Return the new terms; HRmax and rest stay as frozen. Raises _Faulty."""
+def _terms(asked: Asked, last: records.Version, today: date, newest: str) -> Prescription:
+    """Return the new terms; HRmax and rest stay as frozen. Raises _Faulty.
+
+    `newest` is the version that the doctor had before them.
+    """
+    if newest != str(last.number):
+        raise _Faulty(CHANGED)
     try:
         day = date.fromisoformat(asked.effective_from)
         low, high, session, sessions, weekly = (
@@ -206,6 +208,8 @@ def _terms(asked: Asked, last: records.Version, today: date) -> Prescription:
         raise _Faulty(BAD_NUMBER) from None
     if not today < day <= today + LATEST:
         raise _Faulty(BAD_DAY)
+    if day <= last.terms.effective_from:
+        raise _Faulty(TAKEN)
     if not 0 < low < high <= 100:  # noqa: PLR2004 - percent
         raise _Faulty(BAD_ZONE)
     if not (1 <= sessions <= 14 and 5 <= session <= 180 and session <= weekly <= 2_000):  # noqa: PLR2004 - as the sentence says

@@ -118,3 +118,9 @@ DELIVERIES: Mapping[str, str] = {
     "unknown": later("not known whether it arrived"),
     "dropped": later("no longer needed"),
 }
+
+SHARES: Mapping[str, str] = {
+    "doctor": later("doctor"),
+    "therapist": later("therapist"),
+    "instructor": later("instructor"),
+}

@@ -209,3 +209,6 @@ WHERE kind = CASE
     WHEN EXISTS (SELECT FROM organisation WHERE kind = 'district') THEN 'district' ELSE 'centre'
 END
 ORDER BY code;
+
+-- name: read_organisations
+SELECT code, name FROM organisation ORDER BY kind DESC, code;
