@@ -82,6 +82,7 @@ async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterat
     client = _client(broker, centre, gateway)
     link = Link(client, state_topic(centre, gateway))
     subscribed: asyncio.Future[None] = loop.create_future()
+    ours = (receipt_topic(centre, gateway), roster_topic(centre, gateway))
 
     def on_connect(
         _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _props: object
@@ -89,7 +90,6 @@ async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterat
         if reason.is_failure:
             loop.call_soon_threadsafe(_fail, subscribed, str(reason))
         else:
-            ours = (receipt_topic(centre, gateway), roster_topic(centre, gateway))
             client.subscribe([(topic, 1) for topic in ours])
 
     def on_subscribe(
@@ -104,7 +104,9 @@ async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterat
             loop.call_soon_threadsafe(_succeed, subscribed)
 
     def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        loop.call_soon_threadsafe(link.received, message.topic, bytes(message.payload))
+        # amqtt gives every new client what is retained for all the others, too.
+        if message.topic in ours:
+            loop.call_soon_threadsafe(link.received, message.topic, bytes(message.payload))
 
     def on_disconnect(
         _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _props: object
