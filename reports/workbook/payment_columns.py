@@ -6,10 +6,9 @@ from config.language import later
 from reports.workbook.columns import WHO
 from reports.workbook.sheet import Column
 
-WHEN_AND_BY = (
-    Column("month", later("Month"), "month", 9, "Settlement month; a week is of its Sunday's."),
-    Column("period_state", later("Period"), "text", 8, "Open: lines still follow their weeks."),
-    Column("scheme", later("Scheme"), "text", 24, "Payment scheme and its version."),
+WHEN = Column("month", later("Month"), "month", 9, "Settlement month; a week is of its Sunday's.")
+BY = (
+    Column("scheme", later("Scheme"), "text", 22, "Payment scheme and its version."),
     Column("item_shown", later("Item"), "text", 22, "Base fee or performance."),
 )
 
@@ -34,20 +33,22 @@ MONEY_OF_UNIT = (
         "therapist",
         later("Therapist's share"),
         "money",
-        10,
+        11,
         "The rehabilitation therapist's part of what is payable.",
     ),
     Column(
         "instructor",
         later("Instructor's share"),
         "money",
-        10,
+        11,
         "The exercise instructor's part of what is payable.",
     ),
 )
 
 SUMMARY = (
-    *WHEN_AND_BY,
+    WHEN,
+    Column("period_state", later("Period"), "text", 8, "Open: lines still follow their weeks."),
+    *BY,
     Column("unit", later("Sum of"), "text", 9, "All, a centre, or a doctor with the team."),
     Column("code", later("Code"), "text", 12, "Code of the centre or of the family doctor."),
     Column("name", later("Name"), "text", 20, "Name of the centre or of the family doctor."),
@@ -56,14 +57,14 @@ SUMMARY = (
         "payable_lines",
         later("Numerator: payable"),
         "count",
-        10,
+        11,
         "Patients with a payable line of this item.",
     ),
     Column(
         "eligible",
         later("Denominator: eligible"),
         "count",
-        11,
+        13,
         "Patients enrolled in the month; each has a line.",
     ),
     Column(
@@ -77,9 +78,9 @@ SUMMARY = (
         "Lines that no rule allows to be paid.",
     ),
     Column("nothing", later("Of these nothing due"), "count", 9, "Lines that come to zero."),
-    Column("numerator", later("Numerator: weeks"), "count", 10, "Sum of the lines' numerators."),
+    Column("numerator", later("Numerator: weeks"), "count", 11, "Sum of the lines' numerators."),
     Column(
-        "denominator", later("Denominator: weeks"), "count", 11, "Sum of the lines' denominators."
+        "denominator", later("Denominator: weeks"), "count", 13, "Sum of the lines' denominators."
     ),
     Column(
         "rate",
@@ -89,33 +90,41 @@ SUMMARY = (
         "Numerator / denominator of the weeks; empty where the denominator is 0.",
     ),
     Column("excluded", later("Weeks excluded"), "count", 9, "Weeks that are not judged."),
+    Column(
+        "exclusions_shown",
+        later("Excluded weeks by reason"),
+        "note",
+        24,
+        "Weeks that are not judged, by reason.",
+    ),
     *MONEY_OF_UNIT,
-    Column("signed_by", later("Signed by"), "text", 16, "Who signed the scheme; empty: nobody."),
+    Column("signed_by", later("Signed by"), "text", 12, "Who signed the scheme; empty: nobody."),
 )
 
 LINES = (
     *WHO,
-    *WHEN_AND_BY,
+    WHEN,
+    *BY,
     Column("weeks", later("Weeks"), "count", 7, "Enrolled weeks of the month that have begun."),
     Column(
         "numerator",
         later("Numerator"),
         "count",
-        9,
+        11,
         "Base: judged weeks. Performance: weeks met.",
     ),
     Column(
         "denominator",
         later("Denominator"),
         "count",
-        10,
+        13,
         "Base: weeks that are over. Performance: weeks met and not met.",
     ),
     Column("rate", later("Rate"), "percent", 8, "Numerator / denominator; empty without any."),
     Column(
         "exclusions_shown",
         later("Excluded weeks by reason"),
-        "wrapped",
+        "note",
         22,
         "Weeks that are not judged, by reason.",
     ),
@@ -141,26 +150,26 @@ LINES = (
         "therapist",
         later("Therapist's share"),
         "money",
-        9,
+        11,
         "The rehabilitation therapist's part of the amount.",
     ),
     Column(
         "instructor",
         later("Instructor's share"),
         "money",
-        9,
+        11,
         "The exercise instructor's part of the amount.",
     ),
     Column("state_shown", later("State"), "text", 15, "Payable, on hold, shown, nothing due."),
-    Column("reasons_shown", later("Reasons"), "wrapped", 26, "Why it is not payable."),
+    Column("reasons_shown", later("Reasons"), "note", 26, "Why it is not payable."),
     Column(
         "flags_shown",
         later("Signal flags"),
-        "wrapped",
+        "note",
         20,
         "Most flagged minutes in one judged week, where they reach the scheme's limit.",
     ),
-    Column("signed_by", later("Signed by"), "text", 14, "Who signed the scheme; empty: nobody."),
+    Column("signed_by", later("Signed by"), "text", 12, "Who signed the scheme; empty: nobody."),
     Column(
         "input_sha256",
         later("Input hash (SHA-256)"),
@@ -173,7 +182,7 @@ LINES = (
 WEEKS = (
     *WHO,
     Column("month", later("Month"), "month", 9, "Settlement month of the lines it stands behind."),
-    Column("scheme", later("Scheme"), "text", 24, "Payment scheme and its version."),
+    Column("scheme", later("Scheme"), "text", 22, "Payment scheme and its version."),
     Column("case_label", later("Case"), "text", 18, "The enrolment: one person in one programme."),
     Column("week", later("Week (Monday)"), "date", 11, "Monday of the ISO week, local time."),
     Column(
@@ -197,7 +206,7 @@ WEEKS = (
     Column("still", later("Effort without a step, min"), "count", 9, "Flag `still` of its days."),
     Column("lock", later("Heart rate = cadence, min"), "count", 9, "Flag `lock` of its days."),
     Column("shake", later("Steps without pulse, min"), "count", 9, "Flag `shake` of its days."),
-    Column("fast", later("Impossible cadence, min"), "count", 9, "Flag `fast` of its days."),
+    Column("fast", later("Impossible cadence, min"), "count", 11, "Flag `fast` of its days."),
     Column(
         "prescription_version",
         later("Prescription version"),

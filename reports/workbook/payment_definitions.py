@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from config.language import later
 from config.schemes import Scheme
 
+SIGN_OFF = "sign_off"
+
 PAYMENT_DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     later("Month of a week"): (
         later(
@@ -90,12 +92,23 @@ PAYMENT_DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ),
         ("beta_blocker_without_measured_max", "method_version"),
     ),
+    later("Figures marked *"): (
+        later(
+            "The policy does not name them; they were decided in the scheme's file, with the "
+            "reason. They pay only while somebody answers for them, whose name stands beside them."
+        ),
+        (SIGN_OFF,),
+    ),
 }
 """Term -> (definition, names of the scheme's figures that it uses)."""
 
 
 def in_force(scheme: Scheme, name: str) -> str:
-    """Say a figure with its unit, and whether the policy names it; `*` marks those it does not."""
+    """Say a figure with its unit; `*` marks one that the policy does not name."""
+    if name == SIGN_OFF:
+        signed = scheme.sign_off
+        said = " ".join(str(part) for part in (signed.by, signed.on) if part) if signed else "-"
+        return f"{scheme.key} v{scheme.version}: {SIGN_OFF} = {said}"
     figure = scheme.figures[name]
-    mark = "" if figure.in_policy else " *"
-    return f"{name} = {scheme.numbers()[name] or '-'} {figure.unit}{mark}"
+    unit = "" if figure.unit == "rule" else f" {figure.unit}"
+    return f"{name} = {scheme.numbers()[name] or '-'}{unit}{'' if figure.in_policy else ' *'}"

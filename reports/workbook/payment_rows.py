@@ -42,6 +42,7 @@ def summary_rows(content: Content, payment: Payment, text: Text) -> Iterator[Row
                     "name": name,
                     "patients": patients,
                     **_sums(mine),
+                    "exclusions_shown": _exclusions(mine, text),
                     "signed_by": lines[0].signed_by,
                 }
 
@@ -80,14 +81,15 @@ def _sums(lines: Sequence[Line]) -> dict[str, object]:
     }
 
 
+def _exclusions(lines: Sequence[Line], text: Text) -> str | None:
+    counts = {code: sum(x.exclusions.get(code, 0) for x in lines) for code in words.REASONS}
+    said = (f"{shown(words.REASONS, code, text)} {n}" for code, n in counts.items() if n)
+    return "; ".join(said) or None
+
+
 def line_rows(payment: Payment, text: Text) -> Iterator[Row]:
     """Yield a row for each line, zero ones too."""
     for line in payment.lines:
-        excluded = (
-            f"{shown(words.REASONS, code, text)} {count}"
-            for code in words.REASONS
-            if (count := line.exclusions.get(code))
-        )
         flags = (
             f"{shown(payment_words.LINE_REASONS, flag, text)} {minutes} min"
             for flag in FLAGS
@@ -101,7 +103,7 @@ def line_rows(payment: Payment, text: Text) -> Iterator[Row]:
             "numerator": line.numerator,
             "denominator": line.denominator,
             "rate": line.numerator / line.denominator if line.denominator else None,
-            "exclusions_shown": "; ".join(excluded) or None,
+            "exclusions_shown": _exclusions([line], text),
             "quantity": line.quantity,
             "unit_price": line.unit_price,
             "factor": line.factor,

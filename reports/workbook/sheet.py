@@ -17,8 +17,19 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
 
 Kind = Literal[
-    "text", "wrapped", "date", "month", "count", "number", "money", "factor", "percent", "hash"
+    "text",
+    "wrapped",
+    "note",
+    "date",
+    "month",
+    "count",
+    "number",
+    "money",
+    "factor",
+    "percent",
+    "hash",
 ]
+WRAPPED = ("wrapped", "note")
 A4 = 9
 TITLE_ROW, HEADING_ROW, FIRST_ROW = 0, 2, 3
 HEADING_PT, LINE_PT = 64, 15
@@ -42,6 +53,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
     "text": {"align": "left", "valign": "top", "indent": 1},
     "guarded": {"align": "left", "valign": "top", "indent": 1, "quote_prefix": True},
     "wrapped": {"valign": "top", "text_wrap": True},
+    "note": {"valign": "top", "text_wrap": True, "align": "left", "indent": 1},
     "date": {"num_format": "yyyy-mm-dd", "align": "left", "valign": "top"},
     "month": {"num_format": "yyyy-mm", "align": "left", "valign": "top"},
     "count": {"num_format": "#,##0", "valign": "top"},
@@ -156,7 +168,7 @@ def table(
 
 def _lines(columns: Sequence[Column], row: Mapping[str, object]) -> int:
     """Count the lines the tallest wrapped cell needs; not every program fits rows by itself."""
-    wrapped = (c for c in columns if c.kind == "wrapped")
+    wrapped = (c for c in columns if c.kind in WRAPPED)
     return max((ceil(_drawn_width(row[c.field]) / (c.width - 2)) for c in wrapped), default=1) or 1
 
 

@@ -218,9 +218,7 @@ def test_ties_of_the_largest_remainder_go_to_the_role_named_first(fen, expected)
 @given(fen=st.integers(0, 10**9), cuts=st.lists(st.integers(0, 100), min_size=2, max_size=5))
 def test_shares_add_up_to_the_fen_and_each_is_within_one_of_its_percentage(fen, cuts):
     edges = [0, *sorted(cuts), 100]
-    split = {
-        f"r{n}": high - low for n, (low, high) in enumerate(pairwise(edges))
-    }
+    split = {f"r{n}": high - low for n, (low, high) in enumerate(pairwise(edges))}
 
     parts = shares(fen * FEN, split)
 
