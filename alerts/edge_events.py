@@ -11,7 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from alerts.conditions import Episode
-from alerts.evaluate import Span, Terms
+from alerts.evaluate import LONGEST_SPAN_MS, Span, Terms
 from alerts.record import EDGE, Heard
 from storage.database import Connection
 from storage.queries import query
@@ -51,6 +51,7 @@ def spans_of(events: list[Heard]) -> list[Span]:
         Span(one.device_id, one.episode.onset_ms, one.episode.last_ms)
         for one in events
         if one.device_id is not None
+        and one.episode.last_ms - one.episode.onset_ms <= LONGEST_SPAN_MS
     ]
 
 
@@ -58,20 +59,20 @@ def _heard(events: Iterator[_Event], terms: Terms) -> Iterator[Heard]:
     for one in events:
         patient_id = one.wearer_id if one.wearer_id is not None else one.subject_id
         if one.rule != terms.rule.id or patient_id is None:
-            log.warning("edge_event_ignored", event=one.id, why="rule or person unknown")
+            log.warning("edge_event_ignored", number=one.id, why="rule or person unknown")
             continue
         ceiling_bpm = one.ceiling_bpm
         if one.wearer_id is not None and one.wearer_id != one.subject_id:
             if one.wearer_ceiling_bpm is None or one.peak_bpm < one.wearer_ceiling_bpm:
-                log.warning(
-                    "edge_event_ignored", event=one.id, why="of an earlier wearer's ceiling"
-                )
+                log.warning("edge_event_ignored", number=one.id, why="ceiling of an earlier wearer")
                 continue
             ceiling_bpm = one.wearer_ceiling_bpm
+        # In order whatever the box said: one odd event must not stop the watch.
+        onset_ms, raised_ms, last_ms = sorted((one.onset_ms, one.raised_ms, one.last_ms))
         episode = Episode(
-            one.onset_ms,
-            one.raised_ms,
-            one.last_ms,
+            onset_ms,
+            raised_ms,
+            last_ms,
             one.peak_bpm,
             one.samples,
             is_over=one.state == "ended",

@@ -21,6 +21,8 @@ from storage.database import Connection
 from storage.queries import query
 
 LONGEST_LOOK_BACK_MS = 24 * 3_600_000
+LONGEST_SPAN_MS = 24 * 3_600_000
+"""A batch whose clock jumped may span years: of late readings no more than this is looked at."""
 WIDEN = 8
 """How much further back each look goes when a run was under way before the last."""
 CONTACT_KNOWN, CONTACT, SUSPECT = 1, 2, 4
@@ -104,8 +106,11 @@ def find_episodes(
     """
     live: dict[int, list[TouchedBand]] = defaultdict(list)
     for one in touched:
-        if one.max_ms >= one.queued_ms - terms.freshness_ms:
-            live[one.device_id].append(one)
+        # Readings from far ahead are as little of now as old ones: their clock was wrong.
+        from_ms = max(one.min_ms, one.queued_ms - terms.freshness_ms)
+        to_ms = min(one.max_ms, one.queued_ms + terms.freshness_ms)
+        if from_ms <= to_ms:
+            live[one.device_id].append(one._replace(min_ms=from_ms, max_ms=to_ms))
     spans = [*also, *_hot(conn, touched, live, terms)]
     if not spans:
         return []
@@ -136,16 +141,15 @@ def _hot(
 ) -> list[Span]:
     """Return the stretches that are worth reading further back."""
     spans = [
-        Span(
-            device_id,
-            min(max(one.min_ms, one.queued_ms - terms.freshness_ms) for one in some),
-            max(one.max_ms for one in some),
-        )
+        Span(device_id, min(one.min_ms for one in some), max(one.max_ms for one in some))
         for device_id, some in live.items()
     ]
     live_count = len(spans)
     # A live batch may bring old readings as well: those are late, like the batches of a backlog.
-    late = [Span(one.device_id, one.min_ms, one.max_ms) for one in touched]
+    late = [
+        Span(one.device_id, one.min_ms, min(one.max_ms, one.min_ms + LONGEST_SPAN_MS))
+        for one in touched
+    ]
     spans += dict.fromkeys(late)
     if not spans:
         return []
@@ -263,6 +267,6 @@ def _came_fresh(episode: Episode, live: Sequence[TouchedBand], terms: Terms) -> 
     return any(
         one.min_ms <= episode.last_ms
         and episode.onset_ms <= one.max_ms
-        and min(one.max_ms, episode.last_ms) >= one.queued_ms - terms.freshness_ms
+        and abs(one.queued_ms - min(one.max_ms, episode.last_ms)) <= terms.freshness_ms
         for one in live
     )

@@ -47,7 +47,7 @@ def heard_in_district(found: Found, now_ms: int, terms: Terms) -> Heard:
         found.sample_ms,
         DISTRICT,
         may_open=found.is_live,
-        is_fresh=found.is_live and now_ms - found.episode.last_ms <= terms.freshness_ms,
+        is_fresh=found.is_live and abs(now_ms - found.episode.last_ms) <= terms.freshness_ms,
     )
 
 
