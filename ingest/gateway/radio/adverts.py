@@ -1,8 +1,9 @@
 """What the adverts of one band say anew.
 
 bleak calls for any change of a device that BlueZ shows: a new advert, but also a connection made or
-lost, with the advert's data of before. BlueZ gives new data as a new object even where its bytes
-are the same (that is what DuplicateData asks for), so an advert is new data, told by identity.
+lost, with the advert's data of before. What BlueZ signals anew is a new object in bleak's hands,
+even where its bytes are the same (that is what DuplicateData asks for): so what an advert said is
+told from what was said before by identity, never by value.
 
 Of the same bytes one a second is kept: a band may send them ten times a second. Where the frame
 carries a counter, the same counter is the same frame, however long it goes on.

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import structlog
 from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
 
 from devices.family import Family
-from devices.registry import load_families
+from devices.registry import families_of_advert, load_families
 from ingest.gateway.radio.pace import Pace, Retry
 
 log = structlog.get_logger()
@@ -75,6 +76,20 @@ class Band:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when its link has something to look at."""
     is_registered: bool = True
+
+    def learn(self, advert: AdvertisementData) -> None:
+        """Of a band of no known family, see whether it can be talked with.
+
+        One whose adverts carry its values is listened to and needs no link.
+        """
+        if self.family is not None or self.link_family is not None:
+            return
+        families = families_of_advert(
+            advert.manufacturer_data, advert.service_data, advert.service_uuids
+        )
+        if all(family.advert is None for family in families):
+            talkative = (family for family in families if family.talk is not None)
+            self.link_family = next(talkative, None)
 
     def ask_to_leave(self) -> None:
         """Let its link end, in good order."""

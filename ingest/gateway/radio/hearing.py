@@ -8,7 +8,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from devices.family import Family
-from devices.registry import families_of_advert, load_families
+from devices.registry import load_families
 from ingest.gateway.radio.adverts import Outcome, is_heard_by, said_anew
 from ingest.gateway.radio.bands import Band, Bands, Sighting
 from ingest.gateway.radio.counters import RadioCounters
@@ -16,7 +16,7 @@ from ingest.gateway.radio.intake import Intake
 from ingest.gateway.radio.passers_by import PassersBy
 from ingest.gateway.radio.station import Station
 
-Data = tuple[object, object]
+Data = tuple[object, object, object]
 
 
 class Hearing:
@@ -64,20 +64,19 @@ class Hearing:
             self.passers_by.heard(device.address, advert, mono_s)
             return
         band.sightings[station.address] = Sighting(device, advert.rssi, mono_s)
-        manufacturer = properties.get("ManufacturerData")
-        service = properties.get("ServiceData")
-        before = data_of.get(device.address, (None, None))
-        data_of[device.address] = (manufacturer, service)
+        manufacturer, service = properties.get("ManufacturerData"), properties.get("ServiceData")
+        rssi = properties["RSSI"]
+        before = data_of.get(device.address, (None, None, None))
+        data_of[device.address] = (manufacturer, service, rssi)
         new = advert._replace(
             manufacturer_data={} if manufacturer is before[0] else advert.manufacturer_data,
             service_data={} if service is before[1] else advert.service_data,
         )
         if new.manufacturer_data or new.service_data:
             self._advert(station, band, new, mono_s)
-        elif manufacturer is None and service is None:
+        elif rssi is not before[2]:
             band.was_heard(mono_s)  # it advertises its service alone
-        if band.link_family is None and band.family is None:
-            band.link_family = _talkative(advert)
+        band.learn(advert)
 
     def _advert(
         self, station: Station, band: Band, advert: AdvertisementData, mono_s: float
@@ -114,13 +113,3 @@ def _speaking(advert: AdvertisementData) -> list[Family]:
             or match.service_data_uuid in advert.service_data
         )
     ]
-
-
-def _talkative(advert: AdvertisementData) -> Family | None:
-    """Return how to talk with a band of no known family, unless its adverts say all."""
-    families = families_of_advert(
-        advert.manufacturer_data, advert.service_data, advert.service_uuids
-    )
-    if any(family.advert is not None for family in families):
-        return None
-    return next((family for family in families if family.talk is not None), None)

@@ -10,6 +10,8 @@ class Pace:
 
     flush_s: float = 0.5
     """What is heard goes towards the spool this often: it must be there within a second."""
+    deal_s: float = 0.25
+    """Links are dealt out, and who fell silent is looked for, this often."""
     retry_least_s: float = 1.0
     retry_most_s: float = 60.0
     """Doubling in between, each wait a random part of it: bands and boxes come back one by one."""

@@ -27,10 +27,6 @@ from ingest.gateway.radio.station import Station
 
 log = structlog.get_logger()
 
-LOOK_S = 0.25
-"""Links are dealt out, and who fell silent is looked for, this often."""
-
-
 class Radio:
     """All adapters of the settings and all bands of the roster."""
 
@@ -45,7 +41,7 @@ class Radio:
         cursor: Mapping[str, str],
         pace: Pace,
     ) -> None:
-        self._counters = counters
+        self._counters, self._pace = counters, pace
         self._bands = Bands(registered, pace)
         self._intake = Intake(basket, on_heard, counters)
         self._hearing = Hearing(self._bands, self._intake, counters)
@@ -89,7 +85,7 @@ class Radio:
             self._bands.refresh()
             self._presence.look(self._bands, mono_s)
             for station in self._stations:
-                station.forget_unseen(self._bands)
+                station.see(self._bands)
             waiting = self._links.waiting(self._bands, mono_s)
             while pair := self._links.next_pair(self._stations, waiting):
                 station, band = pair
@@ -97,7 +93,7 @@ class Radio:
                 self._holding.begin(station, band, mono_s)
             self._links.give_way(self._stations, waiting, mono_s)
             self._tell(len(waiting), mono_s)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._pace.deal_s)
 
     def _tell(self, waiting: int, mono_s: float) -> None:
         count, offered = self._counters, self._hearing.passers_by.offered(mono_s)

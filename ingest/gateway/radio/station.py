@@ -9,7 +9,7 @@ from bleak import BleakAdapter, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from ingest.gateway.radio.bands import NEVER, Band
+from ingest.gateway.radio.bands import NEVER, Band, Sighting
 from ingest.gateway.radio.border import RadioFault, bounded
 from ingest.gateway.radio.pace import Pace
 
@@ -37,17 +37,22 @@ class Station:
     fault: str | None = "missing"
     """Why it does not scan."""
 
-    def forget_unseen(self, bands: Iterable[Band]) -> None:
-        """Forget the sightings of bands that BlueZ holds no more: not heard for half a minute.
+    def see(self, bands: Iterable[Band]) -> None:
+        """Note which bands BlueZ holds as being in reach, and forget the others.
 
-        That a band is heard says nothing by itself: BlueZ signals what changes, and a band that
-        only offers its service, at an even strength, changes nothing.
+        That nothing is signalled says nothing: BlueZ signals what changes, and a band that only
+        offers its service, at an even strength, changes nothing. What was not heard for half a
+        minute BlueZ takes away by itself.
         """
         scanner = self.scanner
-        seen = {device.address for device in scanner.discovered_devices} if scanner else set()
+        seen = scanner.discovered_devices_and_advertisement_data if scanner is not None else {}
         for band in bands:
-            if band.address not in seen:
+            if (found := seen.get(band.address)) is None:
                 band.sightings.pop(self.address, None)
+            elif self.address not in band.sightings:
+                device, advert = found
+                band.sightings[self.address] = Sighting(device, advert.rssi, NEVER)
+                band.learn(advert)
 
     @property
     def held(self) -> Collection[Band]:
