@@ -13,9 +13,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from ingest.batch.columns import Chunk, readings_of
 from ingest.batch.content import content_sha256, unpack
 from ingest.batch.envelope import open_sealed
+from ingest.batch.event import open_event
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import Receipt, seal_receipt
-from ingest.batch.topics import parse_topic, receipt_topic
+from ingest.batch.topics import parse_topic, receipt_topic, roster_topic
 
 
 class SmallHub:
@@ -31,6 +32,9 @@ class SmallHub:
         self.came_s = []
         """When each delivery came, monotonic."""
         self.states = []
+        self.events = []
+        """Every delivery, in order."""
+        self.answers_events = True
         self.changed = threading.Condition()
         self.answers = self.committed
         self._client = None
@@ -38,7 +42,7 @@ class SmallHub:
     def start(self):
         subscribed = threading.Event()
         client = mqtt.Client(CallbackAPIVersion.VERSION2)
-        topics = [("adhere/v1/+/+/" + lane, 1) for lane in ("live", "backlog", "state")]
+        topics = [("adhere/v1/+/+/" + lane, 1) for lane in ("live", "backlog", "state", "event")]
         client.on_connect = lambda c, *_: c.subscribe(topics)
         client.on_subscribe = lambda *_: subscribed.set()
         client.on_message = self._received
@@ -71,13 +75,14 @@ class SmallHub:
             self.seal(content, committed=((content.seq, sha256),)),
         ]
 
-    def seal(self, content, *, committed=(), refused=(), **changed):
+    def seal(self, content, *, committed=(), refused=(), events=(), **changed):
         fields = {"centre": content.centre, "gateway": content.gateway, "boot": content.boot}
         receipt = Receipt(
             **fields | changed,
             hub_utc_ms=time.time_ns() // 10**6,
             committed=committed,
             refused=refused,
+            events=events,
         )
         return seal_receipt(receipt, self.keys.signing)
 
@@ -88,11 +93,16 @@ class SmallHub:
     def publish_receipt(self, centre, gateway, message):
         self._client.publish(receipt_topic(centre, gateway), message, qos=1)
 
+    def retain_roster(self, centre, gateway, sealed):
+        self._client.publish(roster_topic(centre, gateway), sealed, qos=1, retain=True)
+
     def _received(self, _client, _userdata, message):
         topic = parse_topic(message.topic)
         with self.changed:
             if topic.lane == "state":
                 self.states.append(message.payload)
+            elif topic.lane == "event":
+                self._take_event(message.payload)
             else:
                 self._take(topic, message.payload)
             self.changed.notify_all()
@@ -111,3 +121,10 @@ class SmallHub:
         assert known[0] == sha256, "one number, two contents"
         for answer in self.answers(content, sha256):
             self.publish_receipt(content.centre, content.gateway, answer)
+
+    def _take_event(self, sealed):
+        event = open_event(sealed, self.gateway_key)
+        self.events.append(event)
+        if self.answers_events:
+            receipt = self.seal(event, events=(event.number,))
+            self.publish_receipt(event.centre, event.gateway, receipt)

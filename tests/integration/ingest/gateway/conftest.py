@@ -15,7 +15,9 @@ from ingest.gateway.uplink import UplinkPolicy
 from tests.small_hub import SmallHub
 
 NOON_UTC_MS = 1_767_268_800_000
-QUICK = UplinkPolicy(resend_after_s=0.3, reconnect_least_s=0.05, reconnect_most_s=0.2)
+QUICK = UplinkPolicy(
+    resend_after_s=0.3, resend_event_after_s=0.1, reconnect_least_s=0.05, reconnect_most_s=0.2
+)
 REPLAY = SealPolicy(backlog_chunks=3, backlog_after_s=None)
 
 

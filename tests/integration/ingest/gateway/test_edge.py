@@ -1,0 +1,334 @@
+"""A gateway's edge as it runs: the network goes, the disk fills, the power fails."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from config.gateway_settings import OnsiteSettings
+from ingest.batch.keys import load_keys, make_keys, save_keys
+from ingest.gateway.onsite import ADDRESS
+from ingest.gateway.safety import Edge, rule_of_the_edge
+from tests.edges import BAND, Clocks, live, roster, sealed, worn
+from tests.integration.ingest.gateway.test_run import until
+from tests.measure_edge_alarm import free_port, page_at, trials_with_the_broker_down
+
+SECONDS = 40
+
+
+class Running:
+    """A gateway that runs, and the edge a test lets hear."""
+
+    def __init__(self, edge, clocks, stop):
+        self.edge, self.clocks, self.stop = edge, clocks, stop
+        self.status = None
+
+    def hear(self, bpm, seconds=SECONDS, device_key=BAND):
+        for _ in range(seconds):
+            self.clocks.pass_ms(1000)
+            self.edge.heard([live(self.clocks, bpm, device_key)])
+
+
+async def silence(_cursor):
+    """A source that gives nothing: what is judged is heard before any queue."""
+    await asyncio.Event().wait()
+    yield
+
+
+@asynccontextmanager
+async def running(box, **settings):
+    """Run the gateway of `box` with an edge beside the body; then its last status is known."""
+    clocks, stop = Clocks(), asyncio.Event()
+    given = box.settings.model_copy(update=settings)
+    edge = Edge(given, box.keys, box.hub.keys.public.signing, time=clocks.edge_time())
+    gateway = Running(edge, clocks, stop)
+    task = asyncio.create_task(box.run(silence, stop=stop, drain=False, edge=edge, clock=None))
+    try:
+        yield gateway
+    finally:
+        stop.set()
+        gateway.status = await task
+
+
+def with_roster(box, *bands, version=1):
+    return sealed(roster(*bands, version=version), box.hub.keys, box.keys)
+
+
+def states(hub):
+    return [event.state for event in hub.events]
+
+
+def test_the_rule_of_the_edge_is_that_of_the_district():
+    rule = rule_of_the_edge()
+
+    assert (rule.name, rule.version) == ("hr_ceiling", 1)
+    assert (rule.gate.lowest_bpm, rule.gate.highest_bpm) == (30, 220)
+
+
+def test_a_roster_comes_from_the_broker_and_is_known_without_it_after(box):
+    async def come():
+        async with running(box) as gateway:
+            await until(lambda: gateway.edge.book.registered() == {BAND: "hrs"})
+            await until(lambda: gateway.edge.book.is_saved)
+        return gateway.status.edge
+
+    with box.hub:
+        box.hub.retain_roster("centre", "hall-1", with_roster(box, version=5))
+        status = asyncio.run(come())
+    assert (status["roster_version"], status["roster_bands"]) == (5, 1)
+
+    box.broker.kill()
+
+    async def alone():
+        async with running(box) as gateway:
+            gateway.hear(160)
+            assert [alarm.subject for alarm in gateway.edge.guard.alarms] == ["p-1"]
+
+    asyncio.run(alone())
+
+
+def test_rosters_that_are_not_ours_change_nothing_and_are_counted(box):
+    hub, other = box.hub.keys, make_keys()
+
+    async def come():
+        async with running(box) as gateway:
+            await until(lambda: gateway.edge.book.roster is not None)
+            for wrong in (
+                with_roster(box, version=4),
+                sealed(roster(version=9), other, box.keys),
+                sealed(roster(version=9), hub, other),
+                sealed(roster(version=9, gateway="hall-2"), hub, box.keys),
+                b"rubbish",
+                b"",
+            ):
+                before = gateway.edge.book.refused.total()
+                await asyncio.to_thread(box.hub.retain_roster, "centre", "hall-1", wrong)
+                await until(lambda b=before: gateway.edge.book.refused.total() > b)
+            assert gateway.edge.book.roster.version == 5
+        return gateway.status.edge["rosters_refused"]
+
+    with box.hub:
+        box.hub.retain_roster("centre", "hall-1", with_roster(box, version=5))
+        assert asyncio.run(come()) == {
+            "old_version": 1,
+            "bad_signature": 1,
+            "another_key": 1,
+            "wrong_gateway": 1,
+            "not_cose": 2,
+        }
+
+
+def test_an_alarm_raised_without_a_network_is_told_once_when_it_is_back(box):
+    box.broker.kill()
+
+    async def outage():
+        async with running(box) as gateway:
+            await gateway.edge.take_roster(with_roster(box))
+            gateway.hear(160)
+            await until(lambda: not gateway.edge.events.unsaved)
+            gateway.clocks.pass_ms(3_600_000)  # an hour without a network
+            gateway.hear(100, 1)
+            box.broker.start()
+            await asyncio.to_thread(box.hub.start)
+            await until(lambda: not gateway.edge.events.waiting)
+        return gateway.status.edge
+
+    status = asyncio.run(outage())
+
+    assert states(box.hub) == ["raised", "ended"]
+    assert [event.number for event in box.hub.events] == [0, 1]
+    assert box.hub.events[0].age_ms >= 3_600_000
+    assert (status["events_receipted"], status["events_waiting"]) == (2, 0)
+    asyncio.run(nothing_is_left(box))
+    assert len(box.hub.events) == 2
+
+
+async def nothing_is_left(box):
+    async with running(box) as gateway:
+        await until(gateway.edge.is_connected)
+        assert gateway.edge.events.waiting == 0
+
+
+def test_an_event_without_a_receipt_is_sent_again_after_a_new_connection(box):
+    async def unanswered():
+        async with running(box) as gateway:
+            await gateway.edge.take_roster(with_roster(box))
+            gateway.hear(160)
+            await until(lambda: len(box.hub.events) == 1)
+            box.hub.answers_events = True
+            await asyncio.to_thread(box.broker.kill)
+            await asyncio.to_thread(box.broker.start)
+            await asyncio.to_thread(box.hub.stop)
+            await asyncio.to_thread(box.hub.start)
+
+            def is_answered():
+                gateway.clocks.pass_ms(100)
+                return not gateway.edge.events.waiting
+
+            await until(is_answered)
+
+    box.hub.answers_events = False
+    with box.hub:
+        asyncio.run(unanswered())
+
+    assert {event.number for event in box.hub.events} == {0}
+
+
+def test_on_a_disk_that_saves_nothing_an_event_is_sent_from_memory(box):
+    (box.folder / "events.sqlite").mkdir(parents=True)
+
+    async def sick():
+        async with running(box) as gateway:
+            await gateway.edge.take_roster(with_roster(box))
+            gateway.hear(160)
+            await until(lambda: gateway.edge.events.receipted == 1)
+            await until(lambda: gateway.edge.events.save_failures)
+        return gateway.status.edge
+
+    with box.hub:
+        status = asyncio.run(sick())
+
+    assert states(box.hub) == ["raised"]
+    assert status["event_save_failures"] > 0
+
+
+def test_the_page_shows_an_alarm_within_seconds_with_the_broker_down(box):
+    box.broker.kill()
+    ms = asyncio.run(trials_with_the_broker_down(box.settings.data_dir, trials=5))
+
+    assert len(ms) == 5
+    assert max(ms) < 2_000, "and the browser asks every 2 s"
+
+
+def test_a_port_that_is_taken_costs_the_page_and_not_the_gateway(box):
+    async def both():
+        holder = await asyncio.start_server(lambda *_: None, ADDRESS, 0)
+        port = holder.sockets[0].getsockname()[1]
+        async with holder, running(box, onsite=OnsiteSettings(port=port)) as gateway:
+            await until(lambda: gateway.edge.page_says == "cannot_listen")
+            await until(gateway.edge.is_connected)
+
+    with box.hub:
+        asyncio.run(both())
+
+
+def test_the_page_of_a_running_gateway_says_that_the_district_is_not_reached(box):
+    box.broker.kill()
+    port = free_port()
+
+    async def look():
+        async with running(box, onsite=OnsiteSettings(port=port, language="en")) as gateway:
+            await until(lambda: gateway.edge.page_says == "on")
+            return await page_at(port)
+
+    assert "The district is NOT reached" in asyncio.run(look())
+
+
+KILLED = """
+import asyncio, sys
+from pathlib import Path
+from config.fields import Broker
+from config.gateway_settings import GatewaySettings
+from ingest.batch.keys import load_keys
+from ingest.gateway.run import run_gateway
+from ingest.gateway.safety import Edge
+from tests.edges import Clocks, live
+
+folder, hub, roster = Path(sys.argv[1]), load_keys(Path(sys.argv[2])), Path(sys.argv[3])
+
+async def silence(_cursor):
+    await asyncio.Event().wait()
+    yield
+
+async def main():
+    keys = load_keys(folder / "gateway.key")
+    settings = GatewaySettings(
+        centre="centre", gateway="hall-1", data_dir=folder, broker=Broker(host="127.0.0.1", port=1)
+    )
+    clocks = Clocks()
+    edge = Edge(settings, keys, hub.public.signing, time=clocks.edge_time())
+    task = asyncio.create_task(
+        run_gateway(settings, keys, hub.public.signing, silence, stop=asyncio.Event(), edge=edge)
+    )
+    await edge.take_roster(roster.read_bytes())
+    for _ in range(40):
+        clocks.pass_ms(1000)
+        edge.heard([live(clocks, 160)])
+    while edge.events.unsaved:
+        await asyncio.sleep(0.001)
+    print("on disk", flush=True)
+    await task
+
+asyncio.run(main())
+"""
+
+
+def test_an_event_that_reached_the_disk_survives_a_kill(box, tmp_path):
+    box.folder.mkdir()
+    save_keys(box.folder / "gateway.key", box.keys)
+    save_keys(tmp_path / "hub.key", box.hub.keys)
+    (tmp_path / "roster").write_bytes(with_roster(box))
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-c", KILLED, str(box.folder)),
+            *(str(tmp_path / "hub.key"), str(tmp_path / "roster")),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=Path(__file__).parents[4],
+    )
+    with process:
+        assert "on disk" in "".join(iter(process.stdout.readline, "on disk\n")) + "on disk"
+        process.send_signal(signal.SIGKILL)
+
+    async def after():
+        async with running(box) as gateway:
+            await until(lambda: gateway.edge.events.receipted == 1)
+
+    with box.hub:
+        asyncio.run(after())
+
+    assert states(box.hub) == ["raised"]
+    assert load_keys(box.folder / "gateway.key").kid == box.keys.kid
+
+
+def test_nothing_of_a_person_stands_in_the_state_or_the_status_file(box):
+    async def alarmed():
+        async with running(box) as gateway:
+            gateway.edge.neighbours = lambda: [("AA:BB:CC:DD:EE:FF", "hrs")]
+            await gateway.edge.take_roster(with_roster(box, worn(subject="p-secret")))
+            gateway.hear(177)
+            await until(lambda: gateway.edge.events.receipted == 1)
+
+    with box.hub:
+        asyncio.run(alarmed())
+        box.hub.wait(lambda: json.loads(box.hub.states[-1])["state"] == "offline")
+
+    told = b"".join(box.hub.states).decode() + (box.folder / "status.json").read_text()
+    for word in ("p-secret", BAND, "177", "AA:BB"):
+        assert word not in told
+
+
+def test_a_gateway_that_drains_waits_for_its_events_too(box):
+    async def drained():
+        clocks = Clocks()
+        edge = Edge(box.settings, box.keys, box.hub.keys.public.signing, time=clocks.edge_time())
+        await edge.take_roster(with_roster(box))
+        for _ in range(SECONDS):
+            clocks.pass_ms(1000)
+            edge.heard([live(clocks, 160)])
+
+        async def nothing(_cursor):
+            return
+            yield
+
+        return await box.run(nothing, drain=True, edge=edge)
+
+    with box.hub:
+        status = asyncio.run(drained())
+
+    assert status.edge["events_receipted"] == 1
