@@ -100,7 +100,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
         )
         if edge is not None:
             edge.events.on_added = gateway.uplink.wake
-            edge.is_connected = lambda: gateway.uplink.traffic.connected
+            edge.link_is_up = lambda: gateway.uplink.traffic.connected
         cursor = await spool.do(lambda opened: opened.cursor)
         try:
             await gateway.run(source(cursor), stop=stop, drain=drain)

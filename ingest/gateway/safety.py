@@ -69,10 +69,14 @@ class Edge:
         )
         self.neighbours: Callable[[], Sequence[Neighbour]] = tuple
         """Bands that are heard and not registered, for the page alone: address and family."""
-        self.is_connected: Callable[[], bool] = bool
+        self.link_is_up: Callable[[], bool] = bool
         """Whether the broker is there; the gateway sets it."""
         self.page_says = "off"
         self._settings = settings
+
+    def is_connected(self) -> bool:
+        """Say whether the broker is there."""
+        return self.link_is_up()
 
     def heard(self, readings: Sequence[Reading]) -> None:
         """Take what has just been heard, before any queue."""
