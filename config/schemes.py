@@ -135,12 +135,19 @@ class Scheme(Strict):
     @cached_property
     def split_pct(self) -> Mapping[str, int]:
         """Role -> its share in percent, in the order in which ties are broken."""
-        return {role: getattr(self, f"split_{role}_pct") for role in ROLES}
+        shares = (self.split_doctor_pct, self.split_therapist_pct, self.split_instructor_pct)
+        return dict(zip(ROLES, shares, strict=True))
 
     @cached_property
     def hold_from_min(self) -> Mapping[str, int]:
         """Flag -> minutes in one week from which a line is held."""
-        return {flag: getattr(self, f"hold_from_{flag}_min") for flag in FLAGS}
+        limits = (
+            self.hold_from_still_min,
+            self.hold_from_lock_min,
+            self.hold_from_shake_min,
+            self.hold_from_fast_min,
+        )
+        return dict(zip(FLAGS, limits, strict=True))
 
     @cached_property
     def unsigned(self) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ GROUP BY l.patient_id;
 
 -- name: payment_due_months
 -- Months of which some week that is over has no line of this version yet, or one made from another
--- week; and months with a line that rests on a week that is no more.
+-- week; months with a line that rests on a week that is no more; and months in which somebody is
+-- enrolled and has no line.
 SELECT date_trunc('month', w.week + 6)::date
 FROM week AS w
 WHERE w.week + 6 <= %(through)s::date
@@ -67,6 +68,22 @@ JOIN payment_scheme AS s ON s.id = l.scheme_id
 JOIN payment_line_week AS b ON b.line_id = l.id
 WHERE s.key = %(key)s AND NOT EXISTS (
     SELECT FROM week AS w WHERE w.enrolment_id = b.enrolment_id AND w.week = b.week
+)
+UNION
+SELECT enrolled.month
+FROM (
+    SELECT DISTINCT e.patient_id, date_trunc('month', w.week + interval '6 days')::date AS month
+    FROM enrolment AS e
+    CROSS JOIN LATERAL generate_series(
+        date_trunc('week', e.starts_on::timestamp),
+        least(%(through)s::date, e.ends_on - 1)::timestamp,
+        interval '7 days'
+    ) AS w (week)
+) AS enrolled
+WHERE NOT EXISTS (
+    SELECT FROM payment_line AS l JOIN payment_scheme AS s ON s.id = l.scheme_id
+    WHERE l.patient_id = enrolled.patient_id AND l.month = enrolled.month
+        AND (s.key, s.version) = (%(key)s, %(version)s)
 );
 
 -- name: payment_open_months

@@ -68,6 +68,8 @@ def test_every_minute_of_the_week_is_told_and_adds_up_to_the_stored_figures(conn
     ]
     assert why.bout_credit_ms == why.week.bout_credit_min * MINUTE == 33 * MINUTE
     assert [(s.complete, s.counted) for s in why.sessions] == [(True, True)]
+    assert (why.week.complete_sessions, why.week.valid_days) == (1, 0)
+    assert why.week.wear_min * MINUTE == day.wear_ms
     assert [s.effort_ms for s in why.short_efforts] == [5 * MINUTE + 55_000]
     assert why.agrees
 
@@ -106,7 +108,8 @@ def test_the_batches_behind_a_session_are_named_with_their_hash(conn, district):
         ("c1", "g1", 1, 240),
         ("c1", "g1", 2, 1),
     ]
-    assert [b.seq for b in why.sessions[0].batches] == [0, 1]
+    assert [(b.seq, b.step_counts) for b in why.sessions[0].batches] == [(0, 0), (1, 0)]
+    assert all(b.committed_at.tzinfo is not None for b in why.batches)
     stored = conn.execute("SELECT encode(content_sha256, 'hex') FROM batch ORDER BY id").fetchall()
     assert [b.content_sha256 for b in why.batches] == [row[0] for row in stored[:3]]
 
@@ -173,3 +176,19 @@ def test_the_caller_may_read_within_a_transaction_of_its_own(conn, district):
 
     assert why.minutes["reason"].unique().to_list() == ["no_data"]
     assert why.minutes.schema["at"] == pl.Datetime("ms", "UTC")
+
+
+def test_the_steps_in_a_session_are_counted(conn, district):
+    enrolment = district.wear("p1")
+    district.hear(
+        "p1",
+        heart_rate=every(TUESDAY, TUESDAY + 40 * MINUTE, 120),
+        steps=[(TUESDAY + n * MINUTE, 0 if n < 10 else 100) for n in range(30)],
+    )
+    recompute(conn, through=date(2026, 11, 15))
+
+    why = minutes_of_week(conn, enrolment, WEEK)
+
+    session = why.sessions[0]
+    assert (session.min_counted, session.min_zero, session.min_walk) == (30, 10, 20)
+    assert why.minutes["steps"].drop_nulls().len() == 30

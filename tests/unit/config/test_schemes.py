@@ -151,3 +151,11 @@ def test_every_figure_is_documented():
     }
     assert [name for name, row in rows.items() if row not in page] == []
     assert [path.name for path in SHIPPED if path.name not in page] == []
+
+
+def test_the_rules_that_are_words_are_those_the_lines_follow():
+    scheme = load_scheme(FILE)
+
+    assert (scheme.week_belongs_to, scheme.person_year) == ("month_of_its_sunday", "calendar_year")
+    assert (scheme.several_programmes, scheme.limits_count) == ("lowest", "payable_and_on_hold")
+    assert scheme.beta_blocker_without_measured_max == "shown_not_paid"
