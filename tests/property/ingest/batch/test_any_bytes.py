@@ -13,10 +13,16 @@ from config.errors import Rejected
 from ingest.batch import cbor, sign1
 from ingest.batch.columns import chunk_of, merged, readings_of
 from ingest.batch.content import Content, content_sha256, pack, unpack
-from ingest.batch.envelope import TYP, kid_of, open_sealed, seal
+from ingest.batch.envelope import TYP, compressed, kid_of, open_sealed, seal
+from ingest.batch.event import TYP as EVENT_TYP
+from ingest.batch.event import open_event, seal_event
+from ingest.batch.keys import key_id, make_keys
 from ingest.batch.limits import MAX_EXACT_INTEGER, MAX_UTC_MS
 from ingest.batch.reading import Quantity, Reading
 from ingest.batch.receipt import Receipt, open_receipt, seal_receipt
+from ingest.batch.roster import SUITE, open_roster
+from ingest.batch.roster import TYP as ROSTER_TYP
+from tests.edges import event, roster, sealed, worn
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC, KID = KEY.public_key(), bytes(8)
@@ -211,3 +217,44 @@ RECEIPT = Receipt("c", "g", bytes(16), 5, ((1, bytes(32)),), ((2, bytes(32), "fo
 def test_a_mutated_receipt_never_says_anything_else(data):
     with contextlib.suppress(Rejected):
         assert open_receipt(data, PUBLIC) == RECEIPT
+
+
+EVENT = seal_event(event(), KEY)
+EVENT_ITEMS = bytes(cbor2.loads(EVENT).value[2])
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutations(EVENT), mutations(EVENT_ITEMS))
+def test_a_mutated_event_never_says_anything_else(data, items):
+    with contextlib.suppress(Rejected):
+        assert open_event(data, PUBLIC) == event()
+    # Signed by the box: whatever it says, it is an event or none.
+    with contextlib.suppress(Rejected):
+        open_event(sign1.sign(items, typ=EVENT_TYP, key=KEY, kid=KID), PUBLIC)
+
+
+BOX, HUB = make_keys(), make_keys()
+ROSTER = roster(worn(), worn("strap", "p-2", ceiling_bpm=None))
+SEALED_ROSTER = sealed(ROSTER, HUB, BOX)
+INSIDE = cbor2.dumps({1: 5, 2: 6, 3: ROSTER.bands})
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutations(SEALED_ROSTER))
+def test_a_mutated_roster_never_says_anything_else(data):
+    with contextlib.suppress(Rejected):
+        assert open_roster(data, HUB.signing.public_key(), BOX) == ROSTER
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutations(INSIDE))
+def test_whatever_a_hub_writes_into_a_roster_it_is_one_or_none(inside):
+    ciphertext = SUITE.encrypt(
+        compressed(inside), BOX.encryption.public_key(), b"adhere roster 1|centre|hall-1|7"
+    )
+    recipients = [[key_id(BOX.encryption.public_key()), ciphertext]]
+    items = cbor2.dumps({1: 1, 2: "centre", 3: "hall-1", 4: 7, 5: recipients})
+    message = sign1.sign(items, typ=ROSTER_TYP, key=HUB.signing, kid=HUB.kid)
+
+    with contextlib.suppress(Rejected):
+        assert open_roster(message, HUB.signing.public_key(), BOX).version == 7
