@@ -21,6 +21,11 @@ K, M, E, H, S = (
 )
 
 
+Role = Literal[
+    "family_doctor", "therapist", "instructor", "operator", "administrator", "payer", "auditor"
+]
+
+
 class Family(StrEnum):
     """The families of bands in the cast, by the names of the device registry."""
 
@@ -60,7 +65,7 @@ class Staff:
 
     code: str
     name: str
-    role: str
+    role: Role
     place: str
 
 

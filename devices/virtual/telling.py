@@ -137,10 +137,10 @@ def _remembered(
     minute, first = np.unique(lived.hr_at_ms // MINUTE_MS, return_index=True)
     mean = np.add.reduceat(lived.hr_bpm, first) / np.diff(np.append(first, lived.hr_bpm.size))
     kept = minute % every_min == 0
-    series = (("heart_rate_bpm", minute[kept] * MINUTE_MS, np.rint(mean[kept]), 0),)
+    series = [("heart_rate_bpm", minute[kept] * MINUTE_MS, np.rint(mean[kept]), 0)]
     if every_min == 1:
         steps = lived.steps.astype(np.float64)
-        series += (("steps_increment", lived.steps_at_ms, steps, MINUTE_MS),)
+        series.append(("steps_increment", lived.steps_at_ms, steps, MINUTE_MS))
     ahead_ms = 1000 * band.clock_ahead_s
     for quantity, at_ms, value, span_ms in series:
         # The band's minutes are those of its own clock.

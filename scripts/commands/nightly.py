@@ -110,6 +110,8 @@ def _night_before(text: str | None, today: date) -> date:
 
 
 def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
+    from alerts.weekly import judge_weeks
+    from config.alert_rules import load_alert_rules
     from config.schemes import load_schemes
     from reports.nightly.night import run_night
     from reports.nightly.weeks import OpeningHours
@@ -125,7 +127,7 @@ def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
         with connect(
             settings.database_dsn.get_secret_value(), application="adhere nightly"
         ) as conn:
-            return run_night(
+            done = run_night(
                 conn,
                 night,
                 nightly_settings.report_dir,
@@ -134,6 +136,9 @@ def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
                 opening=opening,
                 schemes=schemes,
             )
+            # The watch looks at the weeks as well, now and then; so they are judged without one.
+            judge_weeks(conn, load_alert_rules(), datetime.now(ZoneInfo(settings.time_zone)).date())
+            return done
 
     return one
 

@@ -52,9 +52,18 @@ class Room:
             self.radio.add_band(band, adapters=[adapter])
 
     @property
-    def sent(self) -> int:
-        """Values that registered bands have said to a box so far."""
-        return sum(sum(band.sent_values.values()) for band in self.bands.values())
+    def adverts_sent(self) -> int:
+        """Adverts so far of registered bands that need no link."""
+        return sum(
+            band.sent_adverts.total()
+            for band in self.bands.values()
+            if not band.sent_notifications and band.sent_values
+        )
+
+    @property
+    def notifications_sent(self) -> int:
+        """Notifications so far on open links."""
+        return sum(band.sent_notifications.total() for band in self.bands.values())
 
     def unheard(self) -> list[str]:
         """Return who has said no pulse to a box yet."""

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from alerts.listing import ListedAlert
 from config.fields import Broker
 from config.language import _
 from devices.virtual.cast import DOCTORS
@@ -14,19 +16,26 @@ from scripts.replay.process import until_ready
 from scripts.replay.shares import Shares
 from scripts.show import live
 from scripts.show.alerts import RED, listed
-from scripts.show.boxes import Box, send_rest
+from scripts.show.boxes import CUT_OFF, Box, send_rest
 from scripts.show.browser import Browser
 from scripts.show.folder import ShowFolder
 from scripts.show.links import LINK_LASTS
 from scripts.show.minding import Minding
-from scripts.show.result import LiveAccount, RedAlert
+from scripts.show.result import LiveAccount, NetworkCut, RedAlert
 from scripts.show.weeks import Weeks
+from scripts.show.wire import Wire, wire_to
 from storage.accounts import issue_link
 from storage.counts import committed, counted_readings
-from storage.database import connect
+from storage.database import Connection, connect
 from storage.people import Prescription
 
 APPLICATION = "adhere-demo"
+ON_THE_AIR_S = 0.5
+"""What was said last is still on its way through bus and box."""
+CUT_FROM, CUT_FOR = 0.15, 0.2
+"""When one box's network is cut, and for how long: shares of the minute."""
+ON_THE_WAY_S = 1.0
+"""What was sent just before a cut is still on its way through hub and database."""
 SEEN_WITHIN_S = 15.0
 """After the minute: the alert has to be on both pages by then."""
 
@@ -64,11 +73,12 @@ async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], N
     box = _box_of(minute, doctor)
     with connect(minute.dsn, application=APPLICATION) as conn:
         token = issue_link(conn, doctor, LINK_LASTS)
-        before = committed(conn, _centres(minute)).readings
+        before = _committed(conn, _centres(minute))
     doctors, onsite = Browser(minute.url), Browser(f"http://{LOOPBACK}:{box.onsite_port}")
     await asyncio.to_thread(doctors.enter, token)
     page, screen = live.Seen(), live.Seen()
     async with (
+        wire_to(minute.broker.host, minute.broker.port, here=_wire_port(minute)) as wire,
         live.room(
             minute.boxes,
             minute.weeks.patients,
@@ -93,49 +103,89 @@ async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], N
                         live.watch_page(lambda: shows_alarm(onsite.page("/")), screen)
                     ),
                 ]
+                cutting = group.create_task(_cut(minute, wire))
                 await asyncio.sleep(minute.live_s)
                 await asyncio.wait(watches, timeout=SEEN_WITHIN_S)
                 for watch in watches:
                     watch.cancel()
         room.radio.pause()
+        await asyncio.sleep(ON_THE_AIR_S)
     heard = {box.centre: statuses.read(box.data_dir) for box in minute.boxes}
     with shares.part("settle"):
         tell(_("waiting for the last receipts"))
         await send_rest(minute.boxes, minute.broker, minute.hub)
     with connect(minute.dsn, application=APPLICATION) as conn:
-        after = committed(conn, _centres(minute)).readings
-        red = tuple(
-            RedAlert(
-                patient=alert.pseudonym,
-                name=alert.name,
-                doctor=alert.doctor_name,
-                rule=alert.rule,
-                ceiling_bpm=alert.ceiling_bpm,
-                peak_bpm=alert.peak_bpm,
-                onset_ms=round(alert.onset_at.timestamp() * 1000),
-                raised_ms=round(alert.raised_at.timestamp() * 1000),
-                visible_ms=page.at_ms if alert.pseudonym == live.PLANTED else None,
-                edge_visible_ms=screen.at_ms if alert.pseudonym == live.PLANTED else None,
-                heard_by=alert.heard_by,
-                paged=alert.paged,
-                messages=alert.sent,
-            )
-            for alert in listed(conn, RED)
-        )
-        strangers = counted_readings(conn, [room.stranger.address])
-    return Lived(
-        doctor=doctor,
-        red=red,
-        account=LiveAccount(
+        red = tuple(_red(alert, page, screen) for alert in listed(conn, RED))
+        account = LiveAccount(
             bands=len(room.bands),
             seconds=minute.live_s,
-            said=room.sent,
+            adverts_sent=room.adverts_sent,
+            adverts_heard=_sum(heard, "adverts"),
+            notifications_sent=room.notifications_sent,
+            notifications_heard=_sum(heard, "notifications"),
+            links=_sum(heard, "links_opened"),
             stored=sum(int(str(one["stored"])) for one in heard.values()) - before,
-            committed=after - before,
+            committed=_committed(conn, _centres(minute)) - before,
             radio={centre: live.radio_counts(one) for centre, one in heard.items()},
-            strangers=strangers,
-        ),
+            cut=NetworkCut(
+                centre=CUT_OFF,
+                seconds=cutting.result().seconds,
+                arrived_meanwhile=cutting.result().arrived,
+                arrived_later=_committed(conn, [CUT_OFF]) - cutting.result().committed,
+            ),
+            strangers=counted_readings(conn, [room.stranger.address]),
+        )
+    return Lived(doctor=doctor, red=red, account=account)
+
+
+def _red(alert: ListedAlert, page: live.Seen, screen: live.Seen) -> RedAlert:
+    is_planted = alert.pseudonym == live.PLANTED
+    return RedAlert(
+        patient=alert.pseudonym,
+        name=alert.name,
+        doctor=alert.doctor_name,
+        rule=alert.rule,
+        ceiling_bpm=alert.ceiling_bpm,
+        peak_bpm=alert.peak_bpm,
+        onset_ms=round(alert.onset_at.timestamp() * 1000),
+        raised_ms=round(alert.raised_at.timestamp() * 1000),
+        visible_ms=page.at_ms if is_planted else None,
+        edge_visible_ms=screen.at_ms if is_planted else None,
+        heard_by=alert.heard_by,
+        paged=alert.paged,
+        messages=alert.sent,
     )
+
+
+class _Cut(NamedTuple):
+    """What was seen of a network that was cut."""
+
+    seconds: float
+    arrived: int
+    committed: int
+    """Of that centre, when it was mended."""
+
+
+async def _cut(minute: Minute, wire: Wire) -> _Cut:
+    """Cut a box's network for a part of the minute, and look what arrives meanwhile."""
+
+    def arrived() -> int:
+        with connect(minute.dsn, application=APPLICATION) as conn:
+            return _committed(conn, [CUT_OFF])
+
+    await asyncio.sleep(CUT_FROM * minute.live_s)
+    wire.cut()
+    await asyncio.sleep(ON_THE_WAY_S)
+    then = await asyncio.to_thread(arrived)
+    seconds = CUT_FOR * minute.live_s
+    await asyncio.sleep(seconds - ON_THE_WAY_S)
+    now = await asyncio.to_thread(arrived)
+    wire.mend()
+    return _Cut(seconds, now - then, now)
+
+
+def _committed(conn: Connection, centres: list[str]) -> int:
+    return committed(conn, centres).readings
 
 
 def shows_red(page: str) -> bool:
@@ -157,3 +207,12 @@ def _centres(minute: Minute) -> list[str]:
 def _box_of(minute: Minute, doctor: str) -> Box:
     centre = next(one.place for one in DOCTORS if one.code == doctor)
     return next(box for box in minute.boxes if box.centre == centre)
+
+
+def _wire_port(minute: Minute) -> int:
+    return next(box.wire_port for box in minute.boxes if box.wire_port is not None)
+
+
+def _sum(statuses_of: Mapping[str, Mapping[str, object]], name: str) -> int:
+    """Add up one counter of the boxes' radios."""
+    return sum(int(live.radio_counts(status).get(name, 0)) for status in statuses_of.values())

@@ -10,6 +10,7 @@ import polars as pl
 from config.language import _
 from scripts.replay.freeze import Case
 from scripts.replay.shares import Shares
+from scripts.show.payment import Paid
 from scripts.show.weeks import Weeks
 from storage.counts import Committed
 
@@ -60,20 +61,40 @@ class WeekAlert:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NetworkCut:
+    """A box without network for a while: its spool keeps everything, and sends it later."""
+
+    centre: str
+    seconds: float
+    arrived_meanwhile: int
+    """Readings of this centre that were committed in that time."""
+    arrived_later: int
+    """And from then to the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LiveAccount:
     """What the bands said in the live minute, and what became of it."""
 
     bands: int
     seconds: float
-    said: int
-    """Values in adverts and notifications that were on the air for a box."""
+    adverts_sent: int
+    """With a value in them, by bands that only advertise, while a box was scanning."""
+    adverts_heard: int
+    notifications_sent: int
+    """On open links."""
+    notifications_heard: int
+    """Characteristics that were read are among them."""
+    links: int
+    """Opened in all."""
     stored: int
     """Readings the boxes stored."""
     committed: int
     radio: Mapping[str, Mapping[str, Any]]
     """Each box's own counters."""
+    cut: NetworkCut
     strangers: int
-    """Bands of nobody we know that have left a trace in the database."""
+    """Readings of a passer-by's band that were kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +110,7 @@ class Shown:
     judged: pl.DataFrame
     red: tuple[RedAlert, ...]
     about_weeks: tuple[WeekAlert, ...]
-    payment: Mapping[str, Any]
+    paid: Paid
     night: Mapping[str, Any]
     shares: Shares
     url: str
@@ -111,6 +132,11 @@ class Shown:
             _("live readings were stored and not committed"): (
                 self.live.stored == self.live.committed > 0
             ),
+            _("not everything that was on the air was heard"): (
+                self.live.adverts_sent == self.live.adverts_heard
+                and self.live.notifications_sent <= self.live.notifications_heard
+            ),
+            _("readings arrived over a network that was cut"): self.live.cut.arrived_meanwhile == 0,
             _("readings of a passer-by were kept"): self.live.strangers == 0,
             _("the red alert did not come, or others came"): len(red) == 1,
             _("the red alert was not on both pages"): all(

@@ -23,6 +23,7 @@ from scripts.show.folder import ShowFolder
 from scripts.show.links import one_for_each_role
 from scripts.show.minding import Minding
 from scripts.show.minute import Minute, live_minute
+from scripts.show.payment import paid
 from scripts.show.people import put_outages, put_people, with_ceiling
 from scripts.show.ports import free_port
 from scripts.show.result import Shown
@@ -37,7 +38,8 @@ from storage.people import Prescription
 APPLICATION = "adhere-demo"
 SCHEME = "base_performance_s1.toml"
 
-First, Second = TypeVar("First"), TypeVar("Second")
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 Tell = Callable[[str], None]
 """Told what is being done, in words."""
@@ -117,16 +119,17 @@ async def showing(
             )
         )
         with shares.part("look"), connect(around.dsn, application=APPLICATION) as conn:
+            judged = judged_weeks(conn)
             shown = Shown(
                 weeks=weeks,
                 cases=tuple(cases.values()),
                 ledger=committed(conn, [box.centre for box in boxes]),
                 counted=counted_readings(conn, weeks.addresses),
                 live=minute.account,
-                judged=judged_weeks(conn),
+                judged=judged,
                 red=minute.red,
                 about_weeks=about_weeks(conn),
-                payment={},
+                paid=paid(conn, judged["week"].unique().to_list()),
                 night=night,
                 shares=shares,
                 url=portal.url,

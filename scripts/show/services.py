@@ -41,7 +41,7 @@ class Ground:
         return secrets_of(self.dsn, self.broker)
 
 
-def ground(services: ExitStack, folder: ShowFolder) -> Ground:
+def ground(services: ExitStack | AsyncExitStack, folder: ShowFolder) -> Ground:
     """Start the embedded database and the embedded broker."""
     postgres = services.enter_context(EmbeddedPostgres(folder.postgres))
     embedded = services.enter_context(EmbeddedBroker())

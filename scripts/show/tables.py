@@ -11,6 +11,10 @@ from rich.table import Table
 
 from config.alert_rules import TIER_NAMES, TITLES
 from config.language import _, later
+from config.schemes import DEMO
+from config.schemes import ROLES as ROLES_PAID
+from reports.payment.content import Line
+from reports.workbook.payment_words import LINE_REASONS, LINE_STATES
 from scripts.replay.show import (
     patients_as_json,
     show_grid,
@@ -18,6 +22,7 @@ from scripts.replay.show import (
     show_weeks,
     weeks_as_json,
 )
+from scripts.show import payment
 from scripts.show.result import RedAlert, Shown
 
 PARTS = {
@@ -33,6 +38,12 @@ PARTS = {
     "live": later("live"),
     "settle": later("last receipts"),
     "look": later("count and list"),
+}
+
+HEARD_BY = {
+    "edge": later("centre"),
+    "district": later("district"),
+    "both": later("centre and district: one alert"),
 }
 
 ROLES = {
@@ -73,50 +84,103 @@ def show_links(shown: Shown) -> None:
 
 
 def _show_alerts(console: Console, shown: Shown) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=_("Alerts"))
-    headings = (_("Tier"), _("Patient"), _("What"), _("When"), _("On the doctor's page after"))
-    for heading in (*headings, _("On the box's screen after"), _("Noticed by")):
-        table.add_column(heading)
+    """Print the red alert with its times, and who the blue ones are about."""
+    table = _table(_("Alerts"))
+    table.add_column("", no_wrap=True)
+    table.add_column(_("Patient"), no_wrap=True)
+    table.add_column(_("Condition complete"), no_wrap=True)
+    table.add_column(_("On the doctor's page"), justify="right")
+    table.add_column(_("On the box's screen"), justify="right")
+    table.add_column(_("Noticed by"))
     for alert in shown.red:
         table.add_row(
-            _(TIER_NAMES["red"]),
+            f"[red]{_(TIER_NAMES['red'])}[/]",
             escape(f"{alert.patient} {alert.name or ''}".strip()),
-            _(TITLES[alert.rule]),
-            f"{_utc(alert.raised_ms).astimezone():%H:%M:%S}",
-            _seconds(alert.latency_s),
-            _seconds(alert.edge_latency_s),
+            f"{_utc(alert.raised_ms).astimezone():%H:%M:%S.%f}"[:-3],
+            _after(alert.latency_s),
+            _after(alert.edge_latency_s),
             _(HEARD_BY[alert.heard_by or "district"]),
         )
-    for week in shown.about_weeks:
-        table.add_row(
-            _(TIER_NAMES[week.tier]),
-            week.patient,
-            _(TITLES[week.rule]),
-            _("week of %(monday)s") % {"monday": week.week},
-            "",
-            "",
-            "",
-        )
     console.print(table)
-
-
-HEARD_BY = {
-    "edge": later("centre"),
-    "district": later("district"),
-    "both": later("centre and district, matched"),
-}
+    for rule in dict.fromkeys(alert.rule for alert in shown.about_weeks):
+        alerts = [alert for alert in shown.about_weeks if alert.rule == rule]
+        console.print(
+            _("%(tier)s: %(what)s (weeks): %(who)s")
+            % {
+                "tier": _(TIER_NAMES[alerts[0].tier]),
+                "what": _(TITLES[rule]),
+                "who": ", ".join(f"{alert.patient} ({alert.weeks})" for alert in alerts),
+            },
+            highlight=False,
+        )
 
 
 def _show_payment(console: Console, shown: Shown) -> None:
-    """Print the month's lines."""
-    console.print(str(shown.payment.get("month", "")))
+    """Print a row for each patient of whom some line comes to something."""
+    table = _table(_("Payable lines of %(month)s") % {"month": f"{shown.paid.month:%Y-%m}"})
+    table.add_column(_("Patient"), no_wrap=True)
+    for heading in (_("Base fee"), _("Weeks met"), _("Performance")):
+        table.add_column(heading, justify="right")
+    table.add_column(_("State"))
+    of_patient: dict[str, list[Line]] = {}
+    for line in shown.paid.lines:
+        of_patient.setdefault(line.pseudonym, []).append(line)
+    rest = []
+    for patient, lines in of_patient.items():
+        if all(line.state == "nothing" for line in lines):
+            rest.append(patient)
+            continue
+        by_item = {line.item: line for line in lines}
+        weeks = by_item["performance"]
+        table.add_row(
+            patient,
+            f"{by_item['base'].amount:,.2f}",
+            f"{weeks.numerator}/{weeks.denominator}",
+            f"{weeks.amount:,.2f}",
+            "; ".join(dict.fromkeys(_state(line) for line in lines if line.state != "payable"))
+            or _(LINE_STATES["payable"]),
+        )
+    console.print(table)
+    if rest:
+        console.print(_("Nothing due: %(who)s") % {"who": ", ".join(rest)}, highlight=False)
+    shares = shown.paid.shares()
+    console.print(
+        _(
+            "Payable %(payable)s yuan (doctor %(doctor)s, therapist %(therapist)s, instructor "
+            "%(instructor)s), on hold %(held)s.\nSigned by %(by)s: a demonstration pays nobody."
+        )
+        % {
+            "payable": f"{shown.paid.total('payable'):,.2f}",
+            **{role: f"{shares.get(role, 0):,.2f}" for role in ROLES_PAID},
+            "held": f"{shown.paid.total('on_hold'):,.2f}",
+            "by": DEMO,
+        },
+        highlight=False,
+    )
+
+
+def _state(line: Line) -> str:
+    reasons = ", ".join(_(LINE_REASONS[name]) for name in line.reasons)
+    return reasons if line.state == "nothing" else f"{_(LINE_STATES[line.state])}: {reasons}"
+
+
+def _table(title: str) -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title=title,
+        title_justify="left",
+        title_style="bold",
+    )
 
 
 def _show_account(console: Console, shown: Shown) -> None:
     """Print what went in and came out, and what the radio heard."""
     words = (
         _(
-            "Readings: weeks %(weeks)s + live %(live)s = committed %(committed)s = counted %(counted)s"
+            "Readings: weeks %(weeks)s + live %(live)s = committed %(committed)s = "
+            "counted %(counted)s"
         )
         if shown.is_whole
         else _(
@@ -136,14 +200,32 @@ def _show_account(console: Console, shown: Shown) -> None:
     )
     console.print(
         _(
-            "%(bands)d bands on the air for %(seconds).0f s said %(said)s values; of a passer-by "
-            "%(strangers)d were kept"
+            "%(bands)d bands on the air for %(seconds).0f s: %(heard)d of %(sent)d adverts heard, "
+            "%(notes)s notifications over %(links)d links; of a passer-by %(strangers)d readings "
+            "kept"
         )
         % {
             "bands": shown.live.bands,
             "seconds": shown.live.seconds,
-            "said": f"{shown.live.said:,}",
+            "heard": shown.live.adverts_heard,
+            "sent": shown.live.adverts_sent,
+            "notes": f"{shown.live.notifications_sent:,}",
+            "links": shown.live.links,
             "strangers": shown.live.strangers,
+        },
+        highlight=False,
+    )
+    cut = shown.live.cut
+    console.print(
+        _(
+            "The network of %(centre)s was cut for %(seconds).0f s: %(meanwhile)d readings arrived "
+            "meanwhile, %(later)d after it"
+        )
+        % {
+            "centre": cut.centre,
+            "seconds": cut.seconds,
+            "meanwhile": cut.arrived_meanwhile,
+            "later": cut.arrived_later,
         },
         highlight=False,
     )
@@ -177,13 +259,18 @@ def as_json(shown: Shown) -> dict[str, Any]:
         "live": {
             "bands": shown.live.bands,
             "seconds": shown.live.seconds,
-            "values_said": shown.live.said,
+            "adverts_sent": shown.live.adverts_sent,
+            "adverts_heard": shown.live.adverts_heard,
+            "notifications_sent": shown.live.notifications_sent,
+            "notifications_heard": shown.live.notifications_heard,
+            "links": shown.live.links,
             "readings": shown.live.stored,
             "committed": shown.live.committed,
+            "network_cut": vars(shown.live.cut),
             "of_passers_by": shown.live.strangers,
             "radio": shown.live.radio,
         },
-        "payment": shown.payment,
+        "payment": payment.as_json(shown.paid),
         "reports": {"workbook": shown.night["workbook"]},
         "night": {key: shown.night[key] for key in ("night", "met", "not_met", "cannot_judge")},
         "seconds": round(shown.shares.elapsed_s(), 3),
@@ -221,5 +308,5 @@ def _text(ms: int | None) -> str | None:
     return None if ms is None else _utc(ms).isoformat(timespec="milliseconds")
 
 
-def _seconds(seconds: float | None) -> str:
-    return _("never") if seconds is None else f"{seconds:.1f} s"
+def _after(seconds: float | None) -> str:
+    return _("never") if seconds is None else _("after %(seconds).2f s") % {"seconds": seconds}
