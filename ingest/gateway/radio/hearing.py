@@ -63,7 +63,6 @@ class Hearing:
             self._counters.unregistered_adverts += 1
             self.passers_by.heard(device.address, advert, mono_s)
             return
-        band.sightings[station.address] = Sighting(device, advert.rssi, mono_s)
         manufacturer, service = properties.get("ManufacturerData"), properties.get("ServiceData")
         rssi = properties["RSSI"]
         before = data_of.get(device.address, (None, None, None))
@@ -72,7 +71,10 @@ class Hearing:
             manufacturer_data={} if manufacturer is before[0] else advert.manufacturer_data,
             service_data={} if service is before[1] else advert.service_data,
         )
-        if new.manufacturer_data or new.service_data:
+        has_data = bool(new.manufacturer_data or new.service_data)
+        if has_data or rssi is not before[2]:
+            band.sightings[station.address] = Sighting(device, advert.rssi, mono_s)
+        if has_data:
             self._advert(station, band, new, mono_s)
         elif rssi is not before[2]:
             band.was_heard(mono_s)  # it advertises its service alone

@@ -15,8 +15,8 @@ class Pace:
     retry_least_s: float = 1.0
     retry_most_s: float = 60.0
     """Doubling in between, each wait a random part of it: bands and boxes come back one by one."""
-    connect_s: float = 20.0
-    """A connection is given up after this; a band at the edge of the room may take 10 s."""
+    connect_s: float = 10.0
+    """A connection is given up after this: it begins at a band's next advert, or it does not."""
     disconnect_s: float = 5.0
     scan_s: float = 15.0
     """For a scan to begin; StartDiscovery given up halfway leaves an adapter that is busy."""

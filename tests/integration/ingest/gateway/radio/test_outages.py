@@ -34,6 +34,22 @@ def test_an_adapter_pulled_and_plugged_under_another_name_goes_on(on_the_air):
     on_the_air(scene)
 
 
+def test_an_adapter_torn_out_leaves_no_link_that_only_seems_to_stand(on_the_air):
+    async def scene(radio):
+        linked = strap(1)
+        radio.add_band(linked, adapters=[HCI0])
+        async with collecting(roster(linked)) as collector:
+            await collector.until(lambda: collector.of(linked))
+            radio.tear_out_adapter(HCI0)  # nobody says that the link is gone
+            counters = collector.counters
+            await collector.until(lambda: counters.links_ended["adapter_gone"] == 1)
+            radio.plug_adapter(HCI0)
+            had = len(collector.of(linked))
+            await collector.until(lambda: len(collector.of(linked)) > had)
+
+    on_the_air(scene)
+
+
 def test_a_crashed_bus_is_survived_by_adverts_and_links(on_the_air):
     async def scene(radio):
         band, linked = mi(1), strap(1)

@@ -1,0 +1,131 @@
+"""`adhere gateway run` and `check` as an operator starts them, over the virtual radio."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+
+import pytest
+
+from ingest.batch.enrolment import Answer, dump, make_request
+from ingest.batch.keys import make_keys, save_keys
+from ingest.batch.roster import Roster, RosterBand, seal_roster
+from ingest.gateway import ENROLMENT_FILE, KEY_FILE
+from ingest.gateway.rosters import ROSTER_FILE
+from tests.radio_room import HCI0, HCI1, mi, strap
+
+LONG_AGO_MS, FAR_OFF_MS = 1_700_000_000_000, 4_000_000_000_000
+
+
+@pytest.fixture
+def box(tmp_path):
+    """A box of files alone: keys, enrolment, a roster with one band, settings."""
+    data, keys, hub = tmp_path / "box", make_keys(), make_keys()
+    data.mkdir(mode=0o700)
+    save_keys(data / KEY_FILE, keys)
+    answer = Answer.signed(
+        hub, make_request(keys), centre="centre", gateway="hall-1",
+        broker_host="127.0.0.1", broker_port=9,
+    )  # fmt: skip
+    (data / ENROLMENT_FILE).write_bytes(dump(answer))
+    registered = RosterBand(
+        device_key=mi(1).address, family="miband_advert", subject="p01",
+        worn_from_ms=LONG_AGO_MS, worn_until_ms=None,
+        ceiling_bpm=None, zone_lo_bpm=None, zone_hi_bpm=None,
+    )  # fmt: skip
+    roster = Roster("centre", "hall-1", 1, LONG_AGO_MS, FAR_OFF_MS, (registered,))
+    (data / ROSTER_FILE).write_bytes(seal_roster(roster, hub.signing, [keys.public.encryption]))
+
+    def settings(*adapters):
+        path = tmp_path / "gateway.toml"
+        path.write_text(
+            f'centre = "centre"\ngateway = "hall-1"\ndata_dir = "{data}"\n'
+            f'[broker]\nhost = "127.0.0.1"\nport = 9\n'
+            f"[radio]\nadapters = {json.dumps(adapters)}\n"
+        )
+        return path
+
+    return settings
+
+
+async def adhere(*words):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("ADHERE_")}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "scripts.main", *map(str, words),
+        env=environ | {"ADHERE_LANGUAGE": "en", "COLUMNS": "200"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def ended(process):
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+def test_the_check_names_adapters_and_bands_and_no_value(on_the_air, box):
+    async def scene(radio):
+        radio.add_band(mi(1, lambda _utc_ms: 177))
+        radio.add_band(strap(1))
+        command = ("gateway", "check", "--settings", box(HCI0, HCI1), "--seconds", "1")
+        found = await ended(await adhere(*command))
+        radio.pull_adapter(HCI1)
+        return found, await ended(await adhere(*command, "--json"))
+
+    (code, out, err), without = on_the_air(scene)
+    assert code == 0, err
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert f"{HCI0} there, and listening" in lines
+    assert f"{mi(1).address} -60 dBm registered miband_advert" in lines
+    assert f"{strap(1).address} -60 dBm not registered hrs" in lines
+    assert "177" not in out
+    code, out, err = without
+    assert code == 4
+    assert json.loads(out)["adapters"] == {HCI0: "scans", HCI1: "missing"}
+    assert "the radio is not ready" in err
+
+
+def test_without_adapters_in_the_settings_the_check_names_those_there_are(on_the_air, box):
+    async def scene(_radio):
+        return await ended(await adhere("gateway", "check", "--settings", box()))
+
+    code, out, err = on_the_air(scene)
+
+    assert code == 0, err
+    assert f"{HCI1}  there, not in the settings" in out
+    assert "Write the addresses to use into the settings: [radio] adapters." in out
+
+
+def test_without_a_bus_the_check_says_what_to_look_at(on_the_air, box):
+    async def scene(radio):
+        radio.crash()
+        return await ended(await adhere("gateway", "check", "--settings", box(HCI0)))
+
+    code, out, _ = on_the_air(scene)
+
+    assert code == 4
+    assert "The system bus does not answer" in out
+
+
+def test_a_gateway_hears_the_bands_of_its_roster_until_sigterm(on_the_air, box):
+    async def scene(radio):
+        band = mi(1)
+        radio.add_band(band, adapters=[HCI0])
+        radio.add_band(strap(1))
+        running = await adhere("gateway", "run", "--settings", box(HCI0, HCI1), "--json")
+        while band.sent_adverts.total() < 20:  # noqa: ASYNC110 - another process listens
+            await asyncio.sleep(0.01)
+        radio.pause()
+        running.send_signal(signal.SIGTERM)
+        return await ended(running), band.sent_adverts.total()
+
+    (code, out, err), sent = on_the_air(scene)
+
+    assert code == 0, err
+    status = json.loads(out)
+    taken = status["radio"]["adverts_taken"]
+    assert sent - 1 <= taken <= sent, "the last may have been on its way"
+    assert status["stored"] == 2 * taken, "pulse and steps"
+    assert status["radio"]["bands_offered"] == 1
+    assert status["edge"]["readings_judged"] == taken
+    assert strap(1).address not in out

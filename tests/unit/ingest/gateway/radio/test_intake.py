@@ -1,0 +1,108 @@
+import pytest
+
+from devices.value import Value
+from ingest.batch.reading import Flag
+from ingest.gateway.radio.basket import Basket
+from ingest.gateway.radio.counters import RadioCounters
+from ingest.gateway.radio.intake import Intake
+
+NOON_UTC_MS = 1_767_268_800_000
+
+
+@pytest.fixture
+def parts():
+    counters, edge = RadioCounters(), []
+    basket = Basket(counters)
+    return Intake(basket, edge.extend, counters), basket, edge, counters
+
+
+def stored(basket):
+    return [(heard.lane, reading) for heard in basket.empty() for reading in heard.readings]
+
+
+def test_the_edge_hears_what_is_stored(parts, band):
+    intake, basket, edge, _ = parts
+
+    intake.live(band, [Value("heart_rate_bpm", 72.0)], 0.0)
+
+    assert stored(basket) == [("live", edge[0])]
+    assert (edge[0].device_key, edge[0].value) == (band.key, 72.0)
+    assert edge[0].flags == Flag.CLOCK_RECEIPT
+
+
+@pytest.mark.parametrize(
+    ("contact", "flags"),
+    [(None, 0), (False, Flag.CONTACT_KNOWN), (True, Flag.CONTACT_KNOWN | Flag.CONTACT)],
+)
+def test_contact_is_known_yes_or_no(parts, band, contact, flags):
+    intake, _, edge, _ = parts
+
+    intake.live(band, [Value("heart_rate_bpm", 72.0, contact=contact)], 0.0)
+
+    assert edge[0].flags == flags | Flag.CLOCK_RECEIPT
+
+
+def test_history_keeps_its_times_and_never_reaches_the_edge(parts, band):
+    intake, basket, edge, _ = parts
+    value = Value("heart_rate_bpm", 72.0, NOON_UTC_MS, 60_000, NOON_UTC_MS + 28_800_000)
+
+    assert intake.history(band, [value])
+
+    [(lane, reading)] = stored(basket)
+    assert (lane, edge) == ("backlog", [])
+    assert (reading.at_utc_ms, reading.span_ms) == (NOON_UTC_MS, 60_000)
+    assert (reading.device_ts_ms, reading.flags) == (NOON_UTC_MS + 28_800_000, 0)
+
+
+def test_no_two_readings_of_a_quantity_share_a_time(parts, band):
+    intake, _, edge, _ = parts
+
+    for _ in range(50):
+        intake.live(band, [Value("heart_rate_bpm", 72.0), Value("steps_counter", 9.0)], 0.0)
+
+    times = [reading.at_utc_ms for reading in edge if reading.quantity == "heart_rate_bpm"]
+    assert len(set(times)) == 50
+    assert times == sorted(times)
+
+
+def test_a_pulse_is_doubted_after_ten_minutes_without_a_change_and_no_longer_then(parts, band):
+    intake, _, edge, counters = parts
+
+    for second in range(700):
+        intake.live(band, [Value("heart_rate_bpm", 72.0)], float(second))
+        band.was_heard(float(second))
+    intake.live(band, [Value("heart_rate_bpm", 73.0)], 700.0)
+
+    doubted = [bool(reading.flags & Flag.SUSPECT) for reading in edge]
+    assert doubted == [False] * 600 + [True] * 100 + [False]
+    assert counters.readings_suspect == 100
+
+
+def test_an_even_pulse_with_a_frame_counter_is_not_doubted(parts, band):
+    intake, _, edge, _ = parts
+
+    for second in range(700):
+        intake.live(band, [Value("heart_rate_bpm", 72.0)], float(second), counted=True)
+        band.was_heard(float(second))
+
+    assert not any(reading.flags & Flag.SUSPECT for reading in edge)
+
+
+def test_a_band_that_was_away_begins_anew(parts, band):
+    intake, _, edge, _ = parts
+
+    for second in (0.0, 700.0):
+        intake.live(band, [Value("heart_rate_bpm", 72.0)], second)
+        band.was_heard(second)
+
+    assert not any(reading.flags & Flag.SUSPECT for reading in edge)
+
+
+def test_a_closed_intake_hears_nothing(parts, band):
+    intake, basket, edge, counters = parts
+    intake.is_open = False
+
+    intake.live(band, [Value("heart_rate_bpm", 72.0)], 0.0)
+
+    assert not intake.history(band, [Value("heart_rate_bpm", 72.0, 0, device_ts_ms=0)])
+    assert (stored(basket), edge, counters.readings_live) == ([], [], 0)
