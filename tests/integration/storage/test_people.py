@@ -148,3 +148,49 @@ def test_a_label_stays_with_its_person(conn):
 def test_an_unknown_name_is_said(conn, write):
     with pytest.raises(Misconfigured, match=r"no(where|body)"):
         write(conn)
+
+
+def test_a_ceiling_stands_in_the_version_and_a_change_of_it_is_an_edit(conn):
+    enrolment = write_everything(conn)[3]
+    later = replace(
+        AEROBIC, effective_from=MARCH.date(), ceiling_bpm=150, ceiling_source="prescribed"
+    )
+    put_prescription(conn, enrolment_id=enrolment, version=2, prescription=later)
+
+    assert conn.execute(
+        "SELECT version, ceiling_bpm, ceiling_source FROM prescription ORDER BY version"
+    ).fetchall() == [(1, None, None), (2, 150, "prescribed")]
+    with pytest.raises(Rejected, match="prescription_edited"):
+        put_prescription(
+            conn, enrolment_id=enrolment, version=2, prescription=replace(later, ceiling_bpm=151)
+        )
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"ceiling_bpm": 150},
+        {"ceiling_source": "default"},
+        {"ceiling_bpm": 0, "ceiling_source": "default"},
+        {"ceiling_bpm": 150, "ceiling_source": "guessed"},
+    ],
+)
+def test_a_ceiling_without_its_source_is_refused(conn, terms):
+    enrolment = write_everything(conn)[3]
+    later = replace(AEROBIC, effective_from=MARCH.date(), **terms)
+
+    with pytest.raises(Rejected, match="database_refused"):
+        put_prescription(conn, enrolment_id=enrolment, version=2, prescription=later)
+
+
+def test_a_family_is_kept_until_another_is_said(conn):
+    def family():
+        return conn.execute("SELECT family FROM device WHERE device_key = 'BB'").fetchone()[0]
+
+    put_device(conn, "BB")
+    assert family() is None
+    device = put_device(conn, "BB", "hrs")
+    assert put_device(conn, "BB") == device
+    assert family() == "hrs"
+    put_device(conn, "BB", "veepoo")
+    assert family() == "veepoo"

@@ -7,7 +7,7 @@ import pytest
 import ingest.batch
 import ingest.hub
 import storage
-from ingest.hub.worker import FORKED
+from ingest.hub.worker import FORKED, FORKED_EVENT
 
 ROOT = Path(__file__).parents[4]
 BATCH, HUB, STORAGE = (Path(str(p.__file__)).parent for p in (ingest.batch, ingest.hub, storage))
@@ -16,6 +16,8 @@ ON_THE_HUBS_WAY = [
         BATCH / f"{name}.py"
         for name in ("topics", "envelope", "sign1", "cbor", "typed_arrays", "content")
     ),
+    *(BATCH / f"{name}.py" for name in ("event", "parts")),
+    *(STORAGE / f"{name}.py" for name in ("edge", "rosters")),
     *HUB.glob("*.py"),
     *(STORAGE / f"{name}.py" for name in ("database", "gateways", "incoming", "ingest")),
     *(STORAGE / f"{name}.py" for name in ("gathered", "pgcopy")),
@@ -44,7 +46,7 @@ def documented() -> list[str]:
 
 
 def test_every_reason_has_an_entry_and_every_entry_is_a_reason(documented):
-    reasons = {FORKED}.union(*map(reasons_in, ON_THE_HUBS_WAY))
+    reasons = {FORKED, FORKED_EVENT}.union(*map(reasons_in, ON_THE_HUBS_WAY))
 
     assert sorted(documented) == sorted(reasons)
 

@@ -1,0 +1,148 @@
+"""What a roster says of a wearer, day by day: versions, programmes, figures that are missing."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ingest.hub.roster_bands import roster_bands
+from storage.rosters import WornRow
+from tests.edges import BAND
+
+SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
+MONDAY, TUESDAY = date(2026, 3, 30), date(2026, 3, 31)
+DAY_MS = 86_400_000
+MONDAY_MS = 1_774_800_000_000
+"""2026-03-30T00:00 in Shanghai."""
+
+
+def row(**changed):
+    """A band worn for ever, with one version that holds for ever."""
+    return WornRow(
+        centre_id=1, device_key=BAND, family="hrs", subject="p-1", worn_from_ms=None,
+        worn_until_ms=None, from_day=None, until_day=None, ceiling_bpm=150.0, rest_hr_bpm=70.0,
+        hr_max_bpm=170.0, zone_lo_pct=40.0, zone_hi_pct=60.0,
+    )._replace(**changed)  # fmt: skip
+
+
+def bands(*rows, zone=SHANGHAI):
+    return list(roster_bands(rows, zone))
+
+
+def spans(found):
+    return [(one.worn_from_ms, one.worn_until_ms, one.ceiling_bpm) for one in found]
+
+
+def test_limits_are_those_of_the_frozen_figures():
+    [one] = bands(row())
+
+    assert (one.worn_from_ms, one.worn_until_ms) == (0, None)
+    assert (one.ceiling_bpm, one.zone_lo_bpm, one.zone_hi_bpm) == (150, 110, 130)
+    assert (one.device_key, one.family, one.subject) == (BAND, "hrs", "p-1")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"rest_hr_bpm": None}, {"hr_max_bpm": None}, {"rest_hr_bpm": 170.0}, {"rest_hr_bpm": 180.0}],
+)
+def test_without_both_figures_there_is_no_zone_and_the_ceiling_still_stands(changed):
+    [one] = bands(row(**changed))
+
+    assert (one.ceiling_bpm, one.zone_lo_bpm, one.zone_hi_bpm) == (150, None, None)
+
+
+def test_limits_given_the_wrong_way_round_are_the_same_zone():
+    [one] = bands(row(zone_lo_pct=60.0, zone_hi_pct=40.0))
+
+    assert (one.zone_lo_bpm, one.zone_hi_bpm) == (110, 130)
+
+
+def test_a_new_version_holds_from_its_local_midnight_on():
+    found = bands(row(until_day=MONDAY), row(from_day=MONDAY, ceiling_bpm=140.0), zone=SHANGHAI)
+
+    assert spans(found) == [(0, MONDAY_MS, 150), (MONDAY_MS, None, 140)]
+
+
+def test_local_midnight_is_that_of_the_zone_also_where_clocks_change():
+    """Berlin goes to summer time on Sunday, 2026-03-29."""
+    sunday, monday = date(2026, 3, 29), MONDAY
+    found = bands(
+        row(until_day=sunday),
+        row(from_day=sunday, until_day=monday, ceiling_bpm=145.0),
+        row(from_day=monday, ceiling_bpm=140.0),
+        zone=BERLIN,
+    )
+
+    _, (since, until, _), _ = spans(found)
+    assert until - since == 23 * 3_600_000
+
+
+def test_a_version_that_changes_no_limit_makes_no_new_entry():
+    found = bands(row(until_day=MONDAY), row(from_day=MONDAY))
+
+    assert spans(found) == [(0, None, 150)]
+
+
+def test_an_assignment_is_never_widened_by_a_prescription():
+    found = bands(
+        row(worn_from_ms=MONDAY_MS - 5, worn_until_ms=MONDAY_MS + 5, until_day=MONDAY),
+        row(
+            worn_from_ms=MONDAY_MS - 5, worn_until_ms=MONDAY_MS + 5,
+            from_day=MONDAY, until_day=TUESDAY, ceiling_bpm=140.0,
+        ),
+    )  # fmt: skip
+
+    assert spans(found) == [
+        (MONDAY_MS - 5, MONDAY_MS, 150),
+        (MONDAY_MS, MONDAY_MS + 5, 140),
+    ]
+
+
+def test_before_and_after_a_programme_a_band_is_registered_and_nothing_is_watched():
+    found = bands(row(from_day=MONDAY, until_day=TUESDAY))
+
+    assert spans(found) == [
+        (0, MONDAY_MS, None),
+        (MONDAY_MS, MONDAY_MS + DAY_MS, 150),
+        (MONDAY_MS + DAY_MS, None, None),
+    ]
+    assert found[0].zone_lo_bpm is found[2].zone_lo_bpm is None
+
+
+def test_without_a_prescription_a_band_is_registered():
+    [one] = bands(
+        row(ceiling_bpm=None, rest_hr_bpm=None, hr_max_bpm=None, zone_lo_pct=None, zone_hi_pct=None)
+    )
+
+    assert (one.subject, one.ceiling_bpm, one.zone_lo_bpm) == ("p-1", None, None)
+
+
+def test_of_two_programmes_the_lower_ceiling_holds_and_the_zone_of_the_later():
+    [one] = bands(row(ceiling_bpm=140.0), row(ceiling_bpm=150.0, zone_lo_pct=50.0))
+    [other] = bands(row(ceiling_bpm=140.0), row(ceiling_bpm=None))
+
+    assert (one.ceiling_bpm, one.zone_lo_bpm) == (140, 120)
+    assert other.ceiling_bpm == 140
+
+
+def test_a_band_that_changes_hands_has_an_entry_for_each():
+    found = bands(
+        row(worn_until_ms=MONDAY_MS), row(subject="p-2", worn_from_ms=MONDAY_MS, ceiling_bpm=120.0)
+    )
+
+    assert [(one.subject, one.ceiling_bpm) for one in found] == [("p-1", 150), ("p-2", 120)]
+
+
+@pytest.mark.parametrize("changed", [{"device_key": "a b"}, {"subject": "a\nb"}, {"subject": ""}])
+def test_a_name_that_cannot_be_sent_leaves_out_that_band_alone(changed):
+    found = bands(row(**changed), row(device_key="other"))
+
+    assert [one.device_key for one in found] == ["other"]
+
+
+def test_a_family_that_cannot_be_sent_is_not_said():
+    assert bands(row(family="No Family"))[0].family is None
+
+
+def test_a_ceiling_that_no_heart_can_reach_is_none():
+    assert bands(row(ceiling_bpm=1e9))[0].ceiling_bpm is None
