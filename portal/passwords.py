@@ -5,6 +5,7 @@ as in OWASP ASVS 5.0, 6.2: at least 8 characters, long ones welcome, nothing pre
 and none of the commonest.
 """
 
+import secrets
 import threading
 import unicodedata
 from functools import cache
@@ -85,12 +86,12 @@ class Passwords:
         self._take_turn()
         try:
             if self._nobody is None:
-                self._nobody = self._hasher.hash("nobody's password")
+                self._nobody = self._hasher.hash(secrets.token_hex())
             is_right = self._hasher.verify(password_hash or self._nobody, normal(password))
         except (VerificationError, InvalidHashError):
             return False
         else:
-            return is_right and password_hash is not None
+            return is_right and bool(password_hash)
         finally:
             self._turns.release()
 

@@ -26,7 +26,7 @@ def enrolment_of(
 ) -> tuple[list[records.Enrolment], records.Enrolment | None]:
     """Return a patient's programmes and the one asked for: the newest without asking."""
     found = records.enrolments(visit.conn, patient.id)
-    if case is None:
+    if not case:
         return found, found[0] if found else None
     chosen = next((one for one in found if one.case_label == case), None)
     if chosen is None:

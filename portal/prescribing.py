@@ -173,15 +173,16 @@ def _as_typed(visit: Visit, version: records.Version) -> Asked:
     earliest = max(
         visit.reader.today() + timedelta(days=1), terms.effective_from + timedelta(days=1)
     )
-    numbers = (
-        terms.zone_lo_pct,
-        terms.zone_hi_pct,
-        terms.session_min,
-        terms.sessions_per_week,
-        terms.weekly_min,
-    )
     ceiling = "" if terms.ceiling_bpm is None else f"{round(terms.ceiling_bpm)}"
-    return Asked(earliest.isoformat(), *(f"{number:g}" for number in numbers), ceiling)
+    return Asked(
+        effective_from=earliest.isoformat(),
+        zone_lo_pct=f"{terms.zone_lo_pct:g}",
+        zone_hi_pct=f"{terms.zone_hi_pct:g}",
+        session_min=f"{terms.session_min:g}",
+        sessions_per_week=f"{terms.sessions_per_week:g}",
+        weekly_min=f"{terms.weekly_min:g}",
+        ceiling_bpm=ceiling,
+    )
 
 
 def _terms(asked: Asked, last: records.Version, today: date, newest: str) -> Prescription:

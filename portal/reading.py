@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -21,7 +20,7 @@ NOTHING = "–"
 def language_of(cookie: str | None, accept_language: str) -> str:
     """Return the language a browser asks for: its switch, then its own wish, then Chinese."""
     if cookie in LANGUAGES:
-        return cast("str", cookie)
+        return cookie
     wishes = []
     for place, part in enumerate(accept_language.split(",")[:20]):
         word, _, rest = part.strip().partition(";")

@@ -58,4 +58,7 @@ def entries(
     }
     with border():
         found = conn.execute(query("read_audit"), given).fetchall()
-    return [Entry(*row[:5], json.loads(row[5])) for row in found]
+    return [
+        Entry(number, at, who, did, about, json.loads(said))
+        for number, at, who, did, about, said in found
+    ]

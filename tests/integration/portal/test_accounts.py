@@ -20,7 +20,6 @@ from storage.accounts import (
     token_sha256,
     use_link,
 )
-from storage.database import connect
 from storage.people import put_staff
 from tests.district import District
 
@@ -29,12 +28,11 @@ HASHED = "$argon2id$x"
 
 
 @pytest.fixture
-def conn(database):
-    with connect(database) as conn:
-        District(conn)
-        put_staff(conn, organisation="c1", code="boss", role="administrator", name="Boss")
-        put_staff(conn, organisation="c1", code="boss2", role="administrator", name="Boss two")
-        yield conn
+def conn(conn):
+    District(conn)
+    put_staff(conn, organisation="c1", code="boss", role="administrator", name="Boss")
+    put_staff(conn, organisation="c1", code="boss2", role="administrator", name="Boss two")
+    return conn
 
 
 def team_of(conn, pseudonym):
