@@ -104,6 +104,7 @@ class Collector:
         await asyncio.wait({self.reading})
         if not self.reading.cancelled():
             await self.reading
+        assert_balanced(self.counters)
 
 
 @asynccontextmanager
@@ -116,6 +117,23 @@ async def collecting(registered, *, cursor=None, **settings):
         yield collector
     finally:
         await collector.end()
+
+
+def assert_balanced(counters):
+    """Every advert has come to exactly one end, and every link and try too."""
+    assert counters.adverts == (
+        counters.adverts_taken
+        + counters.adverts_repeated
+        + counters.adverts_stale
+        + counters.adverts_elsewhere
+        + counters.adverts_linked
+        + counters.adverts_rejected
+        + counters.adverts_empty
+    )
+    assert counters.connects_tried == counters.links_opened + counters.connects_failed.total()
+    assert counters.links_opened == counters.links_ended.total()
+    assert counters.notifications >= counters.notifications_rejected
+    assert counters.rejected.total() >= counters.notifications_rejected
 
 
 def values_sent(*bands):

@@ -56,7 +56,7 @@ class Said:
 
 def is_heard_by(band: Band, adapter: str, mono_s: float) -> bool:
     """Say whether it is this adapter whose hearing of the band counts, and let it be."""
-    if band.ear != adapter and mono_s - band.ear_mono_s <= EAR_S:
+    if band.ear not in {None, adapter} and mono_s - band.ear_mono_s <= EAR_S:
         return False
     band.ear, band.ear_mono_s = adapter, mono_s
     return True

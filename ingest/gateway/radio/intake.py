@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from devices.value import HEART_RATE_BPM, Value
+from ingest.batch.limits import MAX_UTC_MS
 from ingest.batch.reading import Flag, Quantity, Reading
 from ingest.gateway.radio.bands import Band
 from ingest.gateway.radio.basket import Basket
@@ -51,25 +52,29 @@ class Intake:
 
     def history(self, band: Band, values: Sequence[Value]) -> bool:
         """Take in what the band remembered; say whether there was room for all of it."""
-        return self.is_open and self._basket.put_history(
-            [
-                Reading(
-                    band.key,
-                    QUANTITIES[value.quantity],
-                    value.value,
-                    value.at_utc_ms or 0,
-                    value.span_ms,
-                    _marks(value),
-                    value.device_ts_ms,
-                )
-                for value in values
-            ]
-        )
+        readings = [reading for value in values if (reading := self._remembered(band, value))]
+        return self.is_open and self._basket.put_history(readings)
 
     def rejected(self, data: bytes, reason: str) -> None:
         """Keep aside what could not be read."""
         self._counters.rejected[reason] += 1
         self._basket.put_rejected(data, reason)
+
+    def _remembered(self, band: Band, value: Value) -> Reading | None:
+        """Return a value with the time its talk gave it; None for one that no calendar has."""
+        at_utc_ms = value.at_utc_ms
+        if at_utc_ms is None or not 0 <= at_utc_ms <= MAX_UTC_MS:
+            self.rejected(b"", "time")
+            return None
+        return Reading(
+            band.key,
+            QUANTITIES[value.quantity],
+            value.value,
+            at_utc_ms,
+            value.span_ms,
+            _marks(value),
+            value.device_ts_ms,
+        )
 
     def _reading(
         self, band: Band, value: Value, now_utc_ms: int, mono_s: float, *, counted: bool

@@ -16,7 +16,7 @@ from bleak.backends.device import BLEDevice
 from config.errors import Rejected
 from devices.talk import Talk, TalkTerms, Write
 from ingest.gateway.radio.bands import Band
-from ingest.gateway.radio.border import RadioFault, bounded
+from ingest.gateway.radio.border import RadioFault, bounded, radio_faults
 from ingest.gateway.radio.counters import RadioCounters
 from ingest.gateway.radio.intake import Intake
 from ingest.gateway.radio.memory import Memory
@@ -104,11 +104,12 @@ class Link:
         self._band.woken.set()
 
     async def _subscribe(self, talk: Talk) -> None:
-        offered = {
-            characteristic.uuid
-            for service in self._client.services
-            for characteristic in service.characteristics
-        }
+        with radio_faults():  # a link that is lost by now has no services
+            offered = {
+                characteristic.uuid
+                for service in self._client.services
+                for characteristic in service.characteristics
+            }
         # Read first: of a characteristic that is subscribed BlueZ tells each read twice.
         for uuid in talk.reads:
             if uuid in offered:

@@ -27,6 +27,7 @@ from ingest.gateway.radio.station import Station
 
 log = structlog.get_logger()
 
+
 class Radio:
     """All adapters of the settings and all bands of the roster."""
 
@@ -46,7 +47,7 @@ class Radio:
         self._intake = Intake(basket, on_heard, counters)
         self._hearing = Hearing(self._bands, self._intake, counters)
         self._watch = AdapterWatch(pace, self._bus_lost)
-        self._stations = [Station(address) for address in settings.adapters]
+        self._stations = [Station(address) for address in dict.fromkeys(settings.adapters)]
         self._serving = Serving(self._watch, self._hearing, self._bands, counters, pace)
         self._presence = Presence(settings.silent_after_s, counters)
         self._links = Links(settings.links_per_adapter, pace)

@@ -105,7 +105,9 @@ class Serving:
     def _failed(self, station: Station, fault: RadioFault) -> None:
         self._counters.scans_failed[fault.reason] += 1
         station.fault = fault.reason
-        log.warning("scan_failed", adapter=station.address, why=fault.reason)
+        # At night nobody is there: that an adapter hears nothing is no warning by itself.
+        say = log.info if fault.reason == "quiet" else log.warning
+        say("scan_failed", adapter=station.address, why=fault.reason)
 
     def _away(self, station: Station) -> None:
         """Forget what held for the adapter that was there, and end its links."""
@@ -115,6 +117,8 @@ class Serving:
         self._counters.adapter_outages += 1
         for band in self._bands:
             band.sightings.pop(station.address, None)
+            if band.ear == station.address:
+                band.ear = None  # whoever else hears it counts from now on
         log.warning("adapter_gone", adapter=station.address)
         for task in list(station.tasks):
             task.cancel()

@@ -49,14 +49,15 @@ def test_a_room_of_fifty_bands_is_stored_as_it_was_sent(on_the_air, box):
     assert status.stored == sent.total()
     assert (status.radio["adverts"], status.radio["adverts_taken"]) == (adverts_sent, adverts_sent)
     assert status.radio["links_ended"] == {"stopped": 10}
+    assert status.radio["notifications"] == sent["heart_rate_bpm"] - adverts_sent + 10
     assert status.radio["dropped_live"] == status.radio["notifications_rejected"] == 0
     assert Counter(str(reading.quantity) for reading in box.hub.readings) == sent
 
 
 async def empty(_cursor):
     """A source with nothing more to say."""
-    return
-    yield
+    for nothing in ():
+        yield nothing
 
 
 def test_nothing_of_a_passer_by_reaches_the_disk(on_the_air, box):

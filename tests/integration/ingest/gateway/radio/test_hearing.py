@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from devices.virtual.bands import colmi_ring, polar_advert
+from devices.virtual.bands import VirtualBand, colmi_ring, polar_advert
+from devices.virtual.bands.polar import PolarStrap
+from devices.virtual.bands.strap import HeartRateStrap
 from ingest.batch.reading import Flag, Quantity
 from tests.radio_room import (
     HCI0,
@@ -52,6 +54,28 @@ def test_an_advert_that_two_adapters_hear_counts_once(on_the_air):
             await collector.until(lambda: counters.adverts == sent.total())
         assert counters.adverts_elsewhere == sent[HCI1]
         assert collector.quantities()["heart_rate_bpm"] == sent[HCI0]
+
+    on_the_air(scene)
+
+
+def test_a_band_that_speaks_both_on_the_air_and_over_its_link_counts_once(on_the_air):
+    async def scene(radio):
+        both = VirtualBand(
+            "C0:FF:EE:00:05:01", "H10", PolarStrap(rising()).advert, HeartRateStrap(rising(), 80)
+        )
+        radio.add_band(both, adapters=[HCI0])
+        async with collecting(roster(both)) as collector:
+            counters = collector.counters
+            await collector.until(lambda: len(collector.of(both)) > 20)
+            radio.walk_away(both)
+            await collector.until(lambda: counters.links_ended["lost"] == 1)
+            radio.come_back(both)
+            await collector.until(lambda: counters.links_opened == 2)
+            radio.pause()
+            sent = values_sent(both) + Counter(battery_pct=counters.links_opened)
+            await collector.until(lambda: collector.quantities() == sent)
+        assert counters.adverts_taken > 0
+        assert counters.notifications > 10
 
     on_the_air(scene)
 
@@ -150,10 +174,12 @@ def test_bands_come_and_go_with_the_roster(on_the_air):
         radio.add_band(band)
         radio.add_band(linked)
         async with collecting({}) as collector:
-            await collector.until(lambda: collector.counters.unregistered_adverts > 10)
-            assert collector.stored == []
+            counters = collector.counters
+            await collector.until(lambda: counters.unregistered_adverts > 10)
+            assert (collector.stored, counters.bands_registered) == ([], 0)
             collector.registered = roster(band, linked)
             await collector.until(lambda: collector.of(band) and collector.of(linked))
+            assert (counters.bands_registered, counters.bands_linked) == (2, 1)
             collector.registered = {}
             await collector.until(lambda: collector.counters.links_ended["unregistered"] == 1)
             had, passed = len(collector.at_the_edge), collector.counters.unregistered_adverts
@@ -188,6 +214,7 @@ def test_the_memory_of_a_ring_is_read_once_and_from_its_mark_on(on_the_air):
         for heard in collector.heard:
             cursor |= heard.cursor
         assert len(remembered) > 200
+        assert collector.counters.readings_history == len(remembered)
         assert all(reading.device_ts_ms is not None for reading in remembered)
         assert not set(remembered) & set(collector.at_the_edge)
         assert list(cursor) == [f"memory:{band.address.lower()}"]

@@ -101,6 +101,7 @@ def test_with_few_links_every_band_has_its_turn(on_the_air):
                 return turns >= 14 and all(len(collector.of(band)) > 2 for band in bands)
 
             await collector.until(all_had_two_turns)
+            await collector.until(lambda: collector.counters.bands_waiting >= 4)
         assert most <= 3
         assert collector.counters.connects_failed.total() == 0
 

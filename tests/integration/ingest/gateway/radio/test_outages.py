@@ -29,6 +29,7 @@ def test_an_adapter_pulled_and_plugged_under_another_name_goes_on(on_the_air):
 
             await both_heard(collector, band, linked)
         assert counters.links_opened == 2
+        assert counters.scans_started == 4
         assert 0 < counters.last_outage_s < 5
 
     on_the_air(scene)

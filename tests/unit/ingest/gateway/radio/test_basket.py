@@ -69,7 +69,7 @@ def test_frames_that_are_none_are_kept_to_a_limit_and_counted_beyond(small, coun
     assert counters.dropped_rejected == 3
 
 
-def test_a_memory_that_did_not_fit_is_read_again(small, band):
+def test_a_memory_that_did_not_fit_is_read_again(small, counters, band):
     memory = Memory({}, small)
     assert memory.since_utc_ms(band) is None
 
@@ -77,6 +77,7 @@ def test_a_memory_that_did_not_fit_is_read_again(small, band):
         memory.missed(band)
     memory.reached(band, 6)
 
+    assert counters.dropped_history == 1
     assert all(not heard.cursor for heard in small.empty())
     assert memory.since_utc_ms(band) is None
 

@@ -54,6 +54,22 @@ def test_history_keeps_its_times_and_never_reaches_the_edge(parts, band):
     assert (reading.device_ts_ms, reading.flags) == (NOON_UTC_MS + 28_800_000, 0)
 
 
+@pytest.mark.parametrize("at_utc_ms", [-1, 300_000_000_000_000])
+def test_a_time_that_no_calendar_has_is_counted_and_does_not_stop_the_others(
+    parts, band, at_utc_ms
+):
+    intake, basket, _, counters = parts
+
+    intake.history(
+        band, [Value("heart_rate_bpm", 72.0, at, device_ts_ms=0) for at in (at_utc_ms, NOON_UTC_MS)]
+    )
+
+    [piece] = basket.empty()
+    assert [reading.at_utc_ms for reading in piece.readings] == [NOON_UTC_MS]
+    assert [item.reason for item in piece.bad] == ["time"]
+    assert counters.rejected == {"time": 1}
+
+
 def test_no_two_readings_of_a_quantity_share_a_time(parts, band):
     intake, _, edge, _ = parts
 
