@@ -149,20 +149,21 @@ def test_a_running_week_counts_for_nothing_until_it_is_over(conn, district):
 
 
 def test_limits_run_over_the_months_of_a_year_and_follow_a_change_of_an_earlier_one(conn, district):
+    later = date(2027, 1, 31)  # neither of the months is this one or the one before
     limited = SCHEME.model_copy(update={"base_most_services_a_year": 1})
     district.wear("p1", mode="site", starts_on=date(2026, 9, 28))
-    recompute(conn, through=THROUGH)
-    evaluate_due(conn, [limited], THROUGH)
+    recompute(conn, through=later)
+    evaluate_due(conn, [limited], later)
     assert [x.amount for x in lines(conn, MONTH)] == [Decimal("0.00"), Decimal("0.00")]
     assert [x.state for x in lines(conn, date(2026, 10, 1))] == ["payable", "nothing"]
-    october = "daterange('2026-09-28', '2026-11-02')"
+    october = "daterange('2026-09-28', '2026-10-26')"
     conn.execute(
         "INSERT INTO pause (enrolment_id, during, reason)"  # noqa: S608 - a fixed range
         f" SELECT id, {october}, 'illness' FROM enrolment"
     )
-    recompute(conn, through=THROUGH)
+    recompute(conn, through=later)
 
-    evaluate_due(conn, [limited], THROUGH)
+    evaluate_due(conn, [limited], later)
 
     assert [x.amount for x in lines(conn, date(2026, 10, 1))] == [Decimal("0.00")] * 2
     assert lines(conn, MONTH)[0].amount == Decimal("120.00")

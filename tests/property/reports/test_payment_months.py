@@ -35,17 +35,36 @@ weeks = st.tuples(
     st.just("week"),
     st.integers(0, 1),
     st.integers(0, 18),
-    st.sampled_from(STATES),
+    st.sampled_from(STATES[1:]),
     st.integers(0, 2),
 )
+runs = st.tuples(
+    st.just("weeks in a row"),
+    st.integers(0, 1),
+    st.integers(0, 14),
+    st.integers(2, 18),
+    st.sampled_from(STATES),
+)
 events = st.one_of(
-    weeks,
+    runs,
+    runs,
     weeks,
     weeks,
     st.tuples(st.just("no week"), st.integers(0, 1), st.integers(0, 18)),
     st.tuples(st.just("shake"), st.integers(0, 1), st.integers(0, 18), st.sampled_from([5, 25])),
-    st.tuples(st.just("night"), st.integers(0, 130), st.sampled_from([SIGNED, SIGNED, UNSIGNED])),
+    st.tuples(
+        st.just("night"),
+        st.sampled_from([30, 70, 100, 130]),
+        st.sampled_from([SIGNED, SIGNED, UNSIGNED]),
+    ),
 )
+
+FULL_YEAR = (
+    ("weeks in a row", 0, 0, 18, STATES[0]),
+    ("weeks in a row", 1, 0, 18, STATES[0]),
+    ("night", 130, SIGNED),
+)
+"""Limits are used up early, so what changes early moves what comes late."""
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +111,14 @@ class World:
             ),
         )
 
+    def weeks_in_a_row(self, who, first, count, state):
+        for number in range(first, min(first + count, 19)):
+            self.week(who, number, state, 0)
+
     def no_week(self, who, number):
-        self.conn.execute(
-            "DELETE FROM week WHERE enrolment_id = %s AND week = %s",
-            (self.enrolments[who][0], FIRST + timedelta(days=7 * number)),
-        )
+        monday = (self.enrolments[who][0], FIRST + timedelta(days=7 * number))
+        self.conn.execute("DELETE FROM week WHERE enrolment_id = %s AND week = %s", monday)
+        self.conn.execute("DELETE FROM day WHERE enrolment_id = %s AND date = %s", monday)
 
     def shake(self, who, number, minutes):
         """The night that finds flags finds another week: its hash is over its days."""
@@ -126,10 +148,13 @@ class World:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(history=st.lists(events, min_size=1, max_size=25))
-def test_nights_in_between_leave_the_lines_of_one_evaluation(conn, history):
+@given(
+    begun=st.sampled_from([True, True, True, False]),
+    history=st.lists(events, min_size=4, max_size=12),
+)
+def test_nights_in_between_leave_the_lines_of_one_evaluation(conn, begun, history):
     world = World(conn)
-    for event in history:
+    for event in [*(FULL_YEAR if begun else ()), *history]:
         world.take(*event)
 
     evaluate_due(conn, [SIGNED], LAST_NIGHT)
