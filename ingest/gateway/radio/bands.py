@@ -78,11 +78,12 @@ class Band:
     is_registered: bool = True
 
     def learn(self, advert: AdvertisementData) -> None:
-        """Of a band of no known family, see whether it can be talked with.
+        """See how to talk with a band whose family says nothing of how it is heard.
 
         One whose adverts carry its values is listened to and needs no link.
         """
-        if self.family is not None or self.link_family is not None:
+        family = self.family
+        if self.link_family is not None or (family is not None and family.advert is not None):
             return
         families = families_of_advert(
             advert.manufacturer_data, advert.service_data, advert.service_uuids
