@@ -12,7 +12,6 @@ from config.errors import Rejected
 from config.language import later
 from portal import pictures, records
 from portal.visit import CareTeam, CareTeamWrites, Visit, safe_path, see_other
-from portal.words import NEED_REASON, OUTCOMES
 from storage.database import border
 from storage.queries import query
 
@@ -131,8 +130,8 @@ def _page(
         is_ceiling_rule=isinstance(_rule(alert), CeilingRule),
         history=history(conn, alert.id),
         deliveries=deliveries(conn, alert.id),
-        outcomes=OUTCOMES,
-        need_reason=NEED_REASON,
+        outcomes=lifecycle.OUTCOMES,
+        need_reason=lifecycle.NEEDS_REASON,
         fault=None if refused is None else FAULTS.get(refused.reason, refused.reason),
         outcome=outcome,
         reason=reason,

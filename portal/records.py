@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from adherence.states import MET
 from storage.database import Connection, border
 from storage.people import Prescription
 from storage.queries import query
@@ -103,11 +102,6 @@ class Week(NamedTuple):
     adherence_pct: float
     state: str
     reason: str | None
-
-    @property
-    def is_met(self) -> bool:
-        """Say whether it is met."""
-        return self.state == MET
 
 
 class Bout(NamedTuple):

@@ -19,18 +19,16 @@ HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def serve(app: FastAPI, settings: PortalSettings) -> None:
     """Serve until SIGTERM or SIGINT; logs `portal_ready` with its address once it listens."""
-    listening = listen(settings)
-    host, port = listening.getsockname()[:2]
     config = server_config(app, settings)
     if urlsplit(settings.public_url).scheme == "http":
         if urlsplit(settings.public_url).hostname not in HERE:
             log.warning("portal_without_tls", public_url=settings.public_url)
     elif settings.cert_file is None:
         log.info("portal_behind_proxy", public_url=settings.public_url)
-    server = uvicorn.Server(config)
-    log.info("portal_ready", host=host, port=port, public_url=settings.public_url)
-    with listening:
-        server.run(sockets=[listening])
+    with listen(settings) as listening:
+        host, port = listening.getsockname()[:2]
+        log.info("portal_ready", host=host, port=port, public_url=settings.public_url)
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def listen(settings: PortalSettings) -> socket.socket:

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
+from alerts.lifecycle import OUTCOMES
+from config.alert_rules import TIER_NAMES
 from config.language import later
+
+__all__ = ["OUTCOMES", "TIER_NAMES"]
 
 ROLES: Mapping[str, str] = {
     "family_doctor": later("family doctor"),
@@ -12,13 +16,6 @@ ROLES: Mapping[str, str] = {
     "administrator": later("administrator"),
     "payer": later("insurer"),
     "auditor": later("auditor"),
-}
-
-TIERS: Mapping[str, str] = {
-    "red": later("Red"),
-    "yellow": later("Yellow"),
-    "blue": later("Blue"),
-    "grey": later("Grey"),
 }
 
 TIER_MEANING: Mapping[str, str] = {
@@ -34,16 +31,6 @@ ALERT_STATES: Mapping[str, str] = {
     "closed": later("closed"),
 }
 
-OUTCOMES: Mapping[str, str] = {
-    "called": later("Called the patient"),
-    "prescription_adjusted": later("Prescription adjusted"),
-    "referred": later("Referred"),
-    "false_alarm": later("False alarm"),
-    "no_action": later("No action needed"),
-}
-
-NEED_REASON = frozenset({"false_alarm", "no_action"})
-
 HEARD_BY: Mapping[str, str] = {
     "edge": later("gateway"),
     "district": later("district"),
@@ -57,14 +44,6 @@ SOURCES: Mapping[str, str] = {
     "recorded": later("from the recordings before the start"),
     "prescribed": later("set by the doctor"),
     "default": later("default of the rule"),
-}
-
-ZONES: Mapping[str, str] = {
-    "very_light": later("very light"),
-    "light": later("light"),
-    "moderate": later("moderate"),
-    "vigorous": later("vigorous"),
-    "near_max": later("near maximal"),
 }
 
 ACTIONS: Mapping[str, str] = {
