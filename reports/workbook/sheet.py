@@ -88,6 +88,8 @@ class Column:
 
 def inert(text: str) -> str:
     """Spell out every character that would not be seen, `U+202E` in brackets; keep all others."""
+    if text.isascii() and text.isprintable():  # most texts: codes, hashes, words
+        return text
     return "".join(f"⟨U+{ord(c):04X}⟩" if _unseen(c) else c for c in text)
 
 
