@@ -62,7 +62,7 @@ class ReadTwice:
 
 
 LENT = Lent("p19", "p20", start=(20, 20.0), end=(28, 8.0), days=frozenset(range(21, 28)))
-FLAT = Flat("p14", start=(16, 11.0), end=(21, 7.0))
+FLAT = Flat("p14", start=(9, 11.0), end=(13, 7.0))
 SHAKEN = Shaken("p16", days=frozenset({22, 24, 29}))
 OUTAGE = Outage("beiyuan", start=(16, 7.0), end=(18, 21.0))
 READ_TWICE = ReadTwice("p07", day=10, off_ms=1_400)

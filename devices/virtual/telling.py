@@ -161,13 +161,10 @@ def _battery(patient: str, band: Band, centre: str, reads: NDArray[np.int64]) ->
     days = reads / DAY_MS
     since = np.floor((days - CHARGED_ON) / 7) * 7 + CHARGED_ON
     level = 100 - 100 * (days - since) / CHARGE_LASTS_DAYS
-    if patient == FLAT.patient:  # not charged for once: it falls to nothing, then starts anew
-        empty, full = (ms_of(instant) / DAY_MS for instant in (FLAT.start, FLAT.end))
-        running_out = (days >= CHARGED_ON) & (days <= empty)
-        share = (empty - days) / (empty - CHARGED_ON)
-        level = np.where(running_out, 100 * share, level)
-        fresh = (days >= full) & (days < full + 7)
-        level = np.where(fresh, 100 - 100 * (days - full) / CHARGE_LASTS_DAYS, level)
+    if patient == FLAT.patient:  # one Sunday it was not charged
+        empty = ms_of(FLAT.start) / DAY_MS
+        share = (empty - days) / (empty - (CHARGED_ON - 7))
+        level = np.where(days <= empty, 100 * share, level)
     for at, charge in zip(reads.tolist(), np.rint(level).tolist(), strict=True):
         when, value = np.array([at], np.int64), np.array([charge], np.float64)
         yield Told(at, centre, band.address, patient, "battery_pct", when, value)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from config.errors import Unavailable
@@ -158,7 +158,8 @@ class Seen:
 
     at_ms: int | None = None
     looks: int = 0
-    errors: list[str] = field(default_factory=list)
+    last_fault: str | None = None
+    """Of a look that failed; the last one."""
 
 
 async def watch_page(look: Callable[[], bool], seen: Seen) -> None:
@@ -167,8 +168,7 @@ async def watch_page(look: Callable[[], bool], seen: Seen) -> None:
         try:
             shown = await asyncio.to_thread(look)
         except Unavailable as error:  # it may be busy for a moment; at the end it counts as unseen
-            seen.errors.append(str(error))
-            shown = False
+            seen.last_fault, shown = str(error), False
         seen.looks += 1
         if shown:
             seen.at_ms = now_ms()

@@ -133,6 +133,7 @@ async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], N
                 arrived_meanwhile=cutting.result().arrived,
                 arrived_later=_committed(conn, [CUT_OFF]) - cutting.result().committed,
             ),
+            looks={"doctor": vars(page), "box": vars(screen)},
             strangers=counted_readings(conn, [room.stranger.address]),
         )
     return Lived(doctor=doctor, red=red, account=account)

@@ -93,6 +93,8 @@ class LiveAccount:
     radio: Mapping[str, Mapping[str, Any]]
     """Each box's own counters."""
     cut: NetworkCut
+    looks: Mapping[str, Mapping[str, Any]]
+    """By page: how often it was looked at, and the last fault in looking."""
     strangers: int
     """Readings of a passer-by's band that were kept."""
 

@@ -267,6 +267,7 @@ def as_json(shown: Shown) -> dict[str, Any]:
             "readings": shown.live.stored,
             "committed": shown.live.committed,
             "network_cut": vars(shown.live.cut),
+            "looks": shown.live.looks,
             "of_passers_by": shown.live.strangers,
             "radio": shown.live.radio,
         },

@@ -1,0 +1,66 @@
+"""A demo that is stopped or killed leaves no process behind."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PATIENCE_S = 60
+
+
+def children_of(pid):
+    """The ids of all processes below this one."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text("utf-8", "replace")
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    found, edge = set(), {pid}
+    while edge := {child for child, parent in parents.items() if parent in edge} - found:
+        found |= edge
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_the_demo(tmp_path, number):
+    state = tmp_path / "state"
+    demo = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "scripts.main", "demo", "--no-serve", "--json"),
+            *("--data", str(state), "--report-dir", str(tmp_path / "reports")),
+        ],
+        env=os.environ | {"ADHERE_LANGUAGE": "en", "ADHERE_DATABASE_DSN": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    end = time.monotonic() + PATIENCE_S
+    while not all(
+        (log := state / f"{name}.log").exists() and f"{name}_ready" in log.read_text("utf-8")
+        for name in ("hub", "watch", "portal")
+    ):
+        assert demo.poll() is None, demo.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    watches = [os.pidfd_open(child) for child in children_of(demo.pid)]
+
+    demo.send_signal(number)
+    _out, said = demo.communicate(timeout=PATIENCE_S)
+
+    assert len(watches) >= 5  # database, broker, hub, watch, portal
+    for watch in watches:
+        poll = select.poll()
+        poll.register(watch, select.POLLIN)
+        assert poll.poll(PATIENCE_S * 1000), "a process outlived the demo"
+        os.close(watch)
+    if number == signal.SIGINT:
+        assert demo.returncode == 130
+        assert "Stopped." in said
