@@ -14,6 +14,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from jinja2 import Environment
+from jinja2.ext import extract_from_ast
 
 from config.language import DOMAIN, LOCALE_DIR
 
@@ -77,8 +78,9 @@ def in_source(source: str) -> Iterator[str]:
 def in_template(source: str) -> Iterator[str]:
     """Yield the texts of a page's template: `{{ _("...") }}` and `{% trans %}`."""
     pages = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
-    for _line, _function, message in pages.extract_translations(source):
-        if isinstance(message, str):
+    for _line, _function, found in extract_from_ast(pages.parse(source), ("_", "gettext")):
+        message = found[0] if isinstance(found, tuple) else found  # with its values behind it
+        if message is not None:
             yield message
 
 
