@@ -149,6 +149,8 @@ class Watch:
         Raises Unavailable where another watch is at work, Misconfigured for a database that an
         operator must see to. A database that goes away is waited for.
         """
+        if not self._postmen:
+            log.warning("nobody_can_be_told", why="neither alerts.mail nor alerts.file is set")
         try:
             with ExitStack() as posts:
                 while not self._stop.is_set():

@@ -1,10 +1,10 @@
 """From a reading to a red alert in the district: `python -m tests.measure_alarm [trials bands]`.
 
 A real mosquitto, a hub, `adhere watch` as a process of its own, and `bands` other bands at 1 Hz
-all the while. In each trial a patient's pulse has been above the ceiling for 30 s when the box seals the
-reading that makes it sustained. Measured until another connection sees the alert, and until the
-message is in its file. Then what one look costs for many bands at once. Prints one JSON object;
-milliseconds, which are the machine's.
+all the while. In each trial a patient's pulse has been above the ceiling for 30 s when the box
+seals the reading that makes it sustained. Measured until another connection sees the alert, and
+until the message is in its file. Then what one look costs for many bands at once. Prints one JSON
+object; milliseconds, which are the machine's.
 """
 
 import json
@@ -21,6 +21,7 @@ from alerts.watch import Counters, look
 from config.alert_rules import load_alert_rules
 from ingest.batch.keys import make_keys
 from ingest.batch.reading import Quantity, Reading
+from scripts.log import set_up_log
 from storage.database import connect
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -171,8 +172,8 @@ def measure_look(dsn):
             for second in range(8):
                 conn.execute(
                     "INSERT INTO heart_rate SELECT now() - s * interval '1 s',"
-                    " CASE WHEN id %% %s = 0 THEN 150 ELSE 90 END, 1, NULL, id, 0, 0"
-                    " FROM device, generate_series(%s, %s) AS s WHERE id <= %s",
+                    " CASE WHEN id %% %s::integer = 0 THEN 150 ELSE 90 END, 1, NULL, id, 0, 0"
+                    " FROM device, generate_series(%s::integer, %s::integer) AS s WHERE id <= %s",
                     (HOT_SHARE, 0, 100 if second == 0 else 0, bands),
                 )
                 conn.execute(
@@ -198,6 +199,7 @@ def measure_look(dsn):
 
 def main():
     trials, bands = (int(word) for word in (*sys.argv[1:], "100", "50")[:2])
+    set_up_log(verbose=False, for_a_person=False)  # to standard error: the figures stand alone
     with tempfile.TemporaryDirectory(prefix="adhere-measure-") as name:
         folder = Path(name)
         folder.chmod(0o755)

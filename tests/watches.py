@@ -67,7 +67,8 @@ class WatchProcess:
         return self.process.returncode, out, err
 
     def messages(self):
-        """The lines of the file so far."""
+        """The whole lines of the file so far."""
         if not self.file.exists():
             return []
-        return [json.loads(line) for line in self.file.read_text("utf-8").splitlines()]
+        *lines, _unfinished = self.file.read_text("utf-8").split("\n")
+        return [json.loads(line) for line in lines]

@@ -12,7 +12,7 @@ from tests.district import District, every
 from tests.mailbox import mail_server
 from tests.watches import WatchProcess
 
-KILLS = int(os.environ.get("ADHERE_KILLS", "12"))
+KILLS = int(os.environ.get("ADHERE_KILLS", "10"))
 PATIENTS = 24
 S = 1_000
 

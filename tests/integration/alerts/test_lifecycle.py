@@ -73,6 +73,8 @@ def test_it_is_closed_with_an_outcome_and_leaves_the_work_list(conn, district, a
         "strap too loose",
     )
     assert (seen.closed_by, seen.acknowledged_by) == ("Doctor one", "Doctor one")
+    assert seen.centre_name == "Centre one"
+    assert seen.opened_at <= seen.acknowledged_at <= seen.closed_at
     assert work_list(conn, district.doctor) == []
     assert [seen.id for seen in of_patient(conn, district.doctor, seen.patient_id)] == [alert]
 
@@ -161,7 +163,9 @@ def test_the_yield_of_a_rule_says_how_much_was_real(conn, district):
     old = district.alert(district.watched("old"))
     conn.execute("UPDATE alert SET opened_at = now() - interval '91 days' WHERE id = %s", (old,))
 
-    assert [tuple(each) for each in yields(conn)] == [("hr_ceiling", 5, 4, 2, 1, 0)]
+    (found,) = yields(conn)
+    assert (found.rule, found.raised, found.closed_by_person) == ("hr_ceiling", 5, 4)
+    assert (found.confirmed, found.false_alarms, found.closed_itself) == (2, 1, 0)
 
 
 def test_before_the_watch_has_run_there_is_no_beat(conn):

@@ -81,6 +81,7 @@ def test_a_message_names_tier_time_and_link_and_hides_name_and_value(conn, datab
     channel = Stand()
     with at_work(database, channel):
         wait_for(lambda: states(conn, alert) == [("sent", False)] * 2)
+    assert all(row.queued_at < row.sent_at for row in deliveries(conn, alert))
     first, escalated = channel.given
     assert first.subject.startswith("[")
     assert "欧*" in first.subject

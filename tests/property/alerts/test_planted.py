@@ -14,7 +14,7 @@ from storage.database import connect
 from tests.district import District, at, every
 from tests.postgres import new_database
 
-EXAMPLES = int(os.environ.get("ADHERE_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("ADHERE_EXAMPLES", "15"))
 RULES = load_alert_rules()
 MAIL = Channels(mail=True, file=False)
 S = 1_000
