@@ -33,7 +33,7 @@ from storage.rosters import (
 log = structlog.get_logger()
 
 LOOK_S = 30.0
-WAIT_S = 0.5
+WAIT_S = 0.2
 LEAST_BETWEEN_S = 1.0
 """Many changes in a row (a list of people read in) make one look a second."""
 SAY_AGAIN_S = 20.0

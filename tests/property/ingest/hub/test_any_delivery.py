@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.batch.event import seal_event
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import open_receipt
+from ingest.batch.topics import event_topic
 from ingest.hub.buffer import Message
 from ingest.hub.counters import Counters, Times
 from ingest.hub.keyring import Keyring
@@ -19,6 +21,7 @@ from ingest.hub.prepared import Prepared
 from ingest.hub.worker import Worker
 from storage.database import connect
 from storage.gateways import find_gateway_key
+from tests import edges
 from tests.boxes import pulse
 from tests.hubs import enrolled_box, open_centre
 
@@ -49,6 +52,7 @@ def hub_of(db, hub_keys, sent):
         lambda topic, payload: sent.append((topic, payload)),
         counters,
         times,
+        lambda *_: None,
     )
 
     def deliver(messages, sizes):
@@ -103,3 +107,49 @@ def test_any_order_doubling_and_loss_ends_in_the_same_rows(town, order, sizes, l
     assert committed == set(ledger.values())
     assert refused <= {fork_name, names[0]} - committed
     assert fork_won == (FORK in order and 0 not in order[: order.index(FORK)])
+
+
+@settings(
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has its own boot
+)
+@given(order=deliveries, sizes=cuts, last=st.permutations(range(BATCHES)))
+def test_any_order_doubling_and_loss_of_events_ends_in_each_of_them_once(town, order, sizes, last):
+    db, enrolled = town
+    box, hub_keys = replace(enrolled, boot=secrets.token_bytes(16)), make_keys()
+
+    def said(number, age_ms, **more):
+        event = edges.event(
+            centre=box.centre, gateway=box.gateway, boot=box.boot, number=number, age_ms=age_ms,
+            **more,
+        )  # fmt: skip
+        return seal_event(event, box.keys.signing)
+
+    def message(item, age_ms):
+        if item == RUBBISH:
+            payload = b"rubbish" + box.boot
+        else:
+            payload = said(0, age_ms, samples=99) if item == FORK else said(item, age_ms)
+        return Message(event_topic(box.centre, box.gateway), payload)
+
+    sent = []
+    deliver = hub_of(db, hub_keys, sent)
+
+    deliver([message(item, age_ms) for age_ms, item in enumerate(order)], sizes)
+    deliver([message(item, 1_000) for item in last], sizes)
+
+    receipts = [open_receipt(payload, hub_keys.public.signing) for _, payload in sent]
+    rows = db.execute(
+        "SELECT number, age_ms, samples FROM edge_event WHERE boot = %s ORDER BY number",
+        (box.boot,),
+    ).fetchall()
+    fork_won = FORK in order and 0 not in order[: order.index(FORK)]
+    first = {number: order.index(number) if number in order else 1_000 for number in range(BATCHES)}
+    if fork_won:
+        first[0] = order.index(FORK)
+
+    assert [row[:2] for row in rows] == list(first.items()), "each once, as it came first"
+    assert (rows[0][2] == 99) == fork_won
+    assert {number for receipt in receipts for number in receipt.events} == set(range(BATCHES))
+    assert {number for receipt in receipts for number, _ in receipt.refused_events} <= {0}
