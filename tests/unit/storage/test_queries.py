@@ -25,7 +25,7 @@ def test_a_name_that_stands_twice_is_an_error(tmp_path, monkeypatch):
 def test_every_query_is_used_by_somebody():
     code = "\n".join(
         path.read_text("utf-8")
-        for folder in ("storage", "reports", "scripts", "ingest")
+        for folder in ("storage", "reports", "scripts", "ingest", "alerts", "portal")
         for path in (ROOT / folder).rglob("*.py")
     )
 
