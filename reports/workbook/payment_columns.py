@@ -47,7 +47,13 @@ MONEY_OF_UNIT = (
 
 SUMMARY = (
     WHEN,
-    Column("period_state", later("Period"), "text", 8, "Open: lines still follow their weeks."),
+    Column(
+        "period_state",
+        later("Settlement period"),
+        "text",
+        11,
+        "Not closed: lines still follow their weeks.",
+    ),
     *BY,
     Column("unit", later("Sum of"), "text", 9, "All, a centre, or a doctor with the team."),
     Column("code", later("Code"), "text", 12, "Code of the centre or of the family doctor."),

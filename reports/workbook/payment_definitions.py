@@ -61,7 +61,8 @@ PAYMENT_DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     later("Amount"): (
         later(
             "Quantity * unit price * factor, rounded half up once to the fen, less what a yearly "
-            "limit cuts off."
+            "limit cuts off. It stands in every line, whatever its state; what is paid is the sum "
+            "of the payable lines alone."
         ),
         ("region_factor",),
     ),

@@ -32,8 +32,8 @@ LINE_REASONS: Mapping[str, str] = {
 """Why a line is not payable; a signal flag reads the same as a reason and beside its minutes."""
 
 PERIOD_STATES: Mapping[str, str] = {
-    "open": later("open"),
-    "closed": later("closed"),
+    "open": later("not closed"),
+    "closed": later("settled"),
 }
 
 COUNTS_AS: Mapping[str, str] = {
