@@ -1,7 +1,8 @@
 """One live minute: bands on the air, boxes that hear them, an alert, and the account of it all."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from devices.virtual.cast import DOCTORS
 from ingest.batch.keys import Keys
 from ingest.broker import LOOPBACK
 from ingest.gateway import status as statuses
-from scripts.replay.process import until_ready
+from scripts.replay.process import OurProcess, until_ready
 from scripts.replay.shares import Shares
 from scripts.show import live
 from scripts.show.alerts import RED, listed
@@ -67,16 +68,11 @@ class Lived:
     account: LiveAccount
 
 
-async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], None]) -> Lived:
-    """Let the minute pass; the processes of the district are ready, the boxes' spools are free."""
-    doctor = next(one.doctor for one in minute.weeks.patients if one.code == live.PLANTED)
-    box = _box_of(minute, doctor)
-    with connect(minute.dsn, application=APPLICATION) as conn:
-        token = issue_link(conn, doctor, LINK_LASTS)
-        before = _committed(conn, _centres(minute))
-    doctors, onsite = Browser(minute.url), Browser(f"http://{LOOPBACK}:{box.onsite_port}")
-    await asyncio.to_thread(doctors.enter, token)
-    page, screen = live.Seen(), live.Seen()
+@asynccontextmanager
+async def _on_the_air(
+    minute: Minute,
+) -> AsyncIterator[tuple[Wire, live.Room, tuple[OurProcess, ...]]]:
+    """Start the radio, the network of one box, and both boxes; the bands are still outside."""
     async with (
         wire_to(minute.broker.host, minute.broker.port, here=_wire_port(minute)) as wire,
         live.room(
@@ -87,6 +83,28 @@ async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], N
         ) as room,
         live.listening(minute.folder, minute.boxes, room, minute.secrets) as gateways,
     ):
+        yield wire, room, gateways
+
+
+async def everyday(minute: Minute) -> None:
+    """Let everybody exercise on in the zone, until cancelled."""
+    async with _on_the_air(minute) as (_wire, room, gateways):
+        await until_ready(*gateways)
+        room.come_in()
+        await asyncio.gather(*(one.lives() for one in gateways))
+
+
+async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], None]) -> Lived:
+    """Let the minute pass; the processes of the district are ready, the boxes' spools are free."""
+    doctor = next(one.doctor for one in minute.weeks.patients if one.code == live.PLANTED)
+    box = _box_of(minute, doctor)
+    with connect(minute.dsn, application=APPLICATION) as conn:
+        token = issue_link(conn, doctor, LINK_LASTS)
+        before = _committed(conn, _centres(minute))
+    doctors, onsite = Browser(minute.url), Browser(f"http://{LOOPBACK}:{box.onsite_port}")
+    await asyncio.to_thread(doctors.enter, token)
+    page, screen = live.Seen(), live.Seen()
+    async with _on_the_air(minute) as (wire, room, gateways):
         minding = Minding(asyncio.Event(), tuple(one.lives for one in gateways))
         with shares.part("listen"):
             tell(_("bands come in"))

@@ -116,6 +116,8 @@ class Shown:
     night: Mapping[str, Any]
     shares: Shares
     url: str
+    screens: Mapping[str, str]
+    """Centre to the address of the page on its box's own screen."""
     links: Mapping[str, tuple[str, str]]
     """Role to the name of who has it here, and the one-time link."""
 

@@ -1,6 +1,7 @@
 """The demo from the first midnight to the pages: weeks, night, one live minute, one alert."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from config.errors import Rejected
 from config.language import _
 from config.schemes import DEMO, SCHEMES_DIR
 from ingest.batch.keys import Keys
+from ingest.broker import LOOPBACK
 from scripts.replay.freeze import Case, frozen_cases
 from scripts.replay.hub_process import hub_keys
 from scripts.replay.process import until_ready
@@ -21,8 +23,8 @@ from scripts.show.alerts import about_weeks, judged_weeks
 from scripts.show.boxes import Box, enrol, make_boxes, send_weeks, write_settings
 from scripts.show.folder import ShowFolder
 from scripts.show.links import one_for_each_role
-from scripts.show.minding import Minding
-from scripts.show.minute import Minute, live_minute
+from scripts.show.minding import Interrupted, Minding
+from scripts.show.minute import Minute, everyday, live_minute
 from scripts.show.payment import paid
 from scripts.show.people import put_outages, put_people, with_ceiling
 from scripts.show.ports import free_port
@@ -55,6 +57,23 @@ class Options:
     live_s: float
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What came of it, and everything still up."""
+
+    shown: Shown
+    minute: Minute
+    _minding: Minding
+
+    async def go_on(self) -> None:
+        """Keep the pages up, the bands on the air and the boxes with them, until a person stops it.
+
+        Raises Unavailable where a process ends by itself.
+        """
+        with contextlib.suppress(Interrupted):
+            await self._minding.do(everyday(self.minute))
+
+
 @asynccontextmanager
 async def showing(
     weeks: Weeks,
@@ -65,7 +84,7 @@ async def showing(
     shares: Shares,
     tell: Tell,
     stop: asyncio.Event,
-) -> AsyncIterator[Shown]:
+) -> AsyncIterator[Stage]:
     """Run everything; the pages can be visited as long as the block runs.
 
     Raises Interrupted when `stop` is set before the block begins, Unavailable where a part ends by
@@ -96,26 +115,23 @@ async def showing(
             raise Rejected("refused_by_hub", f"{refused} readings")
         with shares.part("start"):
             await minding.do(until_ready(*processes.all))
-        night, minute = await minding.do(
+        minute = Minute(
+            folder=folder,
+            dsn=around.dsn,
+            broker=around.broker,
+            hub=hub,
+            secrets=around.secrets,
+            boxes=boxes,
+            weeks=weeks,
+            plans=_plans(weeks, cases),
+            url=portal.url,
+            live_s=options.live_s,
+            utc_offset_min=conventions.utc_offset_min,
+        )
+        night, lived = await minding.do(
             _together(
                 _night(folder, weeks, around.secrets, shares),
-                live_minute(
-                    Minute(
-                        folder=folder,
-                        dsn=around.dsn,
-                        broker=around.broker,
-                        hub=hub,
-                        secrets=around.secrets,
-                        boxes=boxes,
-                        weeks=weeks,
-                        plans=_plans(weeks, cases),
-                        url=portal.url,
-                        live_s=options.live_s,
-                        utc_offset_min=conventions.utc_offset_min,
-                    ),
-                    shares=shares,
-                    tell=tell,
-                ),
+                live_minute(minute, shares=shares, tell=tell),
             )
         )
         with shares.part("look"), connect(around.dsn, application=APPLICATION) as conn:
@@ -125,17 +141,18 @@ async def showing(
                 cases=tuple(cases.values()),
                 ledger=committed(conn, [box.centre for box in boxes]),
                 counted=counted_readings(conn, weeks.addresses),
-                live=minute.account,
+                live=lived.account,
                 judged=judged,
-                red=minute.red,
+                red=lived.red,
                 about_weeks=about_weeks(conn),
                 paid=paid(conn, judged["week"].unique().to_list()),
                 night=night,
                 shares=shares,
                 url=portal.url,
-                links=one_for_each_role(conn, portal.url, minute.doctor),
+                screens={box.centre: f"http://{LOOPBACK}:{box.onsite_port}" for box in boxes},
+                links=one_for_each_role(conn, portal.url, lived.doctor),
             )
-        yield shown
+        yield Stage(shown, minute, minding)
 
 
 async def _together(

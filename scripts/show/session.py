@@ -56,12 +56,12 @@ def run(
                 shares=shares,
                 tell=telling.tell,
                 stop=stop,
-            ) as shown:
+            ) as stage:
                 telling.end()
-                then(shown)
+                then(stage.shown)
                 if serve:
-                    await stop.wait()
-        return shown
+                    await stage.go_on()
+        return stage.shown
 
     return asyncio.run(main())
 

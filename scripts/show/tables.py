@@ -75,12 +75,16 @@ def show_links(shown: Shown) -> None:
     """Print where the pages are, and a link that opens them once for each role."""
     console = Console()
     console.print(_("Pages: %(url)s") % {"url": shown.url}, highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in (_("Role"), _("Name"), _("One-time link")):
-        table.add_column(heading, no_wrap=True, overflow="fold")
+    for centre, url in shown.screens.items():
+        console.print(
+            _("The box's screen in %(centre)s: %(url)s") % {"centre": centre, "url": url},
+            highlight=False,
+        )
+    console.print(_("One-time links, one for each role:"))
     for role, (name, link) in shown.links.items():
-        table.add_row(_(ROLES[role]), name, link)
-    console.print(table, soft_wrap=True)
+        console.print(f"  {_(ROLES[role])}, {name}", highlight=False)
+        console.print(f"    {link}", highlight=False, soft_wrap=True)
+    console.print(_("Everything goes on until Ctrl-C."), highlight=False)
 
 
 def _show_alerts(console: Console, shown: Shown) -> None:
