@@ -13,7 +13,7 @@ from storage.queries import query
 
 WEEKS_SHOWN = 8
 SESSIONS_SHOWN = 10
-DAYS_SHOWN = 6
+DAYS_SHOWN = 5
 HEARD_SINCE = timedelta(days=14)
 
 

@@ -89,14 +89,14 @@ def test_an_administrator_may_be_given_a_link_instead(settings, conn):
     assert find_account(conn, "boss").password_hash is None
 
 
-@pytest.mark.parametrize("password", ["short", "password123", "boss-boss"])
-def test_a_weak_password_makes_no_administrator(settings, conn, password):
-    made = adhere_portal(
-        *("create-admin", "--settings", settings, "--code", "boss-boss", "--name", "Boss"),
-        typed=f"{password}\n{password}\n",
-    )
+def test_a_weak_password_makes_no_administrator(settings, conn):
+    for password in ("short", "password123", "boss-boss"):
+        made = adhere_portal(
+            *("create-admin", "--settings", settings, "--code", "boss-boss", "--name", "Boss"),
+            typed=f"{password}\n{password}\n",
+        )
 
-    assert isinstance(made.exception, Misconfigured)
+        assert isinstance(made.exception, Misconfigured)
     assert find_account(conn, "boss-boss") is None
 
 

@@ -3,8 +3,6 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from reports.nightly.recompute import recompute
 from tests.pages import MONDAY
 
@@ -158,17 +156,18 @@ def test_the_first_to_take_an_alert_has_it(doctor, browsers, conn, house):
     assert house.trail("alert_acknowledged") == [("d1", "alert_acknowledged", "p1")]
 
 
-@pytest.mark.parametrize("outcome", ["called", "referred", "false_alarm", "no_action"])
-def test_an_alert_closes_with_an_outcome_and_where_it_is_asked_a_reason(doctor, house, outcome):
-    alert = house.red()
-    needs_reason = outcome in {"false_alarm", "no_action"}
+def test_an_alert_closes_with_an_outcome_and_where_it_is_asked_a_reason(doctor, house):
+    for outcome in ("called", "referred", "false_alarm", "no_action"):
+        alert = house.red()
+        needs_reason = outcome in {"false_alarm", "no_action"}
+        said = {"outcome": outcome, "reason": "strap slipped"}
 
-    bare = doctor.post(f"/alerts/{alert}/close", {"outcome": outcome})
-    given = doctor.post(f"/alerts/{alert}/close", {"outcome": outcome, "reason": "strap slipped"})
+        bare = doctor.post(f"/alerts/{alert}/close", {"outcome": outcome})
+        given = doctor.post(f"/alerts/{alert}/close", said)
 
-    assert bare.status_code == (422 if needs_reason else 303)
-    assert given.status_code == (303 if needs_reason else 409)
-    assert house.one("SELECT outcome FROM alert WHERE id = %s", alert) == outcome
+        assert bare.status_code == (422 if needs_reason else 303)
+        assert given.status_code == (303 if needs_reason else 409)
+        assert house.one("SELECT outcome FROM alert WHERE id = %s", alert) == outcome
     assert "Nothing waits for you" in doctor.get("/").text
 
 
@@ -201,34 +200,30 @@ def test_an_adjusted_prescription_is_a_new_version_and_closes_its_alert(doctor, 
     assert [row[1] for row in house.trail()][-2:] == ["alert_closed", "prescribe"]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"zone_lo_pct": "60"},
-        {"zone_hi_pct": "101"},
-        {"zone_lo_pct": "nan"},
-        {"session_min": ""},
-        {"weekly_min": "inf"},
-        {"sessions_per_week": "0"},
-        {"ceiling_bpm": "90"},
-        {"ceiling_bpm": "221"},
-        {"effective_from": TODAY.isoformat()},
-        {"effective_from": "soon"},
-        {"newest": "7"},
-    ],
-    ids=lambda wrong: "-".join(*wrong.items()),
+WRONG = (
+    {"zone_lo_pct": "60"},
+    {"zone_hi_pct": "101"},
+    {"zone_lo_pct": "nan"},
+    {"session_min": ""},
+    {"weekly_min": "inf"},
+    {"sessions_per_week": "0"},
+    {"ceiling_bpm": "90"},
+    {"ceiling_bpm": "221"},
+    {"effective_from": TODAY.isoformat()},
+    {"effective_from": "soon"},
+    {"newest": "7"},
 )
-def test_terms_that_cannot_be_meant_write_nothing(doctor, house, wrong):
+
+
+def test_terms_that_cannot_be_meant_write_nothing(doctor, house):
     alert = house.red()
 
-    answer = doctor.post("/patients/p1/prescription", TERMS | wrong | {"alert": str(alert)})
+    for wrong in WRONG:
+        answer = doctor.post("/patients/p1/prescription", TERMS | wrong | {"alert": str(alert)})
 
-    assert answer.status_code == 422
-    assert 'role="alert"' in answer.text
-    versions = house.one(
-        "SELECT count(*) FROM prescription WHERE enrolment_id = %s", house.enrolment
-    )
-    assert versions == 1
+        assert answer.status_code == 422, wrong
+        assert 'role="alert"' in answer.text
+    assert house.one("SELECT max(version) FROM prescription") == 1
     assert house.one("SELECT state FROM alert WHERE id = %s", alert) == "open"
 
 
