@@ -97,7 +97,14 @@ class World:
             self.enrolments.append((enrolment, district.prescribe(enrolment, FIRST)))
 
     def take(self, what, *rest):
-        getattr(self, what.replace(" ", "_"))(*rest)
+        takers = {
+            "week": self.week,
+            "weeks in a row": self.weeks_in_a_row,
+            "no week": self.no_week,
+            "shake": self.shake,
+            "night": self.night,
+        }
+        takers[what](*rest)
 
     def week(self, who, number, state, salt):
         enrolment, prescription = self.enrolments[who]
