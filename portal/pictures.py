@@ -76,7 +76,7 @@ def _drawn(
     start, end = instant(from_ms), instant(to_ms)
     words = Words(
         title=str(
-            reader.text(
+            reader.gettext(
                 "Heart rate, %(day)s from %(start)s to %(end)s",
                 day=reader.day(reader.local(start).date()),
                 start=reader.minute(start),
@@ -85,7 +85,7 @@ def _drawn(
         ),
         described=_described(reader, samples),
         zone=_zone_words(reader, zone_bpm),
-        ceiling=str(reader.text("ceiling %(bpm)s", bpm=reader.number(ceiling))),
+        ceiling=str(reader.gettext("ceiling %(bpm)s", bpm=reader.number(ceiling))),
     )
     svg = picture(
         samples,
@@ -102,9 +102,9 @@ def _drawn(
 
 def _described(reader: Reader, samples: Samples) -> str:
     if not len(samples.bpm):
-        return str(reader.text("No readings."))
+        return str(reader.gettext("No readings."))
     return str(
-        reader.text(
+        reader.gettext(
             "%(count)s readings between %(low)s and %(high)s bpm; the table below has the numbers.",
             count=reader.number(len(samples.bpm)),
             low=reader.number(float(samples.bpm.min())),
@@ -117,18 +117,20 @@ def _zone_words(reader: Reader, zone_bpm: tuple[float, float] | None) -> str:
     if zone_bpm is None:
         return ""
     low, high = (reader.number(bpm) for bpm in zone_bpm)
-    return str(reader.text("target %(low)s-%(high)s", low=low, high=high))
+    return str(reader.gettext("target %(low)s-%(high)s", low=low, high=high))
 
 
 def _bout_mark(reader: Reader, bout: Bout) -> Mark:
-    words = reader.text(
-        "Session, %(min)s min in the zone" if bout.complete else "Bout, %(min)s min in the zone",
-        min=reader.number(bout.credit_ms / 60_000),
+    minutes = reader.number(bout.credit_ms / 60_000)
+    words = (
+        reader.gettext("Session, %(min)s min in the zone", min=minutes)
+        if bout.complete
+        else reader.gettext("Bout, %(min)s min in the zone", min=minutes)
     )
     return Mark(utc_ms(bout.start_at), utc_ms(bout.end_at), str(words))
 
 
 def _alert_mark(reader: Reader, alert: ListedAlert, from_ms: int, to_ms: int) -> Mark:
-    words = reader.text("Alert at %(at)s", at=reader.clock(alert.raised_at))
+    words = reader.gettext("Alert at %(at)s", at=reader.clock(alert.raised_at))
     start = min(max(utc_ms(alert.onset_at), from_ms), to_ms)
     return Mark(start, min(max(utc_ms(alert.last_at), start), to_ms), str(words))

@@ -54,14 +54,14 @@ class Reader:
         """Return the language as HTML names it."""
         return "zh-CN" if self.language == "zh_CN" else "en"
 
-    def text(self, message: str, /, **values: object) -> Markup:
+    def gettext(self, message: str, /, **values: object) -> Markup:
         """Translate; values enter by name and are shown as they are, never as markup."""
         translated = escape(translator(self.language).gettext(message))
         return translated % values if values else translated
 
     def word(self, words: Mapping[str, str], code: str | None) -> Markup:
         """Return a code in words; a code nobody has named is shown as it is."""
-        return Markup() if code is None else self.text(words.get(code, code))
+        return Markup() if code is None else self.gettext(words.get(code, code))
 
     def local(self, at: datetime) -> datetime:
         """Return an instant as the clock on the wall showed it."""

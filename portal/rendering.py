@@ -45,7 +45,7 @@ def _environment(reader: Reader) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {
-        "_": reader.text,
+        "_": reader.gettext,
         "masked": masked,
         "reader": reader,
         "reasons": REASONS,

@@ -85,7 +85,7 @@ def hours() -> Markup:
 
 def _said(reader: Reader, day: Day) -> str:
     return str(
-        reader.text(
+        reader.gettext(
             "%(day)s: %(credited)s min credited, %(worn)s h worn",
             day=reader.day(day.date),
             credited=reader.number(day.spans_ms["credited"] / 60_000),

@@ -92,7 +92,7 @@ def _pulse_curves(visit: Visit, shown: list[ListedAlert]) -> dict[int, Markup]:
         )
         for alert in about
     ]
-    words = visit.reader.text("Heart rate around the alert")
+    words = visit.reader.gettext("Heart rate around the alert")
     return {
         alert.id: spark(samples, span.from_ms, span.to_ms, alert.ceiling_bpm, words)
         for alert, span, samples in zip(about, spans, samples_of(visit.conn, spans), strict=True)
@@ -110,5 +110,5 @@ def _week_curves(visit: Visit, shown: list[ListedAlert]) -> dict[int, Markup]:
     weeks: dict[int, list[tuple[float, str]]] = {}
     for patient_id, pct, state in found:
         weeks.setdefault(patient_id, []).append((pct, state))
-    words = visit.reader.text("Adherence of the last weeks")
+    words = visit.reader.gettext("Adherence of the last weeks")
     return {alert.id: bars(weeks.get(alert.patient_id, []), words) for alert in about}

@@ -64,8 +64,8 @@ def test_times_are_local_and_the_day_is_the_readers():
 
 
 def test_values_in_a_text_are_never_markup():
-    assert ENGLISH.text("It is made for %(name)s.", name="<b>") == "It is made for &lt;b&gt;."
-    assert ENGLISH.text("100 %") == "100 %"
+    assert ENGLISH.gettext("It is made for %(name)s.", name="<b>") == "It is made for &lt;b&gt;."
+    assert ENGLISH.gettext("100 %") == "100 %"
 
 
 @pytest.mark.parametrize(
