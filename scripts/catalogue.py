@@ -31,7 +31,7 @@ PACKAGES = (
     "storage",
 )
 COMMANDS = ROOT / "scripts" / "commands"
-MARKS = {"_", "later", "gettext"}
+MARKS = {"_", "later", "gettext", "say"}
 PO = LOCALE_DIR / "zh_CN" / "LC_MESSAGES" / f"{DOMAIN}.po"
 MO = PO.with_suffix(".mo")
 

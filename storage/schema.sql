@@ -9,6 +9,30 @@ CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
 
+-- Name: call_for_rosters(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.call_for_rosters() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM pg_notify('adhere_roster', '');
+    RETURN NULL;
+END
+$$;
+
+-- Name: call_the_watch(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.call_the_watch() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM pg_notify('adhere_watch', '');
+    RETURN NULL;
+END
+$$;
+
 -- Name: ensure_reading_days(text, date[]); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.ensure_reading_days(reading_table text, days date[]) RETURNS integer
@@ -186,6 +210,232 @@ BEGIN
 END
 $$;
 
+-- Name: queue_edge_event(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.queue_edge_event() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO edge_queue (edge_event_id) VALUES (NEW.id);
+    RETURN NULL;
+END
+$$;
+
+-- Name: alert; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.alert (
+    id bigint NOT NULL,
+    patient_id integer NOT NULL,
+    rule text NOT NULL,
+    rule_version integer NOT NULL,
+    tier text NOT NULL,
+    direction text NOT NULL,
+    onset_at timestamp with time zone NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    device_id integer,
+    week date,
+    occurrences integer DEFAULT 1 NOT NULL,
+    peak_bpm double precision,
+    ceiling_bpm double precision,
+    samples integer,
+    heard_by text,
+    ended_at timestamp with time zone,
+    paged boolean DEFAULT false NOT NULL,
+    round integer DEFAULT 0 NOT NULL,
+    round_began_at timestamp with time zone,
+    next_step integer,
+    next_step_at timestamp with time zone,
+    state text DEFAULT 'open'::text NOT NULL,
+    acknowledged_by integer,
+    acknowledged_at timestamp with time zone,
+    closed_by integer,
+    closed_at timestamp with time zone,
+    outcome text,
+    outcome_reason text,
+    closed_itself boolean DEFAULT false NOT NULL,
+    CONSTRAINT alert_check CHECK ((raised_at >= onset_at)),
+    CONSTRAINT alert_check1 CHECK (((next_step IS NULL) = (next_step_at IS NULL))),
+    CONSTRAINT alert_check2 CHECK (((next_step IS NULL) OR ((state = 'open'::text) AND (round_began_at IS NOT NULL)))),
+    CONSTRAINT alert_check3 CHECK (((acknowledged_by IS NULL) = (acknowledged_at IS NULL))),
+    CONSTRAINT alert_check4 CHECK (((state <> 'acknowledged'::text) OR (acknowledged_at IS NOT NULL))),
+    CONSTRAINT alert_check5 CHECK (((state = 'closed'::text) = (closed_at IS NOT NULL))),
+    CONSTRAINT alert_check6 CHECK (((state <> 'closed'::text) OR (closed_itself = (closed_by IS NULL)))),
+    CONSTRAINT alert_check7 CHECK (((state <> 'closed'::text) OR (closed_itself = (outcome IS NULL)))),
+    CONSTRAINT alert_check8 CHECK (((outcome <> ALL (ARRAY['false_alarm'::text, 'no_action'::text])) OR (outcome_reason <> ''::text))),
+    CONSTRAINT alert_direction_check CHECK ((direction = ANY (ARRAY['high'::text, 'low'::text]))),
+    CONSTRAINT alert_heard_by_check CHECK ((heard_by = ANY (ARRAY['edge'::text, 'district'::text, 'both'::text]))),
+    CONSTRAINT alert_next_step_check CHECK ((next_step >= 0)),
+    CONSTRAINT alert_occurrences_check CHECK ((occurrences >= 1)),
+    CONSTRAINT alert_outcome_check CHECK ((outcome = ANY (ARRAY['called'::text, 'prescription_adjusted'::text, 'referred'::text, 'false_alarm'::text, 'no_action'::text]))),
+    CONSTRAINT alert_round_check CHECK ((round >= 0)),
+    CONSTRAINT alert_rule_version_check CHECK ((rule_version >= 1)),
+    CONSTRAINT alert_state_check CHECK ((state = ANY (ARRAY['open'::text, 'acknowledged'::text, 'closed'::text]))),
+    CONSTRAINT alert_tier_check CHECK ((tier = ANY (ARRAY['red'::text, 'yellow'::text, 'blue'::text, 'grey'::text]))),
+    CONSTRAINT alert_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
+);
+
+-- Name: TABLE alert; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.alert IS 'Something that needs a person. One open per patient, rule and direction: a repeat adds to it.';
+
+-- Name: COLUMN alert.onset_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.onset_at IS 'The first reading of its first episode; of a week, its Monday 00:00 local.';
+
+-- Name: COLUMN alert.raised_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.raised_at IS 'The reading by which the condition became true, not when it came; of a week, its end.';
+
+-- Name: COLUMN alert.last_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.last_at IS 'The newest reading for which the condition was true.';
+
+-- Name: COLUMN alert.opened_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.opened_at IS 'Our clock, when this row was written.';
+
+-- Name: COLUMN alert.week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.week IS 'The Monday of the newest week it is about; null for what is not about weeks.';
+
+-- Name: COLUMN alert.occurrences; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.occurrences IS 'Episodes or weeks that it holds.';
+
+-- Name: COLUMN alert.ceiling_bpm; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.ceiling_bpm IS 'Of the prescription in force at its last episode.';
+
+-- Name: COLUMN alert.samples; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.samples IS 'Readings at or above the ceiling, of all its episodes.';
+
+-- Name: COLUMN alert.heard_by; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.heard_by IS 'Whether the gateway, the district or both noticed it.';
+
+-- Name: COLUMN alert.ended_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.ended_at IS 'The last reading, once the condition has ended; null while it lasts. The alert stays until a person closes it.';
+
+-- Name: COLUMN alert.paged; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.paged IS 'Somebody was to be told at once; false for what came too late to be urgent.';
+
+-- Name: COLUMN alert.round; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.round IS 'How many times it was paged anew: a new episode after an acknowledgement is a new round.';
+
+-- Name: COLUMN alert.round_began_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.round_began_at IS 'Our clock: the escalation counts from there.';
+
+-- Name: COLUMN alert.next_step; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.next_step IS 'The escalation that is due at next_step_at if nobody acknowledges; null: none.';
+
+-- Name: COLUMN alert.closed_itself; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert.closed_itself IS 'By late data, without a person; only rules that allow it.';
+
+-- Name: alert_episode; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.alert_episode (
+    id bigint NOT NULL,
+    alert_id bigint NOT NULL,
+    patient_id integer NOT NULL,
+    device_id integer,
+    rule text NOT NULL,
+    direction text NOT NULL,
+    onset_at timestamp with time zone NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    is_over boolean NOT NULL,
+    peak_bpm double precision NOT NULL,
+    samples integer NOT NULL,
+    ceiling_bpm double precision NOT NULL,
+    heard_by text NOT NULL,
+    CONSTRAINT alert_episode_heard_by_check CHECK ((heard_by = ANY (ARRAY['edge'::text, 'district'::text, 'both'::text])))
+);
+
+-- Name: TABLE alert_episode; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.alert_episode IS 'The stretches of time an alert holds; by them the same one is recognised, from whom and however often it comes.';
+
+-- Name: alert_episode_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.alert_episode ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.alert_episode_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: alert_event; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.alert_event (
+    id bigint NOT NULL,
+    alert_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    kind text NOT NULL,
+    staff_id integer,
+    detail jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+-- Name: TABLE alert_event; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.alert_event IS 'The life of each alert: only added to, never edited.';
+
+-- Name: COLUMN alert_event.staff_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert_event.staff_id IS 'Who did it; null: the program.';
+
+-- Name: alert_event_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.alert_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.alert_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: alert_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.alert ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.alert_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: alert_week; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.alert_week (
+    rule text NOT NULL,
+    patient_id integer NOT NULL,
+    week date NOT NULL,
+    alert_id bigint NOT NULL,
+    still_true boolean DEFAULT true NOT NULL,
+    CONSTRAINT alert_week_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
+);
+
+-- Name: TABLE alert_week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.alert_week IS 'Which alert a week of a patient is in: a week opens one at most, however often it is judged.';
+
+-- Name: COLUMN alert_week.still_true; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.alert_week.still_true IS 'False once later data took the week out of the condition.';
+
 -- Name: audit; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.audit (
@@ -287,12 +537,27 @@ COMMENT ON TABLE public.batch_payload IS 'The signed bytes as they came, kept as
 
 CREATE TABLE public.batch_queue (
     batch_id bigint NOT NULL,
+    device_id integer NOT NULL,
+    min_at timestamp with time zone NOT NULL,
+    max_at timestamp with time zone NOT NULL,
     queued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 
 -- Name: TABLE batch_queue; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON TABLE public.batch_queue IS 'What alert evaluation has still to look at.';
+COMMENT ON TABLE public.batch_queue IS 'What alert evaluation has still to look at; it deletes what it has claimed.';
+
+-- Name: COLUMN batch_queue.batch_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch_queue.batch_id IS 'Of batch; unchecked like the readings themselves, for their speed.';
+
+-- Name: COLUMN batch_queue.device_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch_queue.device_id IS 'Of device; unchecked as above.';
+
+-- Name: COLUMN batch_queue.queued_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch_queue.queued_at IS 'When it came: readings older than that by more than the freshness of a rule are back-fill.';
 
 -- Name: battery; Type: TABLE; Schema: public; Owner: -
 
@@ -362,6 +627,17 @@ COMMENT ON COLUMN public.bout.sparse IS 'Effort below 80 percent of its span; a 
 -- Name: COLUMN bout.complete; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.bout.complete IS 'Its credit is at least 80 percent of the prescribed session (C12).';
+
+-- Name: care_team; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.care_team (
+    patient_id integer NOT NULL,
+    staff_id integer NOT NULL
+);
+
+-- Name: TABLE care_team; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.care_team IS 'Who looks after a patient beside the family doctor: instructors, therapists, a doctor standing in.';
 
 -- Name: changed; Type: TABLE; Schema: public; Owner: -
 
@@ -476,11 +752,72 @@ ALTER TABLE public.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+-- Name: delivery; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.delivery (
+    id bigint NOT NULL,
+    alert_id bigint NOT NULL,
+    round integer NOT NULL,
+    step integer NOT NULL,
+    channel text NOT NULL,
+    recipient text NOT NULL,
+    again boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    queued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    next_try_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    trying_since timestamp with time zone,
+    sent_at timestamp with time zone,
+    detail text DEFAULT ''::text NOT NULL,
+    CONSTRAINT delivery_channel_check CHECK ((channel = ANY (ARRAY['mail'::text, 'file'::text]))),
+    CONSTRAINT delivery_check CHECK (((trying_since IS NULL) OR (state = 'queued'::text))),
+    CONSTRAINT delivery_check1 CHECK (((state = 'sent'::text) = (sent_at IS NOT NULL))),
+    CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sent'::text, 'refused'::text, 'unknown'::text, 'dropped'::text]))),
+    CONSTRAINT delivery_step_check CHECK ((step >= 0))
+);
+
+-- Name: TABLE delivery; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.delivery IS 'The outbox: one row for each message to each recipient, written with the alert, in one transaction.';
+
+-- Name: COLUMN delivery.step; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.delivery.step IS '0: the first to be told; then each step of the escalation.';
+
+-- Name: COLUMN delivery.recipient; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.delivery.recipient IS 'An e-mail address; for the file, the word file.';
+
+-- Name: COLUMN delivery.again; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.delivery.again IS 'Sent because of the first it is not known whether it arrived; the message says so.';
+
+-- Name: COLUMN delivery.state; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.delivery.state IS 'sent: the channel has taken it. refused: it will not. unknown: it was handed over and no answer came. dropped: acknowledged before it could be sent.';
+
+-- Name: COLUMN delivery.trying_since; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.delivery.trying_since IS 'Being handed over now; a process that finds one of an earlier life does not know how it went.';
+
+-- Name: delivery_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 -- Name: device; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.device (
     id integer NOT NULL,
-    device_key text NOT NULL
+    device_key text NOT NULL,
+    family text,
+    CONSTRAINT device_family_check CHECK ((family ~ '^[a-z0-9_]{1,32}$'::text))
 );
 
 -- Name: TABLE device; Type: COMMENT; Schema: public; Owner: -
@@ -490,6 +827,10 @@ COMMENT ON TABLE public.device IS 'A band that was heard or registered.';
 -- Name: COLUMN device.device_key; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.device.device_key IS 'Address or serial alone: one band may speak through several protocols.';
+
+-- Name: COLUMN device.family; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.device.family IS 'The key of its family in `devices/`: how a gateway talks with it. Null: not said, whatever it advertises as.';
 
 -- Name: device_assignment; Type: TABLE; Schema: public; Owner: -
 
@@ -532,6 +873,86 @@ ALTER TABLE public.device ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+-- Name: edge_event; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.edge_event (
+    id bigint NOT NULL,
+    gateway_id integer NOT NULL,
+    boot bytea NOT NULL,
+    number bigint NOT NULL,
+    rule text NOT NULL,
+    rule_version integer NOT NULL,
+    device_key text NOT NULL,
+    subject text NOT NULL,
+    onset_at timestamp with time zone NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    age_ms bigint,
+    peak_bpm double precision NOT NULL,
+    samples integer NOT NULL,
+    ceiling_bpm double precision NOT NULL,
+    came_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT edge_event_age_ms_check CHECK ((age_ms >= 0)),
+    CONSTRAINT edge_event_boot_check CHECK ((length(boot) = 16)),
+    CONSTRAINT edge_event_number_check CHECK ((number >= 0)),
+    CONSTRAINT edge_event_samples_check CHECK ((samples > 0)),
+    CONSTRAINT edge_event_state_check CHECK ((state = ANY (ARRAY['raised'::text, 'ended'::text])))
+);
+
+-- Name: TABLE edge_event; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.edge_event IS 'What a gateway raised by itself, once each; an alarm that ends is a second event with the same onset.';
+
+-- Name: COLUMN edge_event.boot; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.edge_event.boot IS 'Random, once per start of a gateway: an event that never reached its disk leaves no number behind.';
+
+-- Name: COLUMN edge_event.number; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.edge_event.number IS 'Rises by one with each event from that start on.';
+
+-- Name: COLUMN edge_event.subject; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.edge_event.subject IS 'The pseudonym that the gateway''s roster gave for the wearer at that time.';
+
+-- Name: COLUMN edge_event.onset_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.edge_event.onset_at IS 'The first reading of the run, by the clock of the box, as its readings are.';
+
+-- Name: COLUMN edge_event.raised_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.edge_event.raised_at IS 'The reading with which the condition became true.';
+
+-- Name: COLUMN edge_event.last_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.edge_event.last_at IS 'The newest reading of the run when this was said.';
+
+-- Name: COLUMN edge_event.age_ms; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.edge_event.age_ms IS 'From raising (or ending) to sending, by a clock that nobody sets; null where the box itself was started anew in between: then it is late.';
+
+-- Name: edge_event_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.edge_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.edge_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: edge_queue; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.edge_queue (
+    edge_event_id bigint NOT NULL
+);
+
+-- Name: TABLE edge_queue; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.edge_queue IS 'Events of gateways that alert evaluation has still to look at.';
 
 -- Name: enrolment; Type: TABLE; Schema: public; Owner: -
 
@@ -655,6 +1076,36 @@ ALTER TABLE public.gateway_outage ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+-- Name: gateway_state; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.gateway_state (
+    gateway_id integer NOT NULL,
+    online boolean NOT NULL,
+    said_at timestamp with time zone,
+    came_at timestamp with time zone NOT NULL,
+    said jsonb NOT NULL
+);
+
+-- Name: TABLE gateway_state; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.gateway_state IS 'How each gateway stands by its own unsigned word: it informs people and decides nothing.';
+
+-- Name: COLUMN gateway_state.online; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.gateway_state.online IS 'False from the last will: the broker lost it.';
+
+-- Name: COLUMN gateway_state.said_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.gateway_state.said_at IS 'The clock of the box; null in a last will, which was written before.';
+
+-- Name: COLUMN gateway_state.came_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.gateway_state.came_at IS 'Ours.';
+
+-- Name: COLUMN gateway_state.said; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.gateway_state.said IS 'Its counters, as published.';
+
 -- Name: heart_rate; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.heart_rate (
@@ -687,6 +1138,83 @@ COMMENT ON COLUMN public.heart_rate.span_ms IS 'The time it stands for; 0 for an
 -- Name: COLUMN heart_rate.flags; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.heart_rate.flags IS 'Bits: 1 contact is known, 2 contact, 4 suspect, 8 time of hearing, 16 clock suspect.';
+
+-- Name: known_browser; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.known_browser (
+    token_sha256 bytea NOT NULL,
+    staff_id integer NOT NULL,
+    used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT known_browser_token_sha256_check CHECK ((length(token_sha256) = 32))
+);
+
+-- Name: TABLE known_browser; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.known_browser IS 'A browser in which this person has logged in: wrong passwords of strangers do not make it wait.';
+
+-- Name: login; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.login (
+    staff_id integer NOT NULL,
+    password_hash text,
+    password_set_at timestamp with time zone,
+    disabled_at timestamp with time zone
+);
+
+-- Name: TABLE login; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.login IS 'May log in at the pages. Staff without a row may not.';
+
+-- Name: COLUMN login.password_hash; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.login.password_hash IS 'argon2id with its parameters and salt; null until the person has set a password.';
+
+-- Name: COLUMN login.disabled_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.login.disabled_at IS 'From then on neither password, link nor session opens anything.';
+
+-- Name: login_link; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.login_link (
+    token_sha256 bytea NOT NULL,
+    staff_id integer NOT NULL,
+    issued_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    sets_password boolean NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT login_link_token_sha256_check CHECK ((length(token_sha256) = 32))
+);
+
+-- Name: TABLE login_link; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.login_link IS 'Opens the pages once, until it expires; kept afterwards so that a used one can be told from a wrong one.';
+
+-- Name: COLUMN login_link.sets_password; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.login_link.sets_password IS 'Whoever enters by it is asked for a new password.';
+
+-- Name: login_wait; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.login_wait (
+    key_sha256 bytea NOT NULL,
+    failures integer NOT NULL,
+    failed_at timestamp with time zone NOT NULL,
+    wait_until timestamp with time zone NOT NULL,
+    CONSTRAINT login_wait_failures_check CHECK ((failures >= 1)),
+    CONSTRAINT login_wait_key_sha256_check CHECK ((length(key_sha256) = 32))
+);
+
+-- Name: TABLE login_wait; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.login_wait IS 'Wrong passwords lately, by account and by address; a row for a name that nobody has looks the same.';
+
+-- Name: COLUMN login_wait.key_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.login_wait.key_sha256 IS 'Of the kind (account, address) and the name that was typed or the address that asked.';
+
+-- Name: COLUMN login_wait.wait_until; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.login_wait.wait_until IS 'Until then no password is looked at, right or wrong.';
 
 -- Name: migration; Type: TABLE; Schema: public; Owner: -
 
@@ -808,6 +1336,21 @@ ALTER TABLE public.patient ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: patient_team; Type: VIEW; Schema: public; Owner: -
+
+CREATE VIEW public.patient_team AS
+ SELECT patient.id AS patient_id,
+    patient.family_doctor_id AS staff_id
+   FROM public.patient
+UNION
+ SELECT care_team.patient_id,
+    care_team.staff_id
+   FROM public.care_team;
+
+-- Name: VIEW patient_team; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON VIEW public.patient_team IS 'Who may see a patient: the family doctor and the care team, nobody else.';
+
 -- Name: pause; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.pause (
@@ -826,6 +1369,206 @@ COMMENT ON TABLE public.pause IS 'Excused local days: weeks in them leave the de
 
 ALTER TABLE public.pause ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.pause_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: payment_line; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.payment_line (
+    id bigint NOT NULL,
+    month date NOT NULL,
+    patient_id integer NOT NULL,
+    scheme_id integer NOT NULL,
+    item text NOT NULL,
+    doctor_id integer NOT NULL,
+    centre_id integer NOT NULL,
+    weeks integer NOT NULL,
+    numerator integer NOT NULL,
+    denominator integer NOT NULL,
+    exclusions jsonb NOT NULL,
+    flags jsonb NOT NULL,
+    quantity integer NOT NULL,
+    unit_price numeric(12,2) NOT NULL,
+    factor numeric(8,4) NOT NULL,
+    cut numeric(12,2) NOT NULL,
+    amount numeric(12,2) NOT NULL,
+    shares jsonb NOT NULL,
+    state text NOT NULL,
+    reasons text[] NOT NULL,
+    signed_by text,
+    input_sha256 bytea NOT NULL,
+    evaluated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT payment_line_amount_check CHECK ((amount >= (0)::numeric)),
+    CONSTRAINT payment_line_check CHECK (((numerator >= 0) AND (numerator <= denominator))),
+    CONSTRAINT payment_line_check1 CHECK (((denominator >= 0) AND (denominator <= weeks))),
+    CONSTRAINT payment_line_check2 CHECK (((state = 'nothing'::text) = (amount = (0)::numeric))),
+    CONSTRAINT payment_line_check3 CHECK (((state = 'payable'::text) = (cardinality(reasons) = 0))),
+    CONSTRAINT payment_line_cut_check CHECK ((cut >= (0)::numeric)),
+    CONSTRAINT payment_line_factor_check CHECK ((factor >= (0)::numeric)),
+    CONSTRAINT payment_line_input_sha256_check CHECK ((length(input_sha256) = 32)),
+    CONSTRAINT payment_line_item_check CHECK ((item = ANY (ARRAY['base'::text, 'performance'::text]))),
+    CONSTRAINT payment_line_quantity_check CHECK ((quantity >= 0)),
+    CONSTRAINT payment_line_state_check CHECK ((state = ANY (ARRAY['payable'::text, 'on_hold'::text, 'shown_not_paid'::text, 'nothing'::text]))),
+    CONSTRAINT payment_line_unit_price_check CHECK ((unit_price >= (0)::numeric)),
+    CONSTRAINT payment_line_weeks_check CHECK ((weeks >= 0))
+);
+
+-- Name: TABLE payment_line; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.payment_line IS 'One item of one patient in one month, also where nothing is due; it follows its weeks until the month is closed.';
+
+-- Name: COLUMN payment_line.doctor_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.doctor_id IS 'The family doctor when it was evaluated; likewise the centre.';
+
+-- Name: COLUMN payment_line.weeks; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.weeks IS 'Enrolled patient-weeks that have begun and whose Sunday lies in the month.';
+
+-- Name: COLUMN payment_line.numerator; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.numerator IS 'Base: judged weeks. Performance: weeks met.';
+
+-- Name: COLUMN payment_line.denominator; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.denominator IS 'Base: weeks that are over. Performance: weeks met and not met.';
+
+-- Name: COLUMN payment_line.exclusions; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.exclusions IS 'Weeks that are not judged, by reason.';
+
+-- Name: COLUMN payment_line.flags; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.flags IS 'Most minutes of each signal flag in one judged week, where it reaches the scheme''s limit.';
+
+-- Name: COLUMN payment_line.quantity; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.quantity IS 'Services (base) or months that pass (performance).';
+
+-- Name: COLUMN payment_line.cut; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.cut IS 'What a yearly limit took off, yuan.';
+
+-- Name: COLUMN payment_line.amount; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.amount IS 'Quantity * price * factor, rounded half up once to the fen, less the cut; yuan.';
+
+-- Name: COLUMN payment_line.shares; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.shares IS 'Role -> yuan as text; they add up to the amount.';
+
+-- Name: COLUMN payment_line.reasons; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.reasons IS 'Why it is not payable, the deciding one first.';
+
+-- Name: COLUMN payment_line.signed_by; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.signed_by IS 'Who had signed the scheme then.';
+
+-- Name: COLUMN payment_line.input_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line.input_sha256 IS 'Of everything the line was made from and says: the same inputs give the same line.';
+
+-- Name: payment_line_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.payment_line ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.payment_line_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: payment_line_week; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.payment_line_week (
+    line_id bigint NOT NULL,
+    enrolment_id integer NOT NULL,
+    week date NOT NULL,
+    prescription_id integer NOT NULL,
+    state text NOT NULL,
+    reason text,
+    method_version text NOT NULL,
+    input_sha256 bytea,
+    flags jsonb NOT NULL,
+    CONSTRAINT payment_line_week_check CHECK (((state = 'cannot_judge'::text) = (reason IS NOT NULL))),
+    CONSTRAINT payment_line_week_check1 CHECK (((input_sha256 IS NOT NULL) OR (reason = 'week_not_over'::text))),
+    CONSTRAINT payment_line_week_state_check CHECK ((state = ANY (ARRAY['met'::text, 'not_met'::text, 'cannot_judge'::text]))),
+    CONSTRAINT payment_line_week_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
+);
+
+-- Name: TABLE payment_line_week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.payment_line_week IS 'The weeks a line rests on, as they were when it was evaluated.';
+
+-- Name: COLUMN payment_line_week.week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line_week.week IS 'Its Monday; no key to `week`, whose rows may change under the line until the night evaluates it again.';
+
+-- Name: COLUMN payment_line_week.reason; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line_week.reason IS 'Why it cannot be judged; also `week_not_over` of a week that was still running.';
+
+-- Name: COLUMN payment_line_week.input_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line_week.input_sha256 IS 'Of the week then: from here the way leads to days, bouts and batches. Null while the week was running: nothing of it counts.';
+
+-- Name: COLUMN payment_line_week.flags; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_line_week.flags IS 'Minutes of each signal flag over its days; none while it was running.';
+
+-- Name: payment_period; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.payment_period (
+    month date NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    CONSTRAINT payment_period_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT payment_period_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text])))
+);
+
+-- Name: TABLE payment_period; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.payment_period IS 'A settlement period: a month, given by its first day.';
+
+-- Name: COLUMN payment_period.state; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_period.state IS 'While it is open its lines follow the weeks; a closed one is never evaluated again.';
+
+-- Name: payment_scheme; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.payment_scheme (
+    id integer NOT NULL,
+    key text NOT NULL,
+    version integer NOT NULL,
+    figures_sha256 bytea NOT NULL,
+    figures jsonb NOT NULL,
+    signed_by text,
+    signed_on date,
+    CONSTRAINT payment_scheme_figures_sha256_check CHECK ((length(figures_sha256) = 32)),
+    CONSTRAINT payment_scheme_version_check CHECK ((version >= 1))
+);
+
+-- Name: TABLE payment_scheme; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.payment_scheme IS 'A version of a payment scheme that lines were made by; another figure is another version.';
+
+-- Name: COLUMN payment_scheme.figures_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_scheme.figures_sha256 IS 'Of every figure that decides an amount; not of the words beside them, nor of the signature.';
+
+-- Name: COLUMN payment_scheme.signed_by; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.payment_scheme.signed_by IS 'Who answers for the figures the policy does not name; null: nobody, and nothing is payable. DEMO in the demonstration.';
+
+-- Name: payment_scheme_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.payment_scheme ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.payment_scheme_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -853,6 +1596,11 @@ CREATE TABLE public.prescription (
     session_min double precision NOT NULL,
     sessions_per_week double precision NOT NULL,
     weekly_min double precision NOT NULL,
+    ceiling_bpm double precision,
+    ceiling_source text,
+    CONSTRAINT prescription_ceiling_bpm_check CHECK ((ceiling_bpm > (0)::double precision)),
+    CONSTRAINT prescription_ceiling_source_check CHECK ((ceiling_source = ANY (ARRAY['prescribed'::text, 'default'::text]))),
+    CONSTRAINT prescription_check CHECK (((ceiling_bpm IS NULL) = (ceiling_source IS NULL))),
     CONSTRAINT prescription_effective_check CHECK ((NOT isempty(effective))),
     CONSTRAINT prescription_hr_max_source_check CHECK ((hr_max_source = ANY (ARRAY['measured'::text, 'gellish'::text, 'brawner'::text]))),
     CONSTRAINT prescription_rest_hr_source_check CHECK ((rest_hr_source = ANY (ARRAY['measured'::text, 'recorded'::text]))),
@@ -893,6 +1641,14 @@ COMMENT ON COLUMN public.prescription.zone_lo_pct IS 'Percent of heart-rate rese
 
 COMMENT ON COLUMN public.prescription.zone_hi_pct IS 'Percent of heart-rate reserve (C8); the upper edge does not.';
 
+-- Name: COLUMN prescription.ceiling_bpm; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.ceiling_bpm IS 'At or above it the effort is to stop; frozen for this version. Null: none is set, none is watched.';
+
+-- Name: COLUMN prescription.ceiling_source; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.ceiling_source IS 'Said by the doctor, or the default of the rule of that day.';
+
 -- Name: prescription_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
 ALTER TABLE public.prescription ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -925,6 +1681,36 @@ COMMENT ON TABLE public.quarantined_reading IS 'Readings of a good batch that ca
 -- Name: COLUMN quarantined_reading.reason; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.quarantined_reading.reason IS 'not_finite, too_early, too_late or span_too_long.';
+
+-- Name: roster_issue; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.roster_issue (
+    gateway_id integer NOT NULL,
+    version bigint NOT NULL,
+    content_sha256 bytea NOT NULL,
+    sealed bytea NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT roster_issue_check CHECK ((expires_at > issued_at)),
+    CONSTRAINT roster_issue_content_sha256_check CHECK ((length(content_sha256) = 32)),
+    CONSTRAINT roster_issue_version_check CHECK ((version > 0))
+);
+
+-- Name: TABLE roster_issue; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.roster_issue IS 'The roster last issued to each gateway; every hub publishes these bytes and no others.';
+
+-- Name: COLUMN roster_issue.version; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.roster_issue.version IS 'Only rises; at least the seconds since 1970 at its issue, so that it rises past what a database restored from a backup has forgotten.';
+
+-- Name: COLUMN roster_issue.content_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.roster_issue.content_sha256 IS 'Of what it says and of the key it is sealed to, without version and times: another content is another issue.';
+
+-- Name: COLUMN roster_issue.sealed; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.roster_issue.sealed IS 'Signed by the hub, readable by that gateway alone.';
 
 -- Name: rr_interval; Type: TABLE; Schema: public; Owner: -
 
@@ -967,7 +1753,9 @@ CREATE TABLE public.staff (
     code text NOT NULL,
     role text NOT NULL,
     name text NOT NULL,
-    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['family_doctor'::text, 'therapist'::text, 'instructor'::text, 'operator'::text])))
+    email text,
+    CONSTRAINT staff_email_check CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text)),
+    CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['family_doctor'::text, 'therapist'::text, 'instructor'::text, 'operator'::text, 'administrator'::text, 'payer'::text, 'auditor'::text])))
 );
 
 -- Name: TABLE staff; Type: COMMENT; Schema: public; Owner: -
@@ -977,6 +1765,10 @@ COMMENT ON TABLE public.staff IS 'Who looks after patients or runs the programme
 -- Name: COLUMN staff.code; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.staff.code IS 'The name of a person of the staff in files and on the command line.';
+
+-- Name: COLUMN staff.email; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.staff.email IS 'Where alerts reach this person; null: nowhere by e-mail.';
 
 -- Name: staff_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -1088,6 +1880,57 @@ ALTER TABLE public.touched ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: watch_beat; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.watch_beat (
+    id boolean DEFAULT true NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    beat_at timestamp with time zone NOT NULL,
+    CONSTRAINT watch_beat_id_check CHECK (id)
+);
+
+-- Name: TABLE watch_beat; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.watch_beat IS 'That the watch lives; its silence is itself a reason for alarm.';
+
+-- Name: web_session; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.web_session (
+    token_sha256 bytea NOT NULL,
+    staff_id integer NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    may_set_password boolean NOT NULL,
+    shows_names boolean DEFAULT false NOT NULL,
+    listed text[] DEFAULT '{}'::text[] NOT NULL,
+    CONSTRAINT web_session_token_sha256_check CHECK ((length(token_sha256) = 32))
+);
+
+-- Name: TABLE web_session; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.web_session IS 'A browser that is logged in; its row is deleted at log-out.';
+
+-- Name: COLUMN web_session.seen_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.web_session.seen_at IS 'The last click; a page that refreshes itself is none.';
+
+-- Name: COLUMN web_session.ends_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.web_session.ends_at IS 'Over then, however busy.';
+
+-- Name: COLUMN web_session.may_set_password; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.web_session.may_set_password IS 'Entered by a link made for it: the old password is not asked.';
+
+-- Name: COLUMN web_session.shows_names; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.web_session.shows_names IS 'Names in full; otherwise masked.';
+
+-- Name: COLUMN web_session.listed; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.web_session.listed IS 'Pseudonyms on its last work list: a refresh that shows nobody else is not audited again.';
+
 -- Name: week; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.week (
@@ -1141,6 +1984,26 @@ COMMENT ON COLUMN public.week.reason IS 'Why it can not be judged; null otherwis
 
 COMMENT ON COLUMN public.week.counted_to IS 'The last local day that counts in the row: its Sunday, or the night''s day while the week runs.';
 
+-- Name: alert_episode alert_episode_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_episode
+    ADD CONSTRAINT alert_episode_pkey PRIMARY KEY (id);
+
+-- Name: alert_event alert_event_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_event
+    ADD CONSTRAINT alert_event_pkey PRIMARY KEY (id);
+
+-- Name: alert alert_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert
+    ADD CONSTRAINT alert_pkey PRIMARY KEY (id);
+
+-- Name: alert_week alert_week_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_week
+    ADD CONSTRAINT alert_week_pkey PRIMARY KEY (rule, patient_id, week);
+
 -- Name: audit audit_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.audit
@@ -1164,12 +2027,17 @@ ALTER TABLE ONLY public.batch
 -- Name: batch_queue batch_queue_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.batch_queue
-    ADD CONSTRAINT batch_queue_pkey PRIMARY KEY (batch_id);
+    ADD CONSTRAINT batch_queue_pkey PRIMARY KEY (batch_id, device_id);
 
 -- Name: bout bout_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.bout
     ADD CONSTRAINT bout_pkey PRIMARY KEY (enrolment_id, start_at);
+
+-- Name: care_team care_team_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.care_team
+    ADD CONSTRAINT care_team_pkey PRIMARY KEY (patient_id, staff_id);
 
 -- Name: changed changed_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -1191,6 +2059,16 @@ ALTER TABLE ONLY public.dead_letter
 ALTER TABLE ONLY public.dead_letter
     ADD CONSTRAINT dead_letter_sha256_topic_reason_key UNIQUE (sha256, topic, reason);
 
+-- Name: delivery delivery_alert_id_round_step_channel_recipient_again_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.delivery
+    ADD CONSTRAINT delivery_alert_id_round_step_channel_recipient_again_key UNIQUE (alert_id, round, step, channel, recipient, again);
+
+-- Name: delivery delivery_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY (id);
+
 -- Name: device_assignment device_assignment_device_id_worn_excl; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.device_assignment
@@ -1210,6 +2088,21 @@ ALTER TABLE ONLY public.device
 
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_pkey PRIMARY KEY (id);
+
+-- Name: edge_event edge_event_gateway_id_boot_number_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.edge_event
+    ADD CONSTRAINT edge_event_gateway_id_boot_number_key UNIQUE (gateway_id, boot, number);
+
+-- Name: edge_event edge_event_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.edge_event
+    ADD CONSTRAINT edge_event_pkey PRIMARY KEY (id);
+
+-- Name: edge_queue edge_queue_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.edge_queue
+    ADD CONSTRAINT edge_queue_pkey PRIMARY KEY (edge_event_id);
 
 -- Name: enrolment enrolment_case_label_key; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -1245,6 +2138,31 @@ ALTER TABLE ONLY public.gateway_outage
 
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_pkey PRIMARY KEY (id);
+
+-- Name: gateway_state gateway_state_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.gateway_state
+    ADD CONSTRAINT gateway_state_pkey PRIMARY KEY (gateway_id);
+
+-- Name: known_browser known_browser_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.known_browser
+    ADD CONSTRAINT known_browser_pkey PRIMARY KEY (token_sha256);
+
+-- Name: login_link login_link_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.login_link
+    ADD CONSTRAINT login_link_pkey PRIMARY KEY (token_sha256);
+
+-- Name: login login_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.login
+    ADD CONSTRAINT login_pkey PRIMARY KEY (staff_id);
+
+-- Name: login_wait login_wait_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.login_wait
+    ADD CONSTRAINT login_wait_pkey PRIMARY KEY (key_sha256);
 
 -- Name: migration migration_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -1291,6 +2209,36 @@ ALTER TABLE ONLY public.pause
 ALTER TABLE ONLY public.pause
     ADD CONSTRAINT pause_pkey PRIMARY KEY (id);
 
+-- Name: payment_line payment_line_month_patient_id_scheme_id_item_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line
+    ADD CONSTRAINT payment_line_month_patient_id_scheme_id_item_key UNIQUE (month, patient_id, scheme_id, item);
+
+-- Name: payment_line payment_line_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line
+    ADD CONSTRAINT payment_line_pkey PRIMARY KEY (id);
+
+-- Name: payment_line_week payment_line_week_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line_week
+    ADD CONSTRAINT payment_line_week_pkey PRIMARY KEY (line_id, enrolment_id, week);
+
+-- Name: payment_period payment_period_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_period
+    ADD CONSTRAINT payment_period_pkey PRIMARY KEY (month);
+
+-- Name: payment_scheme payment_scheme_key_version_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_scheme
+    ADD CONSTRAINT payment_scheme_key_version_key UNIQUE (key, version);
+
+-- Name: payment_scheme payment_scheme_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_scheme
+    ADD CONSTRAINT payment_scheme_pkey PRIMARY KEY (id);
+
 -- Name: prescription prescription_enrolment_id_effective_excl; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.prescription
@@ -1305,6 +2253,11 @@ ALTER TABLE ONLY public.prescription
 
 ALTER TABLE ONLY public.prescription
     ADD CONSTRAINT prescription_pkey PRIMARY KEY (id);
+
+-- Name: roster_issue roster_issue_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.roster_issue
+    ADD CONSTRAINT roster_issue_pkey PRIMARY KEY (gateway_id);
 
 -- Name: staff staff_code_key; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -1321,10 +2274,64 @@ ALTER TABLE ONLY public.staff
 ALTER TABLE ONLY public.touched
     ADD CONSTRAINT touched_pkey PRIMARY KEY (id);
 
+-- Name: watch_beat watch_beat_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.watch_beat
+    ADD CONSTRAINT watch_beat_pkey PRIMARY KEY (id);
+
+-- Name: web_session web_session_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.web_session
+    ADD CONSTRAINT web_session_pkey PRIMARY KEY (token_sha256);
+
 -- Name: week week_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.week
     ADD CONSTRAINT week_pkey PRIMARY KEY (enrolment_id, week);
+
+-- Name: alert_episode_alert_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX alert_episode_alert_id_idx ON public.alert_episode USING btree (alert_id);
+
+-- Name: alert_episode_device_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX alert_episode_device_id_idx ON public.alert_episode USING btree (device_id) WHERE (NOT is_over);
+
+-- Name: alert_episode_patient_id_rule_direction_last_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX alert_episode_patient_id_rule_direction_last_at_idx ON public.alert_episode USING btree (patient_id, rule, direction, last_at);
+
+-- Name: alert_event_alert_id_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX alert_event_alert_id_id_idx ON public.alert_event USING btree (alert_id, id);
+
+-- Name: alert_next_step_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX alert_next_step_at_idx ON public.alert USING btree (next_step_at) WHERE (next_step_at IS NOT NULL);
+
+-- Name: alert_one_open; Type: INDEX; Schema: public; Owner: -
+
+CREATE UNIQUE INDEX alert_one_open ON public.alert USING btree (patient_id, rule, direction) WHERE (state <> 'closed'::text);
+
+-- Name: alert_opened_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX alert_opened_at_idx ON public.alert USING btree (opened_at);
+
+-- Name: alert_week_alert_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX alert_week_alert_id_idx ON public.alert_week USING btree (alert_id);
+
+-- Name: audit_actor_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX audit_actor_id_idx ON public.audit USING btree (actor, id);
+
+-- Name: audit_subject_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX audit_subject_id_idx ON public.audit USING btree (subject, id);
+
+-- Name: batch_queue_max_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX batch_queue_max_at_idx ON public.batch_queue USING btree (max_at);
 
 -- Name: battery_device_id_at_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -1334,9 +2341,21 @@ CREATE INDEX battery_device_id_at_idx ON ONLY public.battery USING btree (device
 
 CREATE INDEX bout_enrolment_id_date_idx ON public.bout USING btree (enrolment_id, date);
 
+-- Name: care_team_staff_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX care_team_staff_id_idx ON public.care_team USING btree (staff_id);
+
+-- Name: delivery_next_try_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX delivery_next_try_at_idx ON public.delivery USING btree (next_try_at) WHERE (state = 'queued'::text);
+
 -- Name: device_assignment_patient_id_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX device_assignment_patient_id_idx ON public.device_assignment USING btree (patient_id);
+
+-- Name: edge_event_device_key_onset_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX edge_event_device_key_onset_at_idx ON public.edge_event USING btree (device_key, onset_at);
 
 -- Name: enrolment_patient_id_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -1350,9 +2369,29 @@ CREATE INDEX gateway_key_kid_idx ON public.gateway_key USING btree (kid);
 
 CREATE INDEX heart_rate_device_id_at_idx ON ONLY public.heart_rate USING btree (device_id, at);
 
+-- Name: known_browser_staff_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX known_browser_staff_id_idx ON public.known_browser USING btree (staff_id);
+
+-- Name: login_link_staff_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX login_link_staff_id_idx ON public.login_link USING btree (staff_id);
+
 -- Name: patient_centre_id_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX patient_centre_id_idx ON public.patient USING btree (centre_id);
+
+-- Name: patient_family_doctor_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX patient_family_doctor_id_idx ON public.patient USING btree (family_doctor_id);
+
+-- Name: payment_line_patient_id_month_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX payment_line_patient_id_month_idx ON public.payment_line USING btree (patient_id, month);
+
+-- Name: payment_line_week_enrolment_id_week_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX payment_line_week_enrolment_id_week_idx ON public.payment_line_week USING btree (enrolment_id, week);
 
 -- Name: quarantined_reading_batch_id_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -1369,6 +2408,46 @@ CREATE INDEX steps_counter_device_id_at_idx ON ONLY public.steps_counter USING b
 -- Name: steps_device_id_at_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX steps_device_id_at_idx ON ONLY public.steps USING btree (device_id, at);
+
+-- Name: web_session_staff_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX web_session_staff_id_idx ON public.web_session USING btree (staff_id);
+
+-- Name: device call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER UPDATE OF family ON public.device FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
+
+-- Name: device_assignment call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.device_assignment FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
+
+-- Name: enrolment call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.enrolment FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
+
+-- Name: gateway call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.gateway FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
+
+-- Name: gateway_key call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.gateway_key FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
+
+-- Name: patient call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.patient FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
+
+-- Name: prescription call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.prescription FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
+
+-- Name: batch_queue call_the_watch; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_the_watch AFTER INSERT ON public.batch_queue FOR EACH STATEMENT EXECUTE FUNCTION public.call_the_watch();
+
+-- Name: edge_event call_the_watch; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_the_watch AFTER INSERT ON public.edge_event FOR EACH STATEMENT EXECUTE FUNCTION public.call_the_watch();
 
 -- Name: device_assignment note_added_or_removed; Type: TRIGGER; Schema: public; Owner: -
 
@@ -1422,15 +2501,69 @@ CREATE TRIGGER note_changed AFTER UPDATE ON public.prescription FOR EACH ROW WHE
 
 CREATE TRIGGER note_moved AFTER UPDATE ON public.patient FOR EACH ROW WHEN ((old.centre_id <> new.centre_id)) EXECUTE FUNCTION public.note_moved_patient();
 
+-- Name: edge_event queue_edge_event; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER queue_edge_event AFTER INSERT ON public.edge_event FOR EACH ROW EXECUTE FUNCTION public.queue_edge_event();
+
+-- Name: alert alert_acknowledged_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert
+    ADD CONSTRAINT alert_acknowledged_by_fkey FOREIGN KEY (acknowledged_by) REFERENCES public.staff(id);
+
+-- Name: alert alert_closed_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert
+    ADD CONSTRAINT alert_closed_by_fkey FOREIGN KEY (closed_by) REFERENCES public.staff(id);
+
+-- Name: alert alert_device_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert
+    ADD CONSTRAINT alert_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+
+-- Name: alert_episode alert_episode_alert_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_episode
+    ADD CONSTRAINT alert_episode_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(id);
+
+-- Name: alert_episode alert_episode_device_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_episode
+    ADD CONSTRAINT alert_episode_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+
+-- Name: alert_episode alert_episode_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_episode
+    ADD CONSTRAINT alert_episode_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+-- Name: alert_event alert_event_alert_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_event
+    ADD CONSTRAINT alert_event_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(id);
+
+-- Name: alert_event alert_event_staff_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_event
+    ADD CONSTRAINT alert_event_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
+
+-- Name: alert alert_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert
+    ADD CONSTRAINT alert_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+-- Name: alert_week alert_week_alert_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_week
+    ADD CONSTRAINT alert_week_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(id);
+
+-- Name: alert_week alert_week_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.alert_week
+    ADD CONSTRAINT alert_week_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
 -- Name: batch batch_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
-
--- Name: batch_queue batch_queue_batch_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
-
-ALTER TABLE ONLY public.batch_queue
-    ADD CONSTRAINT batch_queue_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(id);
 
 -- Name: bout bout_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -1441,6 +2574,16 @@ ALTER TABLE ONLY public.bout
 
 ALTER TABLE ONLY public.bout
     ADD CONSTRAINT bout_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
+
+-- Name: care_team care_team_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.care_team
+    ADD CONSTRAINT care_team_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+-- Name: care_team care_team_staff_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.care_team
+    ADD CONSTRAINT care_team_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
 
 -- Name: changed changed_centre_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -1462,6 +2605,11 @@ ALTER TABLE ONLY public.day
 ALTER TABLE ONLY public.day
     ADD CONSTRAINT day_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
 
+-- Name: delivery delivery_alert_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.delivery
+    ADD CONSTRAINT delivery_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(id);
+
 -- Name: device_assignment device_assignment_device_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.device_assignment
@@ -1471,6 +2619,16 @@ ALTER TABLE ONLY public.device_assignment
 
 ALTER TABLE ONLY public.device_assignment
     ADD CONSTRAINT device_assignment_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+-- Name: edge_event edge_event_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.edge_event
+    ADD CONSTRAINT edge_event_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
+-- Name: edge_queue edge_queue_edge_event_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.edge_queue
+    ADD CONSTRAINT edge_queue_edge_event_id_fkey FOREIGN KEY (edge_event_id) REFERENCES public.edge_event(id);
 
 -- Name: enrolment enrolment_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -1492,6 +2650,26 @@ ALTER TABLE ONLY public.gateway_key
 ALTER TABLE ONLY public.gateway_outage
     ADD CONSTRAINT gateway_outage_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
 
+-- Name: gateway_state gateway_state_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.gateway_state
+    ADD CONSTRAINT gateway_state_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
+-- Name: known_browser known_browser_staff_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.known_browser
+    ADD CONSTRAINT known_browser_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
+
+-- Name: login_link login_link_staff_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.login_link
+    ADD CONSTRAINT login_link_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
+
+-- Name: login login_staff_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.login
+    ADD CONSTRAINT login_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
+
 -- Name: organisation organisation_parent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.organisation
@@ -1512,6 +2690,46 @@ ALTER TABLE ONLY public.patient
 ALTER TABLE ONLY public.pause
     ADD CONSTRAINT pause_enrolment_id_fkey FOREIGN KEY (enrolment_id) REFERENCES public.enrolment(id);
 
+-- Name: payment_line payment_line_centre_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line
+    ADD CONSTRAINT payment_line_centre_id_fkey FOREIGN KEY (centre_id) REFERENCES public.organisation(id);
+
+-- Name: payment_line payment_line_doctor_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line
+    ADD CONSTRAINT payment_line_doctor_id_fkey FOREIGN KEY (doctor_id) REFERENCES public.staff(id);
+
+-- Name: payment_line payment_line_month_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line
+    ADD CONSTRAINT payment_line_month_fkey FOREIGN KEY (month) REFERENCES public.payment_period(month);
+
+-- Name: payment_line payment_line_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line
+    ADD CONSTRAINT payment_line_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+-- Name: payment_line payment_line_scheme_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line
+    ADD CONSTRAINT payment_line_scheme_id_fkey FOREIGN KEY (scheme_id) REFERENCES public.payment_scheme(id);
+
+-- Name: payment_line_week payment_line_week_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line_week
+    ADD CONSTRAINT payment_line_week_enrolment_id_fkey FOREIGN KEY (enrolment_id) REFERENCES public.enrolment(id);
+
+-- Name: payment_line_week payment_line_week_line_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line_week
+    ADD CONSTRAINT payment_line_week_line_id_fkey FOREIGN KEY (line_id) REFERENCES public.payment_line(id) ON DELETE CASCADE;
+
+-- Name: payment_line_week payment_line_week_prescription_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.payment_line_week
+    ADD CONSTRAINT payment_line_week_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
+
 -- Name: prescription prescription_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.prescription
@@ -1522,10 +2740,20 @@ ALTER TABLE ONLY public.prescription
 ALTER TABLE ONLY public.quarantined_reading
     ADD CONSTRAINT quarantined_reading_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(id);
 
+-- Name: roster_issue roster_issue_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.roster_issue
+    ADD CONSTRAINT roster_issue_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
 -- Name: staff staff_organisation_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_organisation_id_fkey FOREIGN KEY (organisation_id) REFERENCES public.organisation(id);
+
+-- Name: web_session web_session_staff_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.web_session
+    ADD CONSTRAINT web_session_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
 
 -- Name: week week_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
