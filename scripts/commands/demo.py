@@ -70,7 +70,7 @@ def demo(
     from config.conventions import load_conventions
     from scripts.replay.session import EXIT_DIFFERENT, EXIT_INTERRUPTED
     from scripts.score.times import known_zone
-    from scripts.show import tables
+    from scripts.show import answer, tables
     from scripts.show.minding import Interrupted
     from scripts.show.run import Options
     from scripts.show.session import run
@@ -81,7 +81,7 @@ def demo(
 
     def then(shown: "Shown") -> None:
         if as_json:
-            typer.echo(json.dumps(tables.as_json(shown), ensure_ascii=False))
+            typer.echo(json.dumps(answer.as_json(shown), ensure_ascii=False))
         else:
             tables.show(shown, every_week=every_week)
         if serves:

@@ -151,7 +151,10 @@ async def live_minute(minute: Minute, *, shares: Shares, tell: Callable[[str], N
                 arrived_meanwhile=cutting.result().arrived,
                 arrived_later=_committed(conn, [CUT_OFF]) - cutting.result().committed,
             ),
-            looks={"doctor": vars(page), "box": vars(screen)},
+            looks={
+                name: {"looks": seen.looks, "last_fault": seen.last_fault}
+                for name, seen in (("doctor", page), ("box", screen))
+            },
             strangers=counted_readings(conn, [room.stranger.address]),
         )
     return Lived(doctor=doctor, red=red, account=account)
