@@ -106,8 +106,8 @@ class Serving:
         self._counters.scans_failed[fault.reason] += 1
         station.fault = fault.reason
         # At night nobody is there: that an adapter hears nothing is no warning by itself.
-        say = log.info if fault.reason == "quiet" else log.warning
-        say("scan_failed", adapter=station.address, why=fault.reason)
+        note = log.info if fault.reason == "quiet" else log.warning
+        note("scan_failed", adapter=station.address, why=fault.reason)
 
     def _away(self, station: Station) -> None:
         """Forget what held for the adapter that was there, and end its links."""
