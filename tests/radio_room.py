@@ -79,6 +79,10 @@ class Collector:
         """The readings of a band."""
         return [r for r in self.stored if r.device_key == band.address.lower()]
 
+    def said(self, band):
+        """How many readings of a band were heard live, stored or not yet."""
+        return sum(r.device_key == band.address.lower() for r in self.at_the_edge)
+
     def quantities(self):
         return Counter(str(reading.quantity) for reading in self.stored)
 

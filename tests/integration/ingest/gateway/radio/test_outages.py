@@ -7,8 +7,8 @@ from tests.radio_room import HCI0, HCI1, collecting, mi, roster, strap
 
 async def both_heard(collector, band, other):
     """Wait until both said something more than they had."""
-    had = {who: len(collector.of(who)) for who in (band, other)}
-    await collector.until(lambda: all(len(collector.of(who)) > had[who] for who in had))
+    had = {who: collector.said(who) for who in (band, other)}
+    await collector.until(lambda: all(collector.said(who) > had[who] for who in had))
 
 
 def test_an_adapter_pulled_and_plugged_under_another_name_goes_on(on_the_air):
@@ -45,8 +45,8 @@ def test_an_adapter_torn_out_leaves_no_link_that_only_seems_to_stand(on_the_air)
             counters = collector.counters
             await collector.until(lambda: counters.links_ended["adapter_gone"] == 1)
             radio.plug_adapter(HCI0)
-            had = len(collector.of(linked))
-            await collector.until(lambda: len(collector.of(linked)) > had)
+            had = collector.said(linked)
+            await collector.until(lambda: collector.said(linked) > had)
 
     on_the_air(scene)
 
@@ -96,9 +96,9 @@ def test_an_adapter_switched_off_is_said_and_taken_up_again(on_the_air):
             await collector.until(lambda: collector.of(band))
             radio.adapters[HCI0].power(on=False)
             await collector.until(lambda: collector.counters.adapters.get(HCI0) == "off")
-            had = len(collector.of(band))
+            had = collector.said(band)
             radio.adapters[HCI0].power(on=True)
-            await collector.until(lambda: len(collector.of(band)) > had)
+            await collector.until(lambda: collector.said(band) > had)
 
     on_the_air(scene)
 
