@@ -20,7 +20,7 @@ LOCKS = {"demo": ("gateway", "district", "demo"), "test": ("gateway", "district"
 FORBIDDEN = {
     "a path of one machine": re.compile(r"/(?:work|root|home/[a-z]+|Users)/|[.]pyenv\b"),
     "a package registry's host": re.compile(
-        r"pypi[.]|python[h]osted|npmjs[.]|deb[.]debian|registry[.]|archive[.]ubuntu|/simple[/]",
+        r"pypi[.]|python[h]osted|npmjs[.]|deb[.]debian|registry[.][a-z]|archive[.]ubuntu|/simple[/]",
         re.IGNORECASE,
     ),
     "a ticket or a text that is not in the repository": re.compile(
