@@ -153,7 +153,7 @@ def test_mail_without_encryption_stays_on_this_machine(tmp_path):
     plain = '[alerts.mail]\nencryption = "none"\n'
     path = written(tmp_path, text.replace("[alerts.mail]\n", plain))
 
-    with pytest.raises(Misconfigured, match="alerts.mail: goes to another machine"):
+    with pytest.raises(Misconfigured, match=r"alerts\.mail: goes to another machine"):
         load_district(path, DSN)
 
 
