@@ -49,9 +49,6 @@ def demo(
         "adhere-demo"
     ),
     seed: Annotated[int, typer.Option(min=0, help=_("Other patients' lives."))] = 1,
-    time_zone: Annotated[
-        str, typer.Option(help=_("The zone whose last five complete weeks are shown."))
-    ] = "Asia/Shanghai",
     live_s: Annotated[
         float, typer.Option(min=40, max=3600, help=_("Length of the live minute, seconds."))
     ] = 60,
@@ -69,14 +66,14 @@ def demo(
 
     from config.conventions import load_conventions
     from scripts.replay.session import EXIT_DIFFERENT, EXIT_INTERRUPTED
-    from scripts.score.times import known_zone
     from scripts.show import answer, tables
     from scripts.show.minding import Interrupted
     from scripts.show.run import Options
     from scripts.show.session import run
     from scripts.show.weeks import first_monday
 
-    monday = first_monday(datetime.now(UTC), known_zone(time_zone))
+    conventions = load_conventions()
+    monday = first_monday(datetime.now(UTC), conventions.time_zone)
     serves = (sys.stdout.isatty() and not as_json) if serve is None else serve
 
     def then(shown: "Shown") -> None:
@@ -88,9 +85,7 @@ def demo(
             tables.show_links(shown)
         sys.stdout.flush()
 
-    options = Options(
-        report_dir=report_dir, language=language(), time_zone=time_zone, live_s=live_s
-    )
+    options = Options(report_dir=report_dir, language=language(), live_s=live_s)
     try:
         with _kept_in(data) as folder:
             shown = run(
@@ -98,7 +93,7 @@ def demo(
                 seed=seed,
                 folder=folder,
                 options=options,
-                conventions=load_conventions(),
+                conventions=conventions,
                 then=then,
                 serve=serves,
             )

@@ -53,7 +53,6 @@ class Options:
 
     report_dir: Path
     language: str
-    time_zone: str
     live_s: float
 
 
@@ -97,7 +96,7 @@ async def showing(
             with connect(around.dsn, application=APPLICATION) as conn:
                 migrate(conn)
             hub, boxes, portal = hub_keys(folder.hub), make_boxes(folder), Portal(free_port())
-            _write_settings(folder, around, portal, boxes, options)
+            _write_settings(folder, around, portal, boxes, options, conventions.time_zone)
         with shares.part("freeze"):
             tell(_("enrolling patients and boxes"))
             cases = {case.person: case for case in frozen_cases(weeks.recording, conventions)}
@@ -164,7 +163,12 @@ async def _together(
 
 
 def _write_settings(
-    folder: ShowFolder, around: Ground, portal: Portal, boxes: tuple[Box, ...], options: Options
+    folder: ShowFolder,
+    around: Ground,
+    portal: Portal,
+    boxes: tuple[Box, ...],
+    options: Options,
+    time_zone: str,
 ) -> None:
     scheme = folder.path / SCHEME
     text = (SCHEMES_DIR / SCHEME).read_text("utf-8")
@@ -176,7 +180,7 @@ def _write_settings(
         report_dir=options.report_dir,
         schemes=(scheme,),
         language=options.language,
-        time_zone=options.time_zone,
+        time_zone=time_zone,
     )
     for box in boxes:
         write_settings(box, around.broker, options.language)

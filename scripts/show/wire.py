@@ -20,6 +20,7 @@ class Wire:
     """Of the server behind it."""
     is_cut: bool = False
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _carrying: set[asyncio.Task[None]] = field(default_factory=set)
 
     def cut(self) -> None:
         """Break every connection and refuse new ones."""
@@ -33,21 +34,36 @@ class Wire:
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until either end closes it."""
-        self._open.add(writer)
-        try:
-            with contextlib.suppress(OSError):
+        task = asyncio.ensure_future(self._carry(reader, writer))
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+        await asyncio.wait({task})
+
+    async def ended(self) -> None:
+        """Cut, and wait until nothing is carried any more."""
+        self.cut()
+        if self._carrying:
+            await asyncio.wait(self._carrying)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            async with self._held(writer):
                 if self.is_cut:
                     return
                 there, back = await asyncio.open_connection(self.host, self.port)
-                self._open.add(back)
-                try:
+                async with self._held(back):
                     await asyncio.gather(_pump(reader, back), _pump(there, writer))
-                finally:
-                    self._open.discard(back)
-                    back.close()
+
+    @asynccontextmanager
+    async def _held(self, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+        """Know of an end while it is open; it is closed for good afterwards."""
+        self._open.add(writer)
+        try:
+            yield
         finally:
             self._open.discard(writer)
             writer.close()
+            await writer.wait_closed()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -66,5 +82,5 @@ async def wire_to(host: str, port: int, *, here: int) -> AsyncIterator[Wire]:
     try:
         yield wire
     finally:
-        wire.cut()
         server.close()
+        await wire.ended()

@@ -1,11 +1,12 @@
 """Which boxes may send: their keys, rotation and revocation."""
 
 import hashlib
+from datetime import UTC, datetime
 
 import pytest
 
 from config.errors import Misconfigured, Rejected
-from storage.gateways import enrol_gateway, find_gateway_key, revoke_gateway_key
+from storage.gateways import enrol_gateway, find_gateway_key, put_outage, revoke_gateway_key
 from storage.people import put_organisation
 
 FIRST, SECOND = bytes(32), bytes(31) + b"\x01"
@@ -78,3 +79,22 @@ def test_strangers_are_told_apart(conn):
 def test_a_gateway_stands_in_a_centre_that_is_known(conn, centre):
     with pytest.raises(Misconfigured, match=centre):
         enrol(conn, centre=centre)
+
+
+@pytest.mark.usefixtures("east")
+def test_an_outage_is_written_once_and_for_a_known_gateway_alone(conn):
+    hours = {
+        "since": datetime(2026, 3, 4, 7, tzinfo=UTC),
+        "until": datetime(2026, 3, 4, 9, tzinfo=UTC),
+    }
+    gateway_id = enrol(conn)
+
+    for _ in range(2):
+        put_outage(conn, centre="east", gateway="g1", reason="power cut", **hours)
+
+    found = conn.execute(
+        "SELECT gateway_id, lower(during), upper(during), reason FROM gateway_outage"
+    ).fetchall()
+    assert found == [(gateway_id, hours["since"], hours["until"], "power cut")]
+    with pytest.raises(Misconfigured, match="no gateway g9"):
+        put_outage(conn, centre="east", gateway="g9", reason="power cut", **hours)
