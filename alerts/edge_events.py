@@ -1,8 +1,9 @@
 """What gateways raised by themselves: taken from the queue, given to whoever wore the band.
 
 A gateway judges by the roster it has. The district's assignments are newer: where they name another
-wearer the event is that person's, if it reaches that person's ceiling. Its freshness is not a
-matter of clocks on walls: the box says how old the event is by a clock that nobody sets.
+wearer the event is that person's, if it reaches that person's ceiling. Neither its freshness nor
+its wearer is a matter of clocks on walls: the box says how old the event is by a clock that nobody
+sets, and where its wall clock was wrong the event is placed by that age.
 """
 
 from collections.abc import Iterator
@@ -13,10 +14,16 @@ import structlog
 from alerts.conditions import Episode
 from alerts.evaluate import LONGEST_SPAN_MS, Span, Terms
 from alerts.record import EDGE, Heard
+from alerts.times import span
 from storage.database import Connection
 from storage.queries import query
 
 log = structlog.get_logger()
+
+LONGEST_AGE_MS = 366 * 24 * 3_600_000
+"""Of a greater age nothing is reckoned."""
+MOST_SAMPLES = 1_000_000
+"""In one run; more than that no band gives."""
 
 
 class _Event(NamedTuple):
@@ -39,9 +46,13 @@ class _Event(NamedTuple):
 
 def take_edge_events(conn: Connection, most: int, terms: Terms) -> list[Heard]:
     """Claim what gateways raised, in the caller's transaction."""
-    rows = conn.execute(
-        query("claim_edge_events"), {"most": most, "offset": terms.utc_offset}
-    ).fetchall()
+    given = {
+        "most": most,
+        "offset": terms.utc_offset,
+        "tolerance": span(terms.freshness_ms),
+        "longest_age_ms": LONGEST_AGE_MS,
+    }
+    rows = conn.execute(query("claim_edge_events"), given).fetchall()
     return list(_heard((_Event(*row) for row in rows), terms))
 
 
@@ -74,7 +85,7 @@ def _heard(events: Iterator[_Event], terms: Terms) -> Iterator[Heard]:
             raised_ms,
             last_ms,
             one.peak_bpm,
-            one.samples,
+            min(one.samples, MOST_SAMPLES),
             is_over=one.state == "ended",
         )
         yield Heard(

@@ -8,6 +8,8 @@ the answer to the end of the data does not come, nobody can know.
 import smtplib
 import ssl
 from collections.abc import Callable
+from email.errors import MessageError
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
@@ -23,6 +25,8 @@ TIMEOUT_S = 10.0
 PERMANENT = 500
 """SMTP reply codes from here on will not change by waiting (RFC 5321, 4.2.1)."""
 TAKEN, GO_ON = 250, 354
+BAD_ADDRESS = (ValueError, LookupError, AttributeError, MessageError)
+"""What the library raises for addresses that are none; some of it by accident."""
 
 
 class Mail:
@@ -45,10 +49,15 @@ class Mail:
     def send(self, delivery_id: int, message: Message) -> Answer:
         """Hand one message to the server; see Channel."""
         del delivery_id
+        try:
+            mail = self._bytes(message)
+        except BAD_ADDRESS:
+            # One person's odd address must not end the watch for everybody.
+            return Answer(Fate.REFUSED, "address")
         smtp: smtplib.SMTP | None = None
         try:
             smtp = self._connected()
-            answer = self._handed_over(smtp, message)
+            answer = self._handed_over(smtp, message.recipient, mail)
         except smtplib.SMTPResponseException as error:
             answer = Answer(Fate.LATER, f"smtp_{error.smtp_code}")
         except (OSError, smtplib.SMTPException) as error:
@@ -84,17 +93,17 @@ class Mail:
             raise
         return smtp
 
-    def _handed_over(self, smtp: smtplib.SMTP, message: Message) -> Answer:
+    def _handed_over(self, smtp: smtplib.SMTP, recipient: str, mail: bytes) -> Answer:
         code, _text = smtp.mail(self._settings.sender)
         if code != TAKEN:
             return Answer(Fate.LATER, f"sender_{code}")  # a fault of ours, which may be mended
-        code, _text = smtp.rcpt(message.recipient)
+        code, _text = smtp.rcpt(recipient)
         if code not in {TAKEN, 251}:  # 251: it will forward
             return Answer(_refusal(code), f"recipient_{code}")
         code, _text = smtp.docmd("DATA")
         if code != GO_ON:
             return Answer(_refusal(code), f"data_{code}")
-        smtp.send(self._bytes(message))
+        smtp.send(mail)
         try:
             code, _text = smtp.getreply()
         except (OSError, smtplib.SMTPException) as error:
@@ -104,10 +113,14 @@ class Mail:
         return Answer(_refusal(code), f"message_{code}")
 
     def _bytes(self, message: Message) -> bytes:
-        """Return the mail with its end, lines that begin with a dot doubled (RFC 5321, 4.5.2)."""
+        """Return the mail with its end, lines that begin with a dot doubled (RFC 5321, 4.5.2).
+
+        Raises one of BAD_ADDRESS for a recipient that SMTP without extensions cannot name.
+        """
+        message.recipient.encode("ascii")
         mail = EmailMessage(policy=SMTP)
         mail["From"] = self._settings.sender
-        mail["To"] = message.recipient
+        mail["To"] = Address(addr_spec=message.recipient)
         mail["Subject"] = message.subject
         mail["Date"] = formatdate()
         mail["Message-ID"] = message.message_id

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
 import structlog
@@ -27,7 +27,7 @@ from alerts.times import span
 from alerts.weekly import judge_weeks
 from config.alert_rules import AlertRules
 from config.conventions import load_conventions
-from config.errors import Unavailable
+from config.errors import Rejected, Unavailable
 from config.language import _
 from storage.database import Connection, border, connect, exclusively
 from storage.migrate import require_current
@@ -58,7 +58,14 @@ class Counters:
     pages: int = 0
     """Alerts that people were to be told of at once."""
     messages: int = 0
+    refused: int = 0
+    """Episodes that the database would not take; each is logged."""
     database_failures: int = 0
+
+    def add(self, more: "Counters") -> None:
+        """Add what one look has done."""
+        for part in fields(self):
+            setattr(self, part.name, getattr(self, part.name) + getattr(more, part.name))
 
 
 def look(
@@ -76,18 +83,21 @@ def look(
         ]
         events = take_edge_events(conn, most, terms)
         heard = [*events, *_in_readings(conn, touched, events, terms)]
-        messages = 0
-        pages = 0
+        done = Counters(bands=len(touched), edge_events=len(events), episodes=len(heard))
         for one in sorted(heard, key=lambda one: one.episode.raised_ms):
-            alert_id = record(conn, one, terms)
-            if alert_id is not None:
-                pages += 1
-                messages += page(conn, alert_id, rules.hr_ceiling, channels)
-    counters.bands += len(touched)
-    counters.edge_events += len(events)
-    counters.episodes += len(heard)
-    counters.pages += pages
-    counters.messages += messages
+            try:
+                # Each by itself: one that the database refuses must not hold up the others' alarms.
+                with border(), conn.transaction():
+                    alert_id = record(conn, one, terms)
+                    if alert_id is not None:
+                        done.messages += page(conn, alert_id, rules.hr_ceiling, channels)
+                        done.pages += 1
+            except Rejected as error:
+                done.refused += 1
+                log.error(  # noqa: TRY400 - foreseen
+                    "episode_not_recorded", patient=one.patient_id, by=one.heard_by, why=str(error)
+                )
+    counters.add(done)
     return bool(touched or events)
 
 

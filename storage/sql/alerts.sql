@@ -134,6 +134,8 @@ RETURNING
 -- name: claim_edge_events
 -- Take what gateways raised by themselves, each with the patient to whom the band was assigned when it
 -- happened, the patient the gateway took the wearer for, and the assigned patient's ceiling of that day.
+-- When it happened: as the box says, unless its age by the clock that nobody sets shows that the box's
+-- wall clock was wrong; and never after it came.
 WITH claimed AS (
     DELETE FROM edge_queue AS q
     WHERE edge_event_id IN (
@@ -143,18 +145,42 @@ WITH claimed AS (
         FOR UPDATE SKIP LOCKED
     )
     RETURNING edge_event_id
+),
+placed AS (
+    SELECT
+        e.*,
+        least(e.onset_at + clock.off, e.came_at) AS was_onset_at,
+        least(e.raised_at + clock.off, e.came_at) AS was_raised_at,
+        least(e.last_at + clock.off, e.came_at) AS was_last_at
+    FROM claimed AS c
+    JOIN edge_event AS e ON e.id = c.edge_event_id
+    CROSS JOIN LATERAL (
+        SELECT
+            CASE
+                WHEN e.age_ms <= %(longest_age_ms)s THEN
+                    e.came_at - e.age_ms * interval '1 millisecond'
+                    - CASE e.state WHEN 'raised' THEN e.raised_at ELSE e.last_at END
+            END AS behind
+    ) AS said
+    CROSS JOIN LATERAL (
+        SELECT
+            CASE
+                WHEN said.behind > %(tolerance)s::interval
+                    OR said.behind < - %(tolerance)s::interval THEN said.behind
+                ELSE interval '0'
+            END AS off
+    ) AS clock
 )
 SELECT
     e.id, e.rule, e.state, d.id, a.patient_id, subject.id, ceiling.bpm,
-    (extract(epoch FROM e.onset_at) * 1000)::bigint,
-    (extract(epoch FROM e.raised_at) * 1000)::bigint,
-    (extract(epoch FROM e.last_at) * 1000)::bigint,
+    (extract(epoch FROM e.was_onset_at) * 1000)::bigint,
+    (extract(epoch FROM e.was_raised_at) * 1000)::bigint,
+    (extract(epoch FROM e.was_last_at) * 1000)::bigint,
     e.peak_bpm, e.samples, e.ceiling_bpm, e.age_ms,
     (extract(epoch FROM clock_timestamp() - e.came_at) * 1000)::bigint
-FROM claimed AS c
-JOIN edge_event AS e ON e.id = c.edge_event_id
+FROM placed AS e
 LEFT JOIN device AS d ON d.device_key = e.device_key
-LEFT JOIN device_assignment AS a ON a.device_id = d.id AND a.worn @> e.raised_at
+LEFT JOIN device_assignment AS a ON a.device_id = d.id AND a.worn @> e.was_raised_at
 LEFT JOIN patient AS subject ON subject.pseudonym = e.subject
 LEFT JOIN LATERAL (
     SELECT min(v.ceiling_bpm) AS bpm
@@ -162,7 +188,7 @@ LEFT JOIN LATERAL (
     JOIN prescription AS v ON v.enrolment_id = n.id
     WHERE n.patient_id = a.patient_id
         AND daterange(n.starts_on, n.ends_on) * v.effective
-        @> ((e.raised_at AT TIME ZONE 'UTC') + %(offset)s::interval)::date
+        @> ((e.was_raised_at AT TIME ZONE 'UTC') + %(offset)s::interval)::date
 ) AS ceiling ON true
 ORDER BY e.id;
 

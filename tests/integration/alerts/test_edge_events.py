@@ -93,9 +93,11 @@ def test_the_end_said_by_the_edge_is_noted(conn, district, patient):
     assert [entry.kind for entry in history(conn, alert.id)] == ["raised", "paged", "ended"]
 
 
-@pytest.mark.parametrize("age_ms", [301_000, None])
-def test_a_late_event_is_listed_with_its_time_and_pages_nobody(conn, district, patient, age_ms):
-    onset = district.ago_ms(7_200)
+@pytest.mark.parametrize(("onset_s", "age_ms"), [(331, 301_000), (7_200, 7_170_000), (7_200, None)])
+def test_a_late_event_is_listed_with_its_time_and_pages_nobody(
+    conn, district, patient, onset_s, age_ms
+):
+    onset = district.ago_ms(onset_s)
     event(district, onset=onset, last=onset + 30 * S, age_ms=age_ms)
 
     counters = watch(conn)
@@ -130,6 +132,84 @@ def test_a_wrong_clock_on_the_box_hides_nothing(conn, district, patient):
     onset = district.ago_ms(86_400 * 3)
     event(district, onset=onset, last=onset + 30 * S, age_ms=2_000)
     assert watch(conn).messages == 1
+
+
+@pytest.mark.parametrize("off_s", [-86_400 * 3, -400, 400, 86_400])
+def test_a_wrong_clock_gives_the_alarm_to_nobody_who_wore_the_band_then(
+    conn, district, patient, off_s
+):
+    band = district.add_device("shared")
+    district.assign(band, district.watched("p2"), None, district.ago_ms(200))
+    district.assign(band, patient, district.ago_ms(200), district.ago_ms(-200))
+    district.assign(band, district.watched("p3"), district.ago_ms(-200), None)
+    onset = district.ago_ms(32 - off_s)
+
+    event(district, onset=onset, last=onset + 30 * S, age_ms=2_000, device="shared")
+
+    assert watch(conn).messages == 1
+    (alert,) = alerts(conn, district)
+    assert alert.patient_id == patient
+    assert abs((alert.raised_at - district.now).total_seconds()) < 60, "its time is mended too"
+
+
+@pytest.mark.parametrize("off_s", [-86_400, 86_400])
+def test_a_wrong_clock_keeps_no_new_episode_from_being_told_of(conn, district, patient, off_s):
+    since = district.ago_ms(3_600)
+    event(district, onset=since + off_s * S, last=since + off_s * S, age_ms=3_570_000)
+    onset = since + 60 * S
+    event(district, onset=onset, last=onset + 40 * S, state="ended", age_ms=3_500_000)
+    watch(conn)
+    (alert,) = alerts(conn, district)
+    acknowledge(conn, alert.id, district.doctor)
+
+    onset = district.ago_ms(32 - off_s)
+    event(district, onset=onset, last=onset + 30 * S, age_ms=2_000)
+
+    assert watch(conn).pages == 1
+    assert alerts(conn, district)[0].state == "open"
+
+
+def test_a_clock_set_in_the_middle_leaves_nothing_in_the_time_to_come(conn, district, patient):
+    now = district.ago_ms(0)
+    onset = now - 100 * S
+    ahead = onset + 86_400 * S
+    event(
+        district, onset=onset, raised_at=at(ahead), last=now, state="ended", age_ms=0
+    )  # set back by a day before the run was raised
+    watch(conn)
+    (alert,) = alerts(conn, district)
+    assert alert.last_at <= district.one("SELECT clock_timestamp()")
+
+
+@pytest.mark.parametrize("age_ms", [2**63 - 1, 10**15])
+def test_an_age_beyond_all_calendars_is_only_old(conn, district, patient, age_ms):
+    onset = district.ago_ms(60)
+    event(district, onset=onset, last=onset + 30 * S, age_ms=age_ms)
+    counters = watch(conn)
+    assert (counters.messages, counters.refused) == (0, 0)
+    assert len(alerts(conn, district)) == 1
+
+
+def test_numbers_beyond_all_sense_hold_nobody_up(conn, district, patient):
+    district.watched("p2")
+    onset = district.ago_ms(200)
+    for later_s in range(4):
+        at_ms = onset + later_s * 40 * S
+        event(district, onset=at_ms, last=at_ms + 30 * S, samples=2**31 - 1, age_ms=200_000)
+    event(district, onset=onset, last=onset + 30 * S, device="p2", subject="p2")
+    assert watch(conn).refused == 0
+    assert {alert.pseudonym for alert in alerts(conn, district)} == {"p1", "p2"}
+
+
+def test_an_episode_that_the_database_refuses_holds_up_nobody_elses(conn, district, patient):
+    district.watched("p2")
+    conn.execute(f"ALTER TABLE alert ADD CHECK (patient_id <> {int(patient)})")
+    onset = district.ago_ms(60)
+    for label in ("p1", "p2"):
+        event(district, onset=onset, last=onset + 30 * S, device=label, subject=label)
+    counters = watch(conn)
+    assert (counters.refused, counters.pages, counters.messages) == (1, 1, 1)
+    assert [alert.pseudonym for alert in alerts(conn, district)] == ["p2"]
 
 
 def test_an_event_that_waited_for_the_watch_has_grown_old(conn, district, patient):

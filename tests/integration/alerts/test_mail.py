@@ -1,6 +1,7 @@
 """Mail handed to a server: taken, refused, not taken, or nobody can say; never a guess."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,14 @@ def test_what_the_server_refuses_is_told_apart_and_named_by_its_code(step, answe
     with mail_server() as mailbox:
         mailbox.answers[step] = answer
         assert mail_to(mailbox.port).send(1, MESSAGE) == (fate, detail)
+    assert mailbox.mails == []
+
+
+@pytest.mark.parametrize("address", ["张三@east.example", "a@ü.example", "a@[b", "a@b@c", '"a@b'])
+def test_an_address_that_is_none_is_refused_and_ends_nothing(address):
+    with mail_server() as mailbox:
+        answer = mail_to(mailbox.port).send(1, replace(MESSAGE, recipient=address))
+    assert answer == (Fate.REFUSED, "address")
     assert mailbox.mails == []
 
 
