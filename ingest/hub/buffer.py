@@ -20,6 +20,8 @@ class Message(NamedTuple):
     """The count of connections when it came: an id of an earlier connection means nothing now."""
     is_retained: bool = False
     """The broker had it before we came: only a gateway's state may be."""
+    came_mono_s: float | None = None
+    """When it came; what it says of its own age is as of then."""
 
 
 class Buffer:

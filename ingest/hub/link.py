@@ -7,6 +7,7 @@ calls after COMMIT; whatever happens before, the broker or the gateway sends it 
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -241,7 +242,12 @@ class Link:
                 client.ack(came.mid, came.qos)
                 return
             message = Message(
-                topic, bytes(came.payload), came.mid, self._connection, bool(came.retain)
+                topic,
+                bytes(came.payload),
+                came.mid,
+                self._connection,
+                bool(came.retain),
+                time.monotonic(),
             )
             if not self._buffer.put(message, self._hold_s) and not self._ended.is_set():
                 # Unacknowledged it would hold a place in the broker's window for ever.

@@ -7,6 +7,7 @@ Unavailable, and after a crash it will be: storing is idempotent, a receipt sent
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,13 +19,15 @@ from ingest.hub.prepared import Prepared, SetAside
 from ingest.hub.reader import Identity, Opened
 from ingest.hub.receipts import Refusal, sealed_event_receipts, sealed_receipts
 from storage.database import Connection
-from storage.edge import EventOutcome, put_gateway_state, store_edge_event
+from storage.edge import EdgeEvent, EventOutcome, put_gateway_state, store_edge_event
 from storage.ingest import Outcome, store_batches, store_dead_letter
 
 log = structlog.get_logger()
 
 FORKED = "forked_spool"
 FORKED_EVENT = "forked_event"
+LONGEST_AGE_MS = 2**63 - 1
+"""What the database can hold."""
 TOPIC_KEPT = 300
 """Longer topics are cut in the dead letters; the longest good one has 150 characters."""
 
@@ -91,7 +94,7 @@ class Worker:
         for one in events:
             try:
                 with self._times.database:
-                    outcome = store_edge_event(self._conn, one.event)
+                    outcome = store_edge_event(self._conn, _aged(one))
             except Rejected as error:
                 aside.append(SetAside(one.message, error.reason, error.detail, event=one.identity))
                 continue
@@ -187,6 +190,15 @@ class Worker:
             ):
                 self._publish(topic, payload)
                 self._counters.receipts += 1
+
+
+def _aged(one: OpenedEvent) -> EdgeEvent:
+    """Return an event with the age of now: while the database was away it grew older here."""
+    age_ms, came_s = one.event.age_ms, one.message.came_mono_s
+    if age_ms is None or came_s is None:
+        return one.event
+    waited_ms = round(1000 * (time.monotonic() - came_s))
+    return replace(one.event, age_ms=min(age_ms + waited_ms, LONGEST_AGE_MS))
 
 
 def _named(identity: Identity) -> dict[str, object]:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 
-from config.errors import Rejected
+from config.errors import Rejected, Unavailable
 from ingest.batch.event import open_event, seal_event
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import open_receipt
@@ -18,6 +18,7 @@ from ingest.batch.roster import open_roster
 from ingest.batch.topics import event_topic, roster_topic, state_topic
 from ingest.hub.roster_bands import RosterMaker
 from ingest.hub.rosters import RENEW_AFTER, VALID_FOR
+from storage.edge import store_edge_event
 from storage.gateways import enrol_gateway, revoke_gateway
 from storage.people import (
     Prescription,
@@ -147,8 +148,14 @@ def send(said, box, *events, topic=None):
 
 def stored(db):
     return db.execute(
-        "SELECT number, state, subject, age_ms, peak_bpm FROM edge_event ORDER BY number"
+        "SELECT number, state, subject, peak_bpm FROM edge_event ORDER BY number"
     ).fetchall()
+
+
+def stored_age_ms(db, number=0):
+    """It grows while the hub has the event in hand."""
+    query = "SELECT age_ms FROM edge_event WHERE number = %s"
+    return db.execute(query, (number,)).fetchone()[0]
 
 
 def reasons(db):
@@ -165,12 +172,33 @@ def test_an_event_is_stored_once_and_receipted_each_time(hub, box, said, db):
     send(said, box, event)
     said.wait(lambda: len(said.events) >= 4)
 
-    assert stored(db) == [(0, "raised", "p-1", 700, 163.0), (1, "ended", "p-1", 12, 163.0)]
+    assert stored(db) == [(0, "raised", "p-1", 163.0), (1, "ended", "p-1", 163.0)]
+    assert 700 <= stored_age_ms(db) < 5_700
     assert sorted(set(said.events)) == [(box.boot, 0), (box.boot, 1)]
     assert hub.counters.events == 2
     assert hub.counters.duplicate_events == 2
     row = db.execute("SELECT rule, rule_version, device_key, samples FROM edge_event").fetchone()
     assert row == ("hr_ceiling", 1, BAND, 31)
+
+
+@pytest.mark.parametrize("age_ms", [700, None, 2**63 - 1])
+def test_an_event_grows_older_while_the_database_is_away(hub, box, said, db, monkeypatch, age_ms):
+    tries = []
+
+    def away_at_first(conn, event):
+        tries.append(event.age_ms)
+        if len(tries) == 1:
+            raise Unavailable("database: away")
+        return store_edge_event(conn, event)
+
+    monkeypatch.setattr("ingest.hub.worker.store_edge_event", away_at_first)
+    send(said, box, an_event(box, age_ms=age_ms))
+    said.wait(lambda: said.events)
+
+    if age_ms == 700:
+        assert 700 + 100 <= stored_age_ms(db) < 700 + 10_000, "the hub waits 0.1 s at least"
+    else:
+        assert stored_age_ms(db) == age_ms
 
 
 def test_the_watch_is_told_when_an_event_is_in_the_database(hub, box, said, database):
@@ -190,7 +218,7 @@ def test_another_event_under_a_taken_number_is_refused_and_its_box_is_told(hub, 
     said.wait(lambda: said.refused)
 
     assert said.refused == {0: "forked_event"}
-    assert stored(db) == [(0, "raised", "p-1", 12, 163.0)]
+    assert stored(db) == [(0, "raised", "p-1", 163.0)]
     assert reasons(db) == {"forked_event": 1}
     assert hub.counters.forked_events == 1
 
@@ -213,7 +241,7 @@ def test_forged_foreign_and_broken_events_are_dead_letters(hub, box, said, enrol
     said.wait(lambda: said.events)
 
     wait_for(lambda: sum(reasons(db).values()) == 9)
-    assert stored(db) == [(7, "raised", "p-1", 12, 163.0)]
+    assert stored(db) == [(7, "raised", "p-1", 163.0)]
     assert reasons(db) == {
         "unknown_key": 2,
         "bad_signature": 2,
