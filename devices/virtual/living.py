@@ -173,7 +173,7 @@ def _session(
     if abs(cadence - target) < CADENCE_APART_SPM:
         cadence = target + math.copysign(CADENCE_APART_SPM, cadence - target)
     walked = random.normal(cadence, 3, length)
-    walked[: len(SETTING_OFF)] *= SETTING_OFF[: length]
+    walked[: len(SETTING_OFF)] *= SETTING_OFF[:length]
     steps[first_min : first_min + length] = np.maximum(0, walked).astype(np.int64)
     return _Session(first_min, first_min * MINUTE_MS + second * 1000, pulse)
 
