@@ -85,7 +85,7 @@ class Gate:
     def _look_at(self, method: str, headers: Headers) -> None:
         """Refuse a foreign host (DNS rebinding) and a form of a foreign page."""
         host = headers.get("host", "")
-        if (urlsplit(f"//{host}").hostname or "").lower() != self.host:
+        if _host_name(host) != self.host:
             raise _Refused(400)
         if method in SAFE_METHODS:
             return
@@ -133,6 +133,14 @@ class _Answer:
             if self._is_https:
                 headers["Strict-Transport-Security"] = "max-age=31536000"
         await self._send(message)
+
+
+def _host_name(host: str) -> str:
+    """Return a Host header without its port, in small letters; empty where it is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:  # a bracket without its other half
+        return ""
 
 
 async def _body(headers: Headers, receive: Receive) -> bytes:

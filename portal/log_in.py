@@ -93,56 +93,77 @@ def log_in(
         return _form(request, then=then, fault=STALE, status=403)
     code = name.strip()
     with portal.pool.connection() as conn:
-        browser = portal.cookies.read(request, BROWSER)
-        keys = _keys(conn, request, code, browser)
+        keys = _keys(conn, request, code)
         wait = seconds_to_wait(conn, [key for key, _ in keys])
-        if wait > 0:
-            return _form(
-                request, then=then, fault=WAIT, status=429, seconds=int(wait) + 1, name=code
-            )
-        account = find_account(conn, code)
-        opens = None if account is None or account.disabled_at else account.password_hash
-        try:
-            is_right = portal.passwords.is_right(opens, password)
-        except TooBusy:
-            return _form(request, then=then, fault=BUSY, status=429, seconds=5, name=code)
-        if account is None or not is_right:
-            for key, patience in keys:
-                note_failure(conn, key, patience)
-            audit.note(
-                conn,
-                actor=account.code if account else "nobody",
-                action="log_in_failed",
-                subject="account",
-            )
-            return _form(request, then=then, fault=WRONG, status=401, name=code)
-        tried = failures(conn, wait_key("account", code))
-        forget_failures(conn, keys[0][0])
-        response = see_other(then)
-        _let_in(portal, conn, response, account.staff_id, may_set_password=False)
-        browser = browser or new_token()
-        know_browser(conn, browser, account.staff_id)
-        portal.cookies.put(response, BROWSER, browser, lasts=KNOWN_FOR)
+    if wait > 0:
+        return _wait(request, then, code, wait)
+    try:
+        # No connection is held while others have their turn: pages need them.
+        with portal.passwords.turn(), portal.pool.connection() as conn:
+            return _looked_at(conn, request, code, password, then, keys)
+    except TooBusy:
+        return _form(request, then=then, fault=BUSY, status=429, seconds=5, name=code)
+
+
+def _looked_at(
+    conn: Connection,
+    request: Request,
+    code: str,
+    password: str,
+    then: str,
+    keys: list[tuple[bytes, Patience]],
+) -> Response:
+    """Look at a password, in a turn of its own."""
+    # Asked again: of many that came at once, those before this one are counted by now.
+    wait = seconds_to_wait(conn, [key for key, _ in keys])
+    if wait > 0:
+        return _wait(request, then, code, wait)
+    portal = portal_of(request)
+    account = find_account(conn, code)
+    opens = None if account is None or account.disabled_at else account.password_hash
+    is_right = portal.passwords.is_right(opens, password)
+    if account is None or not is_right:
+        for key, patience in keys:
+            note_failure(conn, key, patience)
         audit.note(
             conn,
-            actor=account.code,
-            action="log_in",
+            actor=account.code if account else "nobody",
+            action="log_in_failed",
             subject="account",
-            detail={"wrong_before": tried},
         )
+        return _form(request, then=then, fault=WRONG, status=401, name=code)
+    tried = failures(conn, wait_key("account", code))
+    forget_failures(conn, keys[0][0])
+    response = see_other(then)
+    _let_in(portal, conn, response, account.staff_id, may_set_password=False)
+    browser = portal.cookies.read(request, BROWSER) or new_token()
+    know_browser(conn, browser, account.staff_id)
+    portal.cookies.put(response, BROWSER, browser, lasts=KNOWN_FOR)
+    audit.note(
+        conn,
+        actor=account.code,
+        action="log_in",
+        subject="account",
+        detail={"wrong_before": tried},
+    )
     return response
 
 
-def _keys(
-    conn: Connection, request: Request, code: str, browser: str | None
-) -> list[tuple[bytes, Patience]]:
-    """Return under what wrong passwords count: the account, or its known browser; the address."""
-    address = request.client.host if request.client else "?"
+def _wait(request: Request, then: str, code: str, wait: float) -> Response:
+    return _form(request, then=then, fault=WAIT, status=429, seconds=int(wait) + 1, name=code)
+
+
+def _keys(conn: Connection, request: Request, code: str) -> list[tuple[bytes, Patience]]:
+    """Return under what wrong passwords count: the account and the address, or a known browser.
+
+    A known browser is counted by itself alone: whoever tries names at the next desk, behind the
+    same address, does not keep a doctor out.
+    """
+    browser = portal_of(request).cookies.read(request, BROWSER)
     if browser is not None and browser_of(conn, browser) == code:
-        whose = wait_key("browser", f"{browser} {code}")
-    else:
-        whose = wait_key("account", code)
-    return [(whose, OF_ACCOUNT), (wait_key("address", address), OF_ADDRESS)]
+        return [(wait_key("browser", f"{browser} {code}"), OF_ACCOUNT)]
+    address = request.client.host if request.client else "?"
+    return [(wait_key("account", code), OF_ACCOUNT), (wait_key("address", address), OF_ADDRESS)]
 
 
 def _let_in(
@@ -270,11 +291,12 @@ def set_password(
 def _fault(visit: Visit, account: Account, current: str, password: str, again: str) -> str | None:
     if not visit.person.may_set_password:
         key = wait_key("current", account.code)
-        if seconds_to_wait(visit.conn, [key]) > 0:
-            return BUSY
-        if not visit.portal.passwords.is_right(account.password_hash, current):
-            note_failure(visit.conn, key, OF_ACCOUNT)
-            return NOT_THE_OLD
+        with visit.portal.passwords.turn():
+            if seconds_to_wait(visit.conn, [key]) > 0:
+                return BUSY
+            if not visit.portal.passwords.is_right(account.password_hash, current):
+                note_failure(visit.conn, key, OF_ACCOUNT)
+                return NOT_THE_OLD
     if password != again:
         return NOT_TWICE
     return fault_of(password, account.code, account.name)

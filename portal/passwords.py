@@ -8,6 +8,8 @@ and none of the commonest.
 import secrets
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +24,8 @@ MOST_CHARACTERS = 256
 AT_ONCE = 2
 """Each takes 64 MiB and most of a second: a burst of log-ins must not take the machine."""
 WAIT_S = 6.0
+MOST_WAITING = 8
+"""The next is told to come again at once: those who wait hold a thread that pages need."""
 
 TOO_SHORT = later("Use at least 8 characters.")
 TOO_LONG = later("Use at most 256 characters.")
@@ -69,32 +73,48 @@ class Passwords:
             time_cost=3, memory_cost=64 * 1024, parallelism=4, hash_len=32, salt_len=16
         )
         self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._room = threading.BoundedSemaphore(AT_ONCE + MOST_WAITING)
+        self._mine = threading.local()
         self._nobody: str | None = None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Take one of the two turns, for this thread; raises TooBusy.
+
+        Whoever asks inside of it whether a password may be looked at, and notes the answer there,
+        lets no burst of guesses past: `hashed` and `is_right` then take no other turn.
+        """
+        if getattr(self._mine, "turn", False):
+            yield
+            return
+        if not self._room.acquire(blocking=False):
+            raise TooBusy
+        try:
+            if not self._turns.acquire(timeout=WAIT_S):
+                raise TooBusy
+            self._mine.turn = True
+            try:
+                yield
+            finally:
+                self._mine.turn = False
+                self._turns.release()
+        finally:
+            self._room.release()
 
     def hashed(self, password: str) -> str:
         """Return what is kept of a password; raises TooBusy."""
-        self._take_turn()
-        try:
+        with self.turn():
             return self._hasher.hash(normal(password))
-        finally:
-            self._turns.release()
 
     def is_right(self, password_hash: str | None, password: str) -> bool:
         """Compare; without a hash the same work is done, so the time tells nothing. May TooBusy."""
         if len(password) > 4 * MOST_CHARACTERS:
             password = ""
-        self._take_turn()
-        try:
+        with self.turn():
             if self._nobody is None:
                 self._nobody = self._hasher.hash(secrets.token_hex())
-            is_right = self._hasher.verify(password_hash or self._nobody, normal(password))
-        except (VerificationError, InvalidHashError):
-            return False
-        else:
+            try:
+                is_right = self._hasher.verify(password_hash or self._nobody, normal(password))
+            except (VerificationError, InvalidHashError):
+                return False
             return is_right and bool(password_hash)
-        finally:
-            self._turns.release()
-
-    def _take_turn(self) -> None:
-        if not self._turns.acquire(timeout=WAIT_S):
-            raise TooBusy

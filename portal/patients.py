@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Response
 
 from alerts.listing import ListedAlert, of_patient
 from config.alert_rules import ADVICE, TITLES
@@ -11,6 +11,9 @@ from portal.readings import instant, local_day_ms
 from portal.visit import CareTeam, Visit
 
 router = APIRouter()
+
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+"""There is no page of a day before or behind: a clock in milliseconds ends somewhere."""
 
 
 def patient_of(visit: Visit, pseudonym: str) -> records.Patient:
@@ -53,6 +56,8 @@ def patient_page(
 ) -> Response:
     """Show one patient: the trace of a day, the prescription, weeks, sessions, alerts."""
     patient = patient_of(visit, pseudonym)
+    if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+        raise HTTPException(404)
     enrolments, enrolment = enrolment_of(visit, patient, case)
     reader, conn = visit.reader, visit.conn
     today = reader.today()

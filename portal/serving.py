@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from config.district_settings import PortalSettings
 from config.errors import Misconfigured, Unavailable
 from config.language import _
+from portal.punctual import Punctual
 
 log = structlog.get_logger()
 
@@ -54,6 +55,7 @@ def server_config(app: FastAPI, settings: PortalSettings) -> uvicorn.Config:
     """
     config = uvicorn.Config(
         app,
+        http=Punctual,
         log_config=None,
         access_log=False,
         server_header=False,
