@@ -99,7 +99,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             edge=edge,
         )
         if edge is not None:
-            edge.events.on_added = gateway.uplink.wake
+            edge.events.on_added = gateway.uplink.send_events
             edge.link_is_up = lambda: gateway.uplink.traffic.connected
         cursor = await spool.do(lambda opened: opened.cursor)
         try:
@@ -110,7 +110,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             if edge is not None:
                 await edge.close()
             final = gateway.status()
-            status.write(settings.data_dir, final)
+            _write_status(settings, final)
     return final
 
 
@@ -188,11 +188,14 @@ class _Gateway:
                 "store",
             )
         except SpoolFull:
-            self.spool_full += 1
-            # What to do: make the uplink work, or the quota larger.
-            log.error("spool_full", gateway=self.settings.gateway)  # noqa: TRY400 - foreseen
+            self.say_full()
             return False
         return True
+
+    def say_full(self) -> None:
+        self.spool_full += 1
+        # What to do: make the uplink work, or the quota larger, or room on the disk.
+        log.error("spool_full", gateway=self.settings.gateway)
 
     async def put_away(self) -> None:
         try:
@@ -208,7 +211,12 @@ class _Gateway:
             self.stored.clear()
             for lane in LANES:
                 while self.is_due(lane, since):
-                    await self.spool.do(self.sealing(lane), "seal")
+                    try:
+                        await self.spool.do(self.sealing(lane), "seal")
+                    except SpoolFull:
+                        self.say_full()
+                        await asyncio.sleep(FULL_AGAIN_S)
+                        continue
                     since.pop(lane, None)
                     self.uplink.wake()
             if self.ended:
@@ -244,7 +252,7 @@ class _Gateway:
         """Tell how things stand, every few seconds."""
         while True:
             now = self.status()
-            await asyncio.to_thread(status.write, self.settings.data_dir, now)
+            await asyncio.to_thread(_write_status, self.settings, now)
             self.uplink.say_state()
             await asyncio.sleep(STATUS_EVERY_S)
 
@@ -274,6 +282,14 @@ class _Gateway:
             edge={} if self.edge is None else self.edge.status(),
             radio=self.radio(),
         )
+
+
+def _write_status(settings: GatewaySettings, now: Status) -> None:
+    """Write the status file; a full disk costs it, and nothing else."""
+    try:
+        status.write(settings.data_dir, now)
+    except OSError as error:
+        log.error("status_not_written", gateway=settings.gateway, why=error.strerror)  # noqa: TRY400 - foreseen
 
 
 def _foreseen(group: ExceptionGroup) -> Exception:

@@ -99,8 +99,12 @@ def _open(path: Path, tagger: Tagger) -> tuple[apsw.Connection, State]:
         with damage_noticed():
             db = connect(path)
             state = _checked_state(db, tagger, path)
-            with transaction(db):  # a header with a wrong bit may allow reading alone
-                write_state(db, tagger, state)
+            try:
+                with transaction(db):  # a header with a wrong bit may allow reading alone
+                    write_state(db, tagger, state)
+            except apsw.FullError:
+                # No reason not to start: who is on site is guarded without a disk.
+                log.error("disk_full", path=str(path))  # noqa: TRY400 - foreseen
     except BaseException as error:
         if db is not None:
             with contextlib.suppress(apsw.Error):

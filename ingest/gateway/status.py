@@ -55,8 +55,11 @@ class Status:
 def write(folder: Path, status: Status) -> None:
     """Write the status file, whole at any moment; a crash may lose it, for it is only a view."""
     part = folder / f".{STATUS_FILE}.{secrets.token_hex(4)}"
-    part.write_text(json.dumps(status.as_dict(), indent=1) + "\n", "utf-8")
-    part.replace(folder / STATUS_FILE)
+    try:
+        part.write_text(json.dumps(status.as_dict(), indent=1) + "\n", "utf-8")
+        part.replace(folder / STATUS_FILE)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Mapping[str, object]:

@@ -3,8 +3,8 @@
 Live batches are sent at once, newest first; of history at most two batches are on the way at a
 time, so what is heard now never waits behind a day without a network. A batch that stays without
 a word (its hub is too old for it, say) is sent again when those behind it have had their turn: it
-holds nobody up. Events of the edge go before all of it, straight from memory. The broker's own
-acknowledgements promise nothing and are ignored.
+holds nobody up. Events of the edge go before all of it, straight from memory, also while the disk
+hangs. The broker's own acknowledgements promise nothing and are ignored.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from ingest.gateway.batches import Waiting
 from ingest.gateway.disk import Disk
 from ingest.gateway.link import Link, connected
 from ingest.gateway.safety import Edge
-from ingest.gateway.spool import Spool
+from ingest.gateway.spool import Spool, SpoolFull
 from ingest.gateway.spool_file import SpoolDamaged
 
 log = structlog.get_logger()
@@ -97,6 +97,12 @@ class Uplink:
         """Look again at what there is to send."""
         if self._link is not None:
             self._link.woken.set()
+
+    def send_events(self) -> None:
+        """Send what the edge has raised, in the call that raises it: no disk can delay it."""
+        if self._link is not None:
+            self._send_events(self._link)
+            self.wake()
 
     def say_state(self) -> None:
         """Publish how this gateway stands, where there is a connection."""
@@ -213,7 +219,11 @@ class Uplink:
         if self.edge is not None:
             self.edge.take_receipt(receipt)
         if receipt.committed or receipt.refused:
-            await self._settle(receipt)
+            try:
+                await self._settle(receipt)
+            except SpoolFull:
+                # A full disk deletes nothing: the batch is sent again, and receipted again.
+                log.error("receipt_not_kept", gateway=self.gateway)  # noqa: TRY400 - foreseen
         self.settled.set()
 
     def _opened(self, message: bytes) -> Receipt:

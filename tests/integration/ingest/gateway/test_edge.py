@@ -1,18 +1,27 @@
 """A gateway's edge as it runs: the network goes, the disk fills, the power fails."""
 
 import asyncio
+import errno
+import itertools
 import json
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import apsw
+
 from config.gateway_settings import OnsiteSettings
 from ingest.batch.keys import load_keys, make_keys, save_keys
+from ingest.gateway import status
+from ingest.gateway.heard import Heard
 from ingest.gateway.onsite import ADDRESS
 from ingest.gateway.safety import Edge, rule_of_the_edge
+from ingest.gateway.spool import Spool, SpoolFull
 from tests.edges import BAND, Clocks, live, roster, sealed, worn
+from tests.integration.ingest.gateway.conftest import in_chunks, pulses
 from tests.integration.ingest.gateway.test_run import until
 from tests.measure_edge_alarm import free_port, page_at, trials_with_the_broker_down
 
@@ -39,13 +48,13 @@ async def silence(_cursor):
 
 
 @asynccontextmanager
-async def running(box, **settings):
+async def running(box, source=silence, **settings):
     """Run the gateway of `box` with an edge beside the body; then its last status is known."""
     clocks, stop = Clocks(), asyncio.Event()
     given = box.settings.model_copy(update=settings)
     edge = Edge(given, box.keys, box.hub.keys.public.signing, time=clocks.edge_time())
     gateway = Running(edge, clocks, stop)
-    task = asyncio.create_task(box.run(silence, stop=stop, drain=False, edge=edge, clock=None))
+    task = asyncio.create_task(box.run(source, stop=stop, drain=False, edge=edge, clock=None))
     try:
         yield gateway
     finally:
@@ -193,6 +202,107 @@ def test_on_a_disk_that_saves_nothing_an_event_is_sent_from_memory(box):
 
     assert states(box.hub) == ["raised"]
     assert status["event_save_failures"] > 0
+
+
+def test_on_a_disk_that_hangs_an_event_is_sent_at_once(box, monkeypatch):
+    hangs, go_on = threading.Event(), threading.Event()
+    look = Spool.waiting_live
+
+    def hanging(spool, **asked):
+        hangs.set()
+        go_on.wait(30)
+        return look(spool, **asked)
+
+    async def hung():
+        async with running(box) as gateway:
+            await gateway.edge.take_roster(with_roster(box))
+            await until(gateway.edge.is_connected)
+            monkeypatch.setattr(Spool, "waiting_live", hanging)
+            box.hub.publish_receipt("centre", "hall-1", b"to wake it")
+            await until(hangs.is_set)
+            gateway.hear(160)
+            try:
+                await until(lambda: box.hub.events)
+                return go_on.is_set()
+            finally:
+                go_on.set()
+
+    with box.hub:
+        assert asyncio.run(hung()) is False, "it was sent before the disk went on"
+
+
+def full(*_given, **_more):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_stops_neither_the_edge_nor_the_gateway(box, monkeypatch):
+    """Nothing can be sealed, settled or said on disk; then there is room again."""
+    is_full = threading.Event()
+    seal, settle, write = Spool.seal, Spool.settle, status.write
+
+    def unless_full(do):
+        def doing(*given, **more):
+            if is_full.is_set():
+                raise SpoolFull("the disk is full")
+            return do(*given, **more)
+
+        return doing
+
+    monkeypatch.setattr(Spool, "seal", unless_full(seal))
+    monkeypatch.setattr(Spool, "settle", unless_full(settle))
+    monkeypatch.setattr("ingest.gateway.run.STATUS_EVERY_S", 0.02)
+    monkeypatch.setattr("ingest.gateway.run.FULL_AGAIN_S", 0.02)
+    written = []
+
+    def written_unless_full(folder, said):
+        written.append(said)
+        (full if is_full.is_set() else write)(folder, said)
+
+    monkeypatch.setattr(status, "write", written_unless_full)
+
+    async def source(_cursor):
+        for number in itertools.count():
+            await asyncio.sleep(0.02)
+            yield Heard(pulses(5, 5 * number), "live")
+
+    async def filled():
+        async with running(box, source=source) as gateway:
+            await gateway.edge.take_roster(with_roster(box))
+            await until(lambda: box.hub.batches)
+            is_full.set()
+            was = len(written)
+            gateway.hear(160, 31)
+            await until(lambda: gateway.edge.events.receipted)
+            await until(lambda: len(written) > was + 3 and written[-1].spool_full > 3)
+            is_full.clear()
+            received = len(box.hub.batches)
+            await until(lambda: len(box.hub.batches) > received)
+            await until(lambda: written[-1].receipted > 0)
+
+    with box.hub:
+        asyncio.run(filled())
+
+    assert states(box.hub) == ["raised"]
+
+
+def test_a_gateway_starts_on_a_full_disk(box, monkeypatch):
+    with box.hub:
+        asyncio.run(box.run(in_chunks(pulses(10), 5)))
+        monkeypatch.setattr("ingest.gateway.spool_file.write_state", lambda *_: apsw_full())
+
+        async def started():
+            async with running(box) as gateway:
+                await gateway.edge.take_roster(with_roster(box))
+                gateway.hear(160)
+                await until(lambda: gateway.edge.events.receipted)
+
+        asyncio.run(started())
+
+    assert states(box.hub) == ["raised"]
+
+
+def apsw_full():
+    raise apsw.FullError("database or disk is full")
 
 
 def test_the_page_shows_an_alarm_within_seconds_with_the_broker_down(box):
