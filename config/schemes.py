@@ -162,8 +162,12 @@ class Scheme(Strict):
         return self.first_month <= text and (not self.last_month or text <= self.last_month)
 
     def numbers(self) -> dict[str, object]:
-        """Return what decides an amount, as plain values; not the words, not the signature."""
+        """Return every figure as a plain value; not the words, not the signature."""
         return self.model_dump(mode="json", exclude={"figures", "sign_off"})
+
+    def deciding(self) -> dict[str, object]:
+        """Return what decides an amount: a version is ended without its lines becoming others."""
+        return {name: value for name, value in self.numbers().items() if name != "last_month"}
 
 
 FIGURES = tuple(

@@ -141,7 +141,7 @@ def _line(
     state, reasons = _state(draft, full, amount, weeks, flags, scheme)
     said = {
         "month": str(month),
-        "scheme": scheme.numbers(),
+        "scheme": scheme.deciding(),
         "sign_off": scheme.sign_off.model_dump(mode="json") if scheme.sign_off else None,
         "item": draft.item,
         "pseudonym": person.pseudonym,

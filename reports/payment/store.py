@@ -5,7 +5,9 @@ replaced, with an audit row of old and new.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import nullcontext
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -64,32 +66,59 @@ def evaluate_due(conn: Connection, schemes: Sequence[Scheme], through: date) -> 
 
     These are the month of `through` and the one before; months whose weeks are other than those
     their lines rest on; every open month after the scheme was signed; and, as limits run over the
-    year, the later months of a year in which a line has changed.
+    year, the later months of a year in which a line has changed. A month behind a version's last
+    one loses that version's lines, with a trace; a version that is not given keeps what it has.
     """
     found: list[Lines] = []
     if not schemes:
         return found
+    changed: dict[str, set[date]] = defaultdict(set)
     with snapshot(conn):
         closed = {row[0] for row in conn.execute(query("payment_closed_months")).fetchall()}
-        for scheme in schemes:
+        # A limit runs over the versions that follow one another in a year: the earlier one first.
+        for scheme in sorted(schemes, key=lambda scheme: (scheme.key, scheme.first_month)):
             scheme_id, is_new = put_scheme(conn, scheme)
             due = _due_months(conn, scheme, through, everything=is_new) - closed
-            with_lines = _months(conn, "payment_open_months", {"key": scheme.key})
+            with_lines = _open_months(conn, scheme.key)
+            left = {
+                month
+                for month in _open_months(conn, scheme.key, scheme.version)
+                if not _is_covered(month, scheme.key, schemes)
+            }
+            due |= left | _behind(changed[scheme.key], with_lines)
             while due:
                 month = min(due)
                 due.remove(month)
-                if not scheme.covers(month):
+                if scheme.covers(month):
+                    lines = _evaluate(conn, scheme, scheme_id, month, through)
+                elif month in left:
+                    lines = _store(conn, scheme, scheme_id, month, ())
+                else:
                     continue
-                lines = _evaluate(conn, scheme, scheme_id, month, through)
                 found.append(lines)
                 if lines.changed:
-                    due |= {m for m in with_lines if m > month and m.year == month.year}
+                    changed[scheme.key].add(month)
+                    due |= _behind({month}, with_lines)
     return found
+
+
+def _open_months(conn: Connection, key: str, version: int | None = None) -> set[date]:
+    return _months(conn, "payment_open_months", {"key": key, "version": version})
+
+
+def _is_covered(month: date, key: str, schemes: Sequence[Scheme]) -> bool:
+    """Say whether any version of a scheme is in force in a month."""
+    return any(scheme.key == key and scheme.covers(month) for scheme in schemes)
+
+
+def _behind(changed: AbstractSet[date], with_lines: AbstractSet[date]) -> set[date]:
+    """Return the months with lines that lie behind a changed one in its year."""
+    return {m for m in with_lines if any(m > c and m.year == c.year for c in changed)}
 
 
 def put_scheme(conn: Connection, scheme: Scheme) -> tuple[int, bool]:
     """Write a version down; return its id, and whether it or its signature is new."""
-    numbers = scheme.numbers()
+    numbers = scheme.deciding()
     sign_off = scheme.sign_off
     row = {
         "key": scheme.key,
@@ -117,7 +146,7 @@ def _due_months(conn: Connection, scheme: Scheme, through: date, *, everything: 
     this_month = month_of(through)
     due = _months(conn, "payment_due_months", asked)
     due |= {this_month, month_of(this_month - timedelta(days=1))}
-    return due | _months(conn, "payment_open_months", asked) if everything else due
+    return due | _open_months(conn, scheme.key) if everything else due
 
 
 def _months(conn: Connection, name: str, asked: Mapping[str, object]) -> set[date]:
@@ -138,6 +167,12 @@ def _evaluate(
     lines = computed(conn, scheme, month, through)
     if lines:
         conn.execute(query("put_payment_period"), {"month": month})
+    return _store(conn, scheme, scheme_id, month, lines)
+
+
+def _store(
+    conn: Connection, scheme: Scheme, scheme_id: int, month: date, lines: tuple[Line, ...]
+) -> Lines:
     changed = _replace(conn, scheme, scheme_id, month, lines)
     found = Lines(month, scheme.key, scheme.version, lines, changed)
     log.info(

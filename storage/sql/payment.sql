@@ -87,12 +87,13 @@ WHERE NOT EXISTS (
 );
 
 -- name: payment_open_months
--- The open months that have lines of this scheme, in any version.
+-- The open months that have lines of this scheme, in a version or in any.
 SELECT DISTINCT l.month
 FROM payment_line AS l
 JOIN payment_scheme AS s ON s.id = l.scheme_id
 JOIN payment_period AS m ON m.month = l.month
-WHERE s.key = %(key)s AND m.state = 'open'
+WHERE s.key = %(key)s AND (%(version)s::integer IS NULL OR s.version = %(version)s)
+    AND m.state = 'open'
 ORDER BY 1;
 
 -- name: payment_closed_months

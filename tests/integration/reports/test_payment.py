@@ -220,6 +220,72 @@ def test_a_new_version_takes_the_place_of_the_old_in_an_open_month(conn, distric
     assert len(lines(conn, MONTH)) == 2
 
 
+def ended(scheme, last_month):
+    return scheme.model_copy(update={"last_month": last_month})
+
+
+def following(scheme, first_month, **more):
+    return scheme.model_copy(
+        update={"version": scheme.version + 1, "first_month": first_month} | more
+    )
+
+
+def test_a_version_is_ended_and_another_follows_and_no_line_of_the_first_changes(conn, district):
+    district.wear("p1", mode="site", starts_on=date(2026, 9, 28))
+    recompute(conn, through=THROUGH)
+    evaluate_due(conn, [SCHEME], THROUGH)
+    october = lines(conn, date(2026, 10, 1))
+
+    evaluate_due(conn, [following(SCHEME, "2026-11"), ended(SCHEME, "2026-10")], THROUGH)
+
+    assert lines(conn, date(2026, 10, 1)) == october
+    assert {line.scheme_version for line in lines(conn, MONTH)} == {2}
+
+
+def test_a_month_no_version_covers_any_more_loses_its_lines_and_says_so(conn, district):
+    district.wear("p1", mode="site", starts_on=date(2026, 9, 28))
+    recompute(conn, through=THROUGH)
+    evaluate_due(conn, [SCHEME], THROUGH)
+
+    evaluate_due(conn, [ended(SCHEME, "2026-10")], THROUGH)
+
+    assert len(lines(conn, date(2026, 10, 1))) == 2
+    assert lines(conn, MONTH) == []
+    removed = "SELECT count(*) FROM audit WHERE action = 'payment_line_removed'"
+    assert conn.execute(removed).fetchone() == (2,)
+
+
+def test_a_version_that_is_no_longer_named_keeps_its_lines(conn, district):
+    district.wear("p1", mode="site", starts_on=date(2026, 9, 28))
+    recompute(conn, through=THROUGH)
+    evaluate_due(conn, [SCHEME], THROUGH)
+    october = lines(conn, date(2026, 10, 1))
+
+    evaluate_due(conn, [following(SCHEME, "2026-11")], THROUGH)
+
+    assert lines(conn, date(2026, 10, 1)) == october
+
+
+def test_a_limit_runs_over_two_versions_of_a_year(conn, district):
+    later = date(2027, 1, 31)
+    first = ended(SCHEME.model_copy(update={"base_most_services_a_year": 1}), "2026-10")
+    both = [following(first, "2026-11", last_month=""), first]
+    district.wear("p1", mode="site", starts_on=date(2026, 9, 28))
+    recompute(conn, through=later)
+    evaluate_due(conn, both, later)
+    assert lines(conn, MONTH)[0].reasons == ("limit_reached",)
+    conn.execute(
+        "INSERT INTO pause (enrolment_id, during, reason)"
+        " SELECT id, '[2026-09-28,2026-10-26)', 'illness' FROM enrolment"
+    )
+    recompute(conn, through=later)
+
+    evaluate_due(conn, both, later)
+
+    assert lines(conn, date(2026, 10, 1))[0].amount == Decimal("0.00")
+    assert lines(conn, MONTH)[0].amount == Decimal("120.00")
+
+
 def test_a_shaken_band_holds_the_months_lines(conn, district):
     district.wear("p1", mode="site")
     train(district, "p1")
