@@ -2,7 +2,8 @@
 
 A finished week that was not met, below the rule's share, opens an alert or adds to the patient's
 open one; it does so once, however often weeks are judged. A week that cannot be judged says nothing
-against anybody. When late data takes every week of an alert out of the condition, it closes itself.
+against anybody. When a later week is well again, or late data takes every week of an alert out of
+the condition, it closes itself: whoever has found the way back needs no call.
 """
 
 from dataclasses import dataclass

@@ -478,16 +478,27 @@ ON CONFLICT (id) DO UPDATE SET started_at = excluded.started_at, beat_at = exclu
 -- name: low_weeks
 -- Finished weeks, counted to their Sunday, that are low and in no alert as such, or the other way
 -- round (a week whose row is gone is not low): each patient's week once, whatever the programmes. A
--- week that cannot be judged is not low.
+-- week that cannot be judged is not low; neither is one that a later week has made good.
 SELECT patient_id, week, coalesce(judged.is_low, false) AS is_low, was.alert_id
 FROM (
     SELECT
-        e.patient_id, w.week,
-        bool_or(w.state = 'not_met' AND w.adherence_pct < %(below_pct)s) AS is_low
-    FROM week AS w
-    JOIN enrolment AS e ON e.id = w.enrolment_id
-    WHERE w.counted_to = w.week + 6 AND w.week + 6 < %(today)s::date
-    GROUP BY e.patient_id, w.week
+        patient_id, week,
+        is_low AND NOT coalesce(
+            bool_or(is_judged AND NOT is_low) OVER (
+                PARTITION BY patient_id ORDER BY week
+                ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+            ), false
+        ) AS is_low
+    FROM (
+        SELECT
+            e.patient_id, w.week,
+            bool_or(w.state <> 'cannot_judge') AS is_judged,
+            bool_or(w.state = 'not_met' AND w.adherence_pct < %(below_pct)s) AS is_low
+        FROM week AS w
+        JOIN enrolment AS e ON e.id = w.enrolment_id
+        WHERE w.counted_to = w.week + 6 AND w.week + 6 < %(today)s::date
+        GROUP BY e.patient_id, w.week
+    ) AS finished
 ) AS judged
 FULL JOIN (
     SELECT patient_id, week, alert_id, still_true FROM alert_week WHERE rule = %(rule)s

@@ -109,10 +109,10 @@ def test_late_data_that_meets_the_week_closes_the_alert_by_itself(conn, district
         put_week(conn, enrolment, week)
     judge(conn)
     (alert,) = alerts(conn, district)
-    put_week(conn, enrolment, LAST, "met", 100.0)
-    assert judge(conn) == Judged()
-    assert alerts(conn, district)[0].week == LAST - WEEK
     put_week(conn, enrolment, LAST - WEEK, "not_met", 60.0)
+    assert judge(conn) == Judged()
+    assert alerts(conn, district)[0].occurrences == 1
+    put_week(conn, enrolment, LAST, "met", 100.0)
     assert judge(conn) == Judged(closed=1)
     closed = one(conn, district.doctor, alert.id)
     assert (closed.state, closed.closed_itself, closed.outcome) == ("closed", True, None)
@@ -128,6 +128,33 @@ def test_late_data_that_meets_the_week_closes_the_alert_by_itself(conn, district
         "repeated",
         "reopened",
     ]
+
+
+@pytest.mark.parametrize(("state", "pct"), [("met", 100.0), ("not_met", 50.0)])
+def test_a_later_week_that_is_well_again_closes_the_alert(conn, district, enrolment, state, pct):
+    put_week(conn, enrolment, LAST - WEEK)
+    assert judge(conn) == Judged(opened=1, added=1)
+
+    put_week(conn, enrolment, LAST, state, pct)
+
+    assert judge(conn) == Judged(closed=1)
+    assert alerts(conn, district) == []
+
+
+def test_a_later_week_that_cannot_be_judged_closes_nothing(conn, district, enrolment):
+    put_week(conn, enrolment, LAST - WEEK)
+    put_week(conn, enrolment, LAST, "cannot_judge", 0.0)
+
+    assert judge(conn) == Judged(opened=1, added=1)
+
+
+def test_low_weeks_before_one_that_was_well_raise_nothing(conn, district, enrolment):
+    put_week(conn, enrolment, LAST - 2 * WEEK)
+    put_week(conn, enrolment, LAST - WEEK, "met", 90.0)
+    put_week(conn, enrolment, LAST)
+
+    assert judge(conn) == Judged(opened=1, added=1)
+    assert alerts(conn, district)[0].occurrences == 1
 
 
 def test_a_week_that_is_gone_is_not_low(conn, district, enrolment):
