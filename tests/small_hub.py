@@ -90,8 +90,8 @@ class SmallHub:
         with self.changed:
             assert self.changed.wait_for(condition, timeout_s), "not delivered in time"
 
-    def publish_receipt(self, centre, gateway, message):
-        self._client.publish(receipt_topic(centre, gateway), message, qos=1)
+    def publish_receipt(self, centre, gateway, message, *, retain=False):
+        self._client.publish(receipt_topic(centre, gateway), message, qos=1, retain=retain)
 
     def retain_roster(self, centre, gateway, sealed):
         self._client.publish(roster_topic(centre, gateway), sealed, qos=1, retain=True)

@@ -10,6 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+CONFIRMED_MS = 3_600_000
+"""A hub's time that no receipt has borne out for so long was wrong: the next one's counts."""
+SLACK_MS = 60_000
+"""How much older than the latest a receipt may be and still bear it out."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -41,18 +45,23 @@ class EdgeTime:
     """Signed by the hub (a roster's issue): it cannot be earlier, whatever the wall clock says."""
     _hub_ahead_ms: int | None = None
     """The hub's clock minus `mono_ms`."""
+    _confirmed_mono_ms: int = 0
 
     def heard_hub(self, hub_utc_ms: int) -> None:
         """Take the hub's clock out of a receipt.
 
         On the way it only gets older, and an old receipt may come again: so the latest time counts.
+        But a hub whose clock once ran ahead must not be believed for ever.
         """
-        ahead = hub_utc_ms - self.mono_ms()
-        if self._hub_ahead_ms is None or ahead > self._hub_ahead_ms:
-            self._hub_ahead_ms = ahead
+        now_ms = self.mono_ms()
+        ahead, known = hub_utc_ms - now_ms, self._hub_ahead_ms
+        if known is None or ahead > known or now_ms - self._confirmed_mono_ms > CONFIRMED_MS:
+            self._hub_ahead_ms = known = ahead
+        if ahead >= known - SLACK_MS:
+            self._confirmed_mono_ms = now_ms
 
     def utc_ms(self) -> int:
         """Return the best guess of UTC now: the hub's word, else the wall clock if it can be."""
-        if self._hub_ahead_ms is not None:
-            return self.mono_ms() + self._hub_ahead_ms
-        return max(self.wall_ms(), self.not_before_utc_ms)
+        ahead = self._hub_ahead_ms
+        now_ms = self.wall_ms() if ahead is None else self.mono_ms() + ahead
+        return max(now_ms, self.not_before_utc_ms)

@@ -84,7 +84,8 @@ class Intake:
         if is_pulse and not counted and self._is_frozen(band, value.value, mono_s):
             marks |= Flag.SUSPECT
         self._counters.readings_suspect += bool(marks & Flag.SUSPECT)
-        at_utc_ms = now_utc_ms if value.at_utc_ms is None else value.at_utc_ms
+        # A box that woke in 1970 may place the beats before a frame where no time is.
+        at_utc_ms = now_utc_ms if value.at_utc_ms is None else max(0, value.at_utc_ms)
         # Two frames in one millisecond are two readings; and a clock that was set back a little
         # does not make one reading replace another.
         last = band.last_at_utc_ms.get(value.quantity, 0)

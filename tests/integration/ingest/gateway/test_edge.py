@@ -15,12 +15,13 @@ import apsw
 
 from config.gateway_settings import OnsiteSettings
 from ingest.batch.keys import load_keys, make_keys, save_keys
+from ingest.batch.receipt import Receipt, seal_receipt
 from ingest.gateway import status
 from ingest.gateway.heard import Heard
 from ingest.gateway.onsite import ADDRESS
 from ingest.gateway.safety import Edge, rule_of_the_edge
 from ingest.gateway.spool import Spool, SpoolFull
-from tests.edges import BAND, Clocks, live, roster, sealed, worn
+from tests.edges import BAND, DAY_MS, NOON_UTC_MS, Clocks, live, roster, sealed, worn
 from tests.integration.ingest.gateway.conftest import in_chunks, pulses
 from tests.integration.ingest.gateway.test_run import until
 from tests.measure_edge_alarm import free_port, page_at, trials_with_the_broker_down
@@ -128,6 +129,27 @@ def test_rosters_that_are_not_ours_change_nothing_and_are_counted(box):
             "wrong_gateway": 1,
             "not_cose": 2,
         }
+
+
+def test_a_receipt_that_somebody_keeps_at_the_broker_tells_no_time(box):
+    """Signed once by the hub, and given to every box that starts: it would put it years back."""
+
+    async def start():
+        async with running(box) as gateway:
+            await until(lambda: gateway.edge.book.roster)  # it comes behind the receipt
+            return gateway.edge.time.utc_ms(), gateway.clocks.wall_utc_ms
+
+    with box.hub:
+        old = Receipt("centre", "hall-1", bytes(16), NOON_UTC_MS - 365 * DAY_MS, ())
+        sealed_old = seal_receipt(old, box.hub.keys.signing)
+        box.hub.publish_receipt("centre", "hall-1", sealed_old, retain=True)
+        issued_ms = NOON_UTC_MS - 366 * DAY_MS
+        given = sealed(roster(issued_utc_ms=issued_ms), box.hub.keys, box.keys)
+        box.hub.retain_roster("centre", "hall-1", given)
+
+        utc_ms, wall_utc_ms = asyncio.run(start())
+
+    assert utc_ms == wall_utc_ms
 
 
 def test_an_alarm_raised_without_a_network_is_told_once_when_it_is_back(box):

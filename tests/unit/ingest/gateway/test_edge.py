@@ -169,6 +169,36 @@ def test_an_old_receipt_does_not_turn_the_time_back(town):
     assert town.time.utc_ms() == now + 60_000
 
 
+def test_an_old_receipt_does_not_turn_the_time_back_however_often_it_comes(town):
+    for _ in range(3 * 60):
+        town.time.heard_hub(town.clocks.wall_utc_ms)
+        town.clocks.pass_ms(60_000)
+        town.time.heard_hub(town.clocks.wall_utc_ms - 3_600_000)
+
+        assert town.time.utc_ms() == town.clocks.wall_utc_ms
+
+
+def test_a_hub_whose_clock_once_ran_ahead_is_not_believed_for_ever(town):
+    town.roster = [worn(worn_until_ms=town.clocks.wall_utc_ms + 86_400_000)]
+    town.time.heard_hub(town.clocks.wall_utc_ms + 10 * 86_400_000)
+    for _ in range(62):
+        town.clocks.pass_ms(60_000)
+        town.time.heard_hub(town.clocks.wall_utc_ms)
+
+    town.hear(160, 40)
+
+    assert town.states == ["raised"]
+
+
+def test_no_receipt_is_believed_that_is_older_than_the_roster(town):
+    now = town.clocks.wall_utc_ms
+    town.time.not_before_utc_ms = now
+
+    town.time.heard_hub(now - 86_400_000)
+
+    assert town.time.utc_ms() == now
+
+
 # --- what is judged ---------------------------------------------------------------------------
 
 

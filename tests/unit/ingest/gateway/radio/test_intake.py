@@ -54,6 +54,14 @@ def test_history_keeps_its_times_and_never_reaches_the_edge(parts, band):
     assert (reading.device_ts_ms, reading.flags) == (NOON_UTC_MS + 28_800_000, 0)
 
 
+def test_beats_before_the_time_of_a_box_that_woke_in_1970_can_be_stored(parts, band):
+    intake, basket, _, _ = parts
+
+    intake.live(band, [Value("rr_interval_ms", 64_000.0, at_utc_ms=-64_000)] * 2, 0.0)
+
+    assert [reading.at_utc_ms for _, reading in stored(basket)] == [1, 2]
+
+
 @pytest.mark.parametrize("at_utc_ms", [-1, 300_000_000_000_000])
 def test_a_time_that_no_calendar_has_is_counted_and_does_not_stop_the_others(
     parts, band, at_utc_ms
