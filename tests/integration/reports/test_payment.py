@@ -169,6 +169,19 @@ def test_limits_run_over_the_months_of_a_year_and_follow_a_change_of_an_earlier_
     assert lines(conn, MONTH)[0].amount == Decimal("120.00")
 
 
+def test_what_is_shown_and_not_paid_uses_up_no_limit(conn, district):
+    unsigned = load_scheme(SCHEMES_DIR / "base_performance_s1.toml")
+    limited = unsigned.model_copy(update={"base_most_services_a_year": 1})
+    district.wear("p1", mode="site", starts_on=date(2026, 9, 28))
+    recompute(conn, through=THROUGH)
+
+    evaluate_due(conn, [limited], THROUGH)
+
+    assert [lines(conn, date(2026, month, 1))[0].amount for month in (10, 11)] == [
+        Decimal("120.00")
+    ] * 2
+
+
 def test_signing_the_scheme_makes_every_open_month_payable(conn, district):
     unsigned = load_scheme(SCHEMES_DIR / "base_performance_s1.toml")
     district.wear("p1", mode="site", starts_on=date(2026, 7, 27))

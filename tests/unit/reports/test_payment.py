@@ -151,6 +151,12 @@ def test_a_beta_blocker_without_a_measured_maximum_is_shown_and_not_paid():
     assert performance.payable == Decimal("0.00")
 
 
+def test_a_zone_by_formula_that_judged_no_week_bars_nothing():
+    _base, performance = lines(unseen(0, formula=True), week(1), week(2))
+
+    assert performance.state == "payable"
+
+
 def test_a_scheme_nobody_has_signed_pays_nothing_and_shows_all():
     unsigned = load_scheme(SCHEMES_DIR / "base_performance_s1.toml")
 
