@@ -149,10 +149,18 @@ def put_device(conn: Connection, device_key: str, family: str | None = None) -> 
     """Register a band by its address or serial.
 
     `family` is the key of its family in `devices/`; None says nothing: what was said before stands.
+    Raises Misconfigured for a new band whose key differs from a known one in capitals alone: as two
+    bands it could have two wearers, and a gateway would hear only one of them.
     """
     with border(), conn.transaction():
         given = {"device_keys": [device_key]}
         if conn.execute(query("find_devices"), given).fetchone() is None:
+            other = conn.execute(query("other_spelling"), {"device_key": device_key}).fetchone()
+            if other is not None:
+                raise Misconfigured(
+                    _("The band %(given)s is known as %(known)s: write it so.")
+                    % {"given": device_key, "known": other[0]}
+                )
             conn.execute(query("insert_devices"), given)
         if family is not None:
             conn.execute(query("put_family"), {"device_key": device_key, "family": family})

@@ -71,7 +71,7 @@ def seal_roster(
     """Return the signed message to retain.
 
     `recipients` are the encryption keys of that one gateway: two while its keys are changed.
-    Raises Rejected("oversize") where it is more than a broker must carry.
+    Raises Rejected: `oversize` (more than a broker must carry), `bad_key` (none can seal to it).
     """
     if len(roster.bands) > MAX_BANDS:
         raise Rejected("oversize", f"more than {MAX_BANDS} bands")
@@ -86,13 +86,20 @@ def seal_roster(
             CENTRE: roster.centre,
             GATEWAY: roster.gateway,
             VERSION: roster.version,
-            RECIPIENTS: [[key_id(key), SUITE.encrypt(plain, key, info)] for key in recipients],
+            RECIPIENTS: [[key_id(key), _encrypted(plain, key, info)] for key in recipients],
         }
     )
     sealed = sign1.sign(payload, typ=TYP, key=hub_key, kid=kid_for(hub_key.public_key()))
     if len(sealed) > MAX_SEALED_BYTES:
         raise Rejected("oversize", f"{len(sealed)} bytes sealed")
     return sealed
+
+
+def _encrypted(plain: bytes, key: X25519PublicKey, info: bytes) -> bytes:
+    try:
+        return bytes(SUITE.encrypt(plain, key, info))
+    except ValueError as error:  # a point of small order: whoever made that key, no box did
+        raise Rejected("bad_key", "nothing can be sealed to one of the gateway's keys") from error
 
 
 def open_roster(sealed: bytes, hub_key: Ed25519PublicKey, keys: Keys) -> Roster:

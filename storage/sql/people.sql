@@ -120,6 +120,12 @@ JOIN patient ON patient.id = patient_id
 WHERE device_key = %(device_key)s AND pseudonym = %(patient)s
     AND worn = tstzrange(%(worn_from)s, %(worn_until)s);
 
+-- name: other_spelling
+-- Addresses are the same in capitals and small letters.
+SELECT device_key FROM device
+WHERE upper(device_key) = upper(%(device_key)s) AND device_key <> %(device_key)s
+LIMIT 1;
+
 -- name: find_device
 SELECT id FROM device WHERE device_key = %(device_key)s;
 

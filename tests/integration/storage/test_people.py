@@ -194,3 +194,12 @@ def test_a_family_is_kept_until_another_is_said(conn):
     assert family() == "hrs"
     put_device(conn, "BB", "veepoo")
     assert family() == "veepoo"
+
+
+def test_a_band_in_other_letters_is_no_second_band(conn):
+    put_device(conn, "AA:BB:CC:00:11:EE")
+
+    with pytest.raises(Misconfigured, match="known as AA:BB:CC:00:11:EE"):
+        put_device(conn, "aa:bb:cc:00:11:ee", "hrs")
+
+    assert conn.execute("SELECT count(*) FROM device").fetchone() == (1,)

@@ -441,6 +441,16 @@ def test_a_roster_goes_to_the_boxes_of_the_centre_alone(hub, box, said, broker, 
         said.wait(lambda: said.wears() == {})
 
 
+def test_a_key_that_nothing_can_be_sealed_to_stops_no_other_roster(hub, box, said, db):
+    signing, _ = Box(CENTRE, "bad").public_keys
+    enrol_gateway(db, centre=CENTRE, gateway="bad", signing_key=signing, encryption_key=bytes(32))
+
+    a_wearer(db)
+
+    said.wait(lambda: said.wears() == {BAND: ("p-1", 150)})
+    assert db.execute("SELECT count(*) FROM roster_issue").fetchone() == (1,)
+
+
 def test_an_unchanged_roster_is_not_issued_anew_by_a_start_and_comes_from_the_broker(
     database, broker, hub_keys, box, db
 ):

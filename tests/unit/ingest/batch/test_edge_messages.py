@@ -156,6 +156,12 @@ def test_a_roster_of_too_many_bands_is_not_sealed():
     assert len(sealed(roster(*bands[:-1]), HUB, BOX)) < 65_536
 
 
+@pytest.mark.parametrize("raw", [bytes(32), bytes([1]) + bytes(31)])
+def test_a_key_of_small_order_is_refused(raw):
+    with pytest.raises(Rejected, match="bad_key"):
+        seal_roster(roster(), HUB.signing, [X25519PublicKey.from_public_bytes(raw)])
+
+
 def test_the_vector_of_a_roster_opens():
     assert open_roster(bytes.fromhex(VECTOR["sealed_roster"]), HUB_KEY, BOX) == roster(
         *BANDS, version=7
