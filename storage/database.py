@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
@@ -18,6 +18,16 @@ from config.language import _
 
 OLDEST_SERVER = 15
 CONNECT_TIMEOUT_S = 10
+
+NOTICED = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""When a peer counts as gone that fell silent without a word (cable, power, failover): seconds, and
+ms. The systems' own defaults are a quarter of an hour and two hours: too long for an alarm, and for
+the lock of whoever is no longer there."""
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
 """A psycopg connection in autocommit, its session in UTC, its commits on disk; rows are tuples."""
@@ -69,14 +79,16 @@ def connect(dsn: str, *, application: str = "adhere") -> Connection:
     nobody answers or the server turns us away.
     """
     try:
-        given = str(conninfo_to_dict(dsn).get("options") or "")
+        given = conninfo_to_dict(dsn)
+        noticed = {name: value for name, value in NOTICED.items() if name not in given}
         conn = psycopg.connect(
-            dsn,
+            make_conninfo(dsn, **noticed),
             autocommit=True,
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name=application,
             # What a receipt promises is on disk, whatever the server or the role has as default.
-            options=f"{given} -c timezone=UTC -c datestyle=ISO -c synchronous_commit=on",
+            options=f"{given.get('options') or ''} -c timezone=UTC -c datestyle=ISO"
+            f" -c synchronous_commit=on {_server_notices(**NOTICED)}",
         )
     except psycopg.ProgrammingError:
         raise Misconfigured(
@@ -92,6 +104,14 @@ def connect(dsn: str, *, application: str = "adhere") -> Connection:
             % {"oldest": OLDEST_SERVER}
         )
     return conn
+
+
+def _server_notices(**noticed: int) -> str:
+    """Return the same for the server's end, as options of a session."""
+    return " ".join(
+        f"-c {'' if name.startswith('tcp_') else 'tcp_'}{name}={value}"
+        for name, value in noticed.items()
+    )
 
 
 def require_durable(conn: Connection) -> None:

@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from config.errors import Misconfigured
 from storage.database import connect, require_durable
@@ -35,3 +36,25 @@ def test_a_server_without_fsync_is_refused(server_folder, monkeypatch):
         pytest.raises(Misconfigured, match="fsync"),
     ):
         require_durable(conn)
+
+
+def test_a_peer_that_fell_silent_is_noticed_within_seconds_at_both_ends(database):
+    """By default it takes a quarter of an hour: so long no alarm would be told."""
+    with connect(database) as conn:
+        client = conn.info.get_parameters()
+        server = conn.execute(
+            "SELECT name FROM pg_settings WHERE source = 'client' AND name LIKE 'tcp%' ORDER BY 1"
+        ).fetchall()
+
+    assert (client["keepalives_idle"], client["tcp_user_timeout"]) == ("10", "20000")
+    assert [name for (name,) in server] == [
+        "tcp_keepalives_count",
+        "tcp_keepalives_idle",
+        "tcp_keepalives_interval",
+        "tcp_user_timeout",
+    ]
+
+
+def test_a_dsn_that_says_when_a_peer_is_gone_is_heeded(database):
+    with connect(make_conninfo(database, tcp_user_timeout="5000")) as conn:
+        assert conn.info.get_parameters()["tcp_user_timeout"] == "5000"
