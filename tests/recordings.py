@@ -57,7 +57,7 @@ def four_people(folder):
 
 
 def look_alike(folder, *, weeks, people=RECORDED_PEOPLE, every_s=5, seed=11):
-    """Naive local times, whole numbers, steps that begin later, a twin, a spike, holes."""
+    """Naive local times, whole numbers, steps that begin later, a twin, a spike, holes, a shake."""
     start = np.datetime64(f"{MONDAY}T00:00", "ms").astype(np.int64)
     hr, steps = [], []
     for number, person in enumerate(people):
@@ -81,6 +81,9 @@ def look_alike(folder, *, weeks, people=RECORDED_PEOPLE, every_s=5, seed=11):
         read = (at - start < brisk) | (at - start >= brisk + 600_000)  # a walk without a pulse
         at, bpm = at[read], bpm[read]
         at, bpm = np.append(at, at[500]), np.append(bpm, bpm[500] + 4)
+        asleep = 3 * 86_400_000 + 3 * 3_600_000
+        shaken = (lived.steps_at_ms >= asleep) & (lived.steps_at_ms < asleep + 300_000)
+        lived.steps[shaken] = 120  # steps that the pulse knows nothing of
         hr.append(_rows(person, at, hr=bpm.astype(np.int16)))
         steps.append(
             _rows(person, lived.steps_at_ms[late] + start, steps=lived.steps[late].astype(np.int16))

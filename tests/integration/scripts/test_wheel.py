@@ -11,7 +11,17 @@ import pytest
 from scripts.house import tracked
 
 ROOT = Path(__file__).resolve().parents[3]
-PACKAGES = ("adherence", "config", "devices", "ingest", "reports", "scripts", "storage")
+PACKAGES = (
+    "adherence",
+    "alerts",
+    "config",
+    "devices",
+    "ingest",
+    "portal",
+    "reports",
+    "scripts",
+    "storage",
+)
 
 # Stands in for a box with the `gateway` extra alone: the rest cannot be imported.
 GATEWAY_BOX = """
@@ -96,7 +106,7 @@ def test_every_file_of_the_packages_is_inside(names):
     assert shipped() - names == set()
 
 
-@pytest.mark.parametrize("suffix", [".sql", ".toml", ".mo"])
+@pytest.mark.parametrize("suffix", [".sql", ".toml", ".mo", ".html", ".css"])
 def test_data_files_are_inside(names, suffix):
     assert any(name.endswith(suffix) for name in names)
 

@@ -125,7 +125,7 @@ def test_at_most_two_backlog_batches_wait_for_their_receipts(box):
 
     came_s = box.hub.came_s
     third_s = [after - before for before, after in zip(came_s, came_s[2:], strict=False)]
-    assert min(third_s) > 0.8 * QUICK.resend_after_s  # some of it is the broker's
+    assert min(third_s) > 0.5 * QUICK.resend_after_s  # some of it is the broker's
     assert len(box.hub.batches) == 10, "none has its second turn before all had their first"
     assert (status.receipted, status.waiting_batches) == (0, 10)
 
