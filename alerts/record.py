@@ -2,7 +2,8 @@
 
 An episode is known by patient, rule and time: what touches a known one within the longest silence
 of a run is the same, whoever heard it. So data that comes again, in parts, in another order, or
-from gateway and district, changes nothing but its bounds.
+from gateway and district, changes nothing but its bounds. One that goes on long after a person
+closed its alert is an alert again: whoever closed it thought it over.
 """
 
 from typing import NamedTuple
@@ -59,8 +60,9 @@ def record(conn: Connection, heard: Heard, terms: Terms) -> int | None:
     given = _row(heard, terms)
     row = conn.execute(query("find_episode"), given).fetchone()
     quiet_s: float | None = None
-    if row:
-        episode_id, alert_id, *known = row
+    outlives_its_alert = bool(row and row[-1])
+    if row and not (outlives_its_alert and heard.may_open):
+        episode_id, alert_id, *known, _ = row
         _extend(conn, heard, given | {"episode_id": episode_id, "alert_id": alert_id}, known)
     elif heard.may_open:
         alert_id, quiet_s = _add(conn, heard, given)
@@ -90,6 +92,7 @@ def _row(heard: Heard, terms: Terms) -> dict[str, object]:
         "ceiling_bpm": heard.ceiling_bpm,
         "heard_by": heard.heard_by,
         "gap": span(terms.gap_ms),
+        "again": span(1000 * rule.again_after_quiet_s),
     }
 
 

@@ -278,17 +278,20 @@ WHERE device_id = ANY (%(device_id)s::integer[]) AND rule = %(rule)s
 ORDER BY device_id, last_at DESC;
 
 -- name: find_episode
--- The known episode of this patient that this stretch is part of, the newest if there are several.
+-- The known episode of this patient that this stretch is part of, the newest if there are several; and
+-- whether it still goes on long after its alert was closed.
 SELECT
     e.id, e.alert_id, e.is_over, e.heard_by,
-    (extract(epoch FROM e.last_at) * 1000)::bigint
+    (extract(epoch FROM e.last_at) * 1000)::bigint,
+    coalesce(%(last_at)s::timestamptz - a.closed_at > %(again)s::interval, false)
 FROM alert_episode AS e
+JOIN alert AS a ON a.id = e.alert_id
 WHERE e.patient_id = %(patient_id)s AND e.rule = %(rule)s AND e.direction = %(direction)s
     AND e.onset_at <= %(last_at)s::timestamptz + %(gap)s::interval
     AND e.last_at >= %(onset_at)s::timestamptz - %(gap)s::interval
 ORDER BY e.last_at DESC
 LIMIT 1
-FOR UPDATE;
+FOR UPDATE OF e;
 
 -- name: extend_episode
 -- What is heard again of a known episode: its bounds only grow.

@@ -250,7 +250,10 @@ class Past:
     def shift(self, minutes):
         by = timedelta(minutes=minutes)
         for table, columns in (
-            ("alert", ("onset_at", "raised_at", "last_at", "ended_at", "round_began_at")),
+            (
+                "alert",
+                ("onset_at", "raised_at", "last_at", "ended_at", "round_began_at", "closed_at"),
+            ),
             ("alert_episode", ("onset_at", "raised_at", "last_at")),
             ("delivery", ("queued_at",)),
         ):
@@ -329,3 +332,31 @@ def test_after_a_close_a_new_episode_is_a_new_alert(conn, district, patient):
     (second,) = alerts(conn, district)
     assert second.id != first.id
     assert second.paged
+
+
+@pytest.mark.parametrize("dips", [False, True])
+@pytest.mark.parametrize(("minutes", "pages"), [(9, 0), (11, 1)])
+def test_what_goes_on_long_after_it_was_closed_is_told_of_again_once(
+    conn, district, patient, dips, minutes, pages
+):
+    now = district.ago_ms(0)
+    district.hear("p1", heart_rate=every(now - 60 * S, now, 150.0))
+    watch(conn)
+    (first,) = alerts(conn, district)
+    close(conn, first.id, district.doctor, "called")
+    Past(conn).shift(minutes)
+
+    now = district.ago_ms(0)
+    since = now - minutes * 60 * S
+    readings = every(since, now - 5 * S, 150.0)
+    if dips:  # each for too short a time to be another episode
+        readings = [(ms, 130.0 if (ms - since) // S % 60 < 5 else bpm) for ms, bpm in readings]
+    for part in range(0, len(readings), 24):
+        district.hear("p1", heart_rate=readings[part : part + 24])
+        watch(conn)
+    district.hear("p1", heart_rate=[(now, 151.0)])
+    assert watch(conn).pages == 0, "it was told of by the readings before"
+
+    assert [alert.peak_bpm for alert in alerts(conn, district)] == [151.0] * pages
+    told = conn.execute("SELECT count(*) FROM delivery WHERE alert_id <> %s", (first.id,))
+    assert told.fetchone() == (pages,)
