@@ -23,6 +23,8 @@ def payment_page(visit: Payer, month: str = "") -> Response:
         "payment.html",
         months=months,
         month=chosen,
+        period=next((one for one in months if one.month == chosen), None),
+        signers=sorted({line.signed_by for line in found if line.signed_by}),
         lines=found,
         payable=sum((line.payable for line in found), Decimal("0.00")),
         on_hold=sum((line.amount for line in found if line.state == "on_hold"), Decimal("0.00")),

@@ -28,7 +28,7 @@ class Patient(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """A patient in one line: terms in force, the newest stored week, the last contact."""
+    """A patient in one line: who, the newest stored week beside what it asked, the last contact."""
 
     id: int
     pseudonym: str
@@ -43,6 +43,7 @@ class Overview(NamedTuple):
     week: date | None
     complete_sessions: int | None
     credit_min: float | None
+    above_min: float | None
     state: str | None
     reason: str | None
     adherence_pct: float | None

@@ -71,7 +71,10 @@ ACTIONS: Mapping[str, str] = {
     "join_care_team": later("took into a care team"),
     "leave_care_team": later("took out of a care team"),
     "recompute": later("recomputed results"),
-    "report": later("wrote the nightly report"),
+    "report_weeks": later("wrote the nightly report"),
+    "payment_evaluated": later("evaluated a month's payment lines"),
+    "payment_line_replaced": later("replaced a payment line"),
+    "payment_line_removed": later("removed a payment line"),
 }
 
 KINDS: Mapping[str, str] = {

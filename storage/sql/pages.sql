@@ -9,18 +9,19 @@ JOIN staff AS doctor ON doctor.id = family_doctor_id
 WHERE pseudonym = %(pseudonym)s;
 
 -- name: read_patients_of_team
--- Everybody this person looks after, with the prescription in force and the newest stored week.
+-- Everybody this person looks after, with the prescription in force and the newest stored week, beside
+-- what was asked in that week. Of several programmes the week with the lowest adherence stands.
 SELECT
     patient.id, patient.pseudonym, patient.name, centre.name, doctor.name,
-    terms.age_years, terms.beta_blocker, terms.sessions_per_week, terms.weekly_min,
-    newest.week, newest.complete_sessions, newest.bout_credit_min, newest.state, newest.reason,
-    newest.adherence_pct, contact.at
+    terms.age_years, terms.beta_blocker, newest.sessions_per_week, newest.weekly_min,
+    newest.week, newest.complete_sessions, newest.bout_credit_min, newest.above_min, newest.state,
+    newest.reason, newest.adherence_pct, contact.at
 FROM patient_team
 JOIN patient ON patient.id = patient_team.patient_id
 JOIN organisation AS centre ON centre.id = patient.centre_id
 JOIN staff AS doctor ON doctor.id = patient.family_doctor_id
 LEFT JOIN LATERAL (
-    SELECT age_years, beta_blocker, sessions_per_week, weekly_min
+    SELECT age_years, beta_blocker
     FROM prescription
     JOIN enrolment ON enrolment.id = enrolment_id
     WHERE enrolment.patient_id = patient.id AND lower(effective) <= %(today)s
@@ -28,11 +29,14 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS terms ON true
 LEFT JOIN LATERAL (
-    SELECT week, complete_sessions, bout_credit_min, state, reason, adherence_pct
+    SELECT
+        week, complete_sessions, bout_credit_min, above_min, state, reason, adherence_pct,
+        asked.sessions_per_week, asked.weekly_min
     FROM week
-    JOIN enrolment ON enrolment.id = enrolment_id
+    JOIN enrolment ON enrolment.id = week.enrolment_id
+    JOIN prescription AS asked ON asked.id = week.prescription_id
     WHERE enrolment.patient_id = patient.id
-    ORDER BY week DESC
+    ORDER BY week DESC, adherence_pct, week.enrolment_id
     LIMIT 1
 ) AS newest ON true
 LEFT JOIN LATERAL (

@@ -1,10 +1,19 @@
 """What a doctor sees, and what is done from there."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from config.schemes import SCHEMES_DIR, load_scheme
+from portal.words import ACTIONS
 from reports.nightly.recompute import recompute
+from reports.payment.store import evaluate_due
 from tests.pages import MONDAY
+
+ROOT = Path(__file__).parents[3]
+SCHEME = SCHEMES_DIR / "base_performance_s1.toml"
+NOTED = re.compile(r"(?:\.note\(|\bnote\(|action=|\"action\": )\s*\"([a-z_]+)\"")
 
 TODAY = datetime.now(ZoneInfo("Asia/Shanghai")).date()
 TERMS = {
@@ -114,6 +123,46 @@ def test_a_day_without_data_and_a_day_that_is_none(doctor):
 
 def test_under_a_beta_blocker_it_says_to_go_by_exertion(doctor):
     assert "go by perceived exertion" in doctor.get("/patients/p2").text
+
+
+def test_a_week_stands_beside_what_was_asked_in_it_whatever_is_asked_by_now(doctor, house):
+    house.week()
+    house.red()
+    house.conn.execute(
+        "UPDATE prescription SET effective = daterange(lower(effective), '2026-11-16')"
+        " WHERE enrolment_id = %s",
+        (house.enrolment,),
+    )
+    house.prescribe(house.enrolment, date(2026, 11, 16), version=2, sessions_per_week=5.0)
+
+    for path in ("/", "/patients"):
+        assert ">1 / 3<" in doctor.get(path).text
+
+    other = house.enrol(house.patient("p1"), "p1 at the pool", date(2026, 11, 2))
+    house.prescribe(other, date(2026, 11, 2), sessions_per_week=2.0)
+    house.conn.execute(
+        "INSERT INTO week SELECT (jsonb_populate_record(w, to_jsonb(w) || jsonb_build_object("
+        "'enrolment_id', %s::integer, 'adherence_pct', 10))).* FROM week AS w",
+        (other,),
+    )
+    assert "10%" in doctor.get("/patients").text
+
+
+def test_a_week_far_above_the_zone_is_not_taken_for_idleness(doctor, house):
+    house.week()
+    house.blue()
+    assert "above the zone" not in doctor.get("/").text
+
+    house.conn.execute("UPDATE week SET above_min = 138")
+
+    assert "above the zone 138 min" in doctor.get("/").text
+
+
+def test_a_week_nobody_can_judge_has_no_rate(doctor, house):
+    house.week(state="cannot_judge", reason="no_figures", pct=0.0)
+
+    assert "0%" not in doctor.get("/patients").text
+    assert "0%" not in doctor.get("/patients/p1").text
 
 
 def test_why_goes_down_to_every_minute(doctor, house):
@@ -283,6 +332,41 @@ def test_an_administrator_shuts_a_person_out_but_not_the_last_administrator(brow
     assert last.status_code == 422
     boss.post("/staff/enable", {"code": "d1"})
     assert house.one("SELECT count(*) FROM login WHERE disabled_at IS NOT NULL") == 0
+
+
+def test_the_payer_sees_each_line_what_it_counts_and_who_signed_for_it(browsers, conn, house):
+    house.wear("p9", mode="site")
+    through = date(2026, 11, 29)
+    recompute(conn, through=through)
+    evaluate_due(conn, [load_scheme(SCHEME)], through)
+    payer = browsers().enter(conn, "payer")
+    unsigned = payer.get("/payment").text
+    evaluate_due(conn, [load_scheme(SCHEME, sign_off="DEMO")], through)
+
+    text = payer.get("/payment?month=2026-11").text
+
+    assert "DEMO" in text
+    assert "DEMO" not in unsigned
+    assert "not closed" in text
+    assert "4 / 4<small>Weeks judged / over</small>" in text
+    assert "0 / 4<small>Weeks met / judged</small>" in text
+    assert "¥120.00" in text
+    assert "¥0.00" in unsigned
+    assert payer.get("/payment?month=1999-01").status_code == 200
+    auditor = browsers().enter(conn, "auditor")
+    replaced = auditor.get("/audit?action=payment_line_replaced").text
+    assert "state shown_not_paid, amount 120.00" in replaced
+    assert "state payable, amount 120.00" in replaced
+
+
+def test_every_action_that_is_noted_has_its_words():
+    noted = set()
+    for folder in ("portal", "reports", "storage", "alerts", "scripts/commands"):
+        for path in (ROOT / folder).rglob("*.py"):
+            noted |= set(NOTED.findall(path.read_text("utf-8")))
+    noted |= {"recompute", "payment_line_removed", "join_care_team"}
+
+    assert noted == set(ACTIONS)
 
 
 def test_the_auditor_finds_what_was_done_to_whom(browsers, conn, house):
