@@ -12,7 +12,6 @@ from portal.passwords import TooBusy, fault_of
 from portal.visit import (
     Anybody,
     AnybodyWrites,
-    Portal,
     Visit,
     language,
     portal_of,
@@ -135,7 +134,7 @@ def _looked_at(
     tried = failures(conn, wait_key("account", code))
     forget_failures(conn, keys[0][0])
     response = see_other(then)
-    _let_in(portal, conn, response, account.staff_id, may_set_password=False)
+    _let_in(request, conn, response, account.staff_id, may_set_password=False)
     browser = portal.cookies.read(request, BROWSER) or new_token()
     know_browser(conn, browser, account.staff_id)
     portal.cookies.put(response, BROWSER, browser, lasts=KNOWN_FOR)
@@ -167,14 +166,18 @@ def _keys(conn: Connection, request: Request, code: str) -> list[tuple[bytes, Pa
 
 
 def _let_in(
-    portal: Portal,
+    request: Request,
     conn: Connection,
     response: Response,
     staff_id: int,
     *,
     may_set_password: bool,
 ) -> None:
-    """Open a new session, whatever cookie came with the request."""
+    """Open a new session, whatever cookie came with the request; the one it named ends."""
+    portal = portal_of(request)
+    before = portal.cookies.read(request, SESSION)
+    if before is not None:
+        end_session(conn, before)
     token = open_session(
         conn,
         staff_id=staff_id,
@@ -245,7 +248,7 @@ def enter(request: Request, token: str, csrf: Field = "") -> Response:
         if link is None or entered is None:
             return enter_page(request, token)
         response = see_other("/password" if entered.sets_password else "/")
-        _let_in(portal, conn, response, entered.staff_id, may_set_password=entered.sets_password)
+        _let_in(request, conn, response, entered.staff_id, may_set_password=entered.sets_password)
         audit.note(conn, actor=link.code, action="enter_by_link", subject="account")
     return response
 

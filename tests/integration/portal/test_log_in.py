@@ -126,6 +126,14 @@ def test_an_address_that_tries_many_accounts_waits_too(browser):
     assert answers == [401] * 20 + [429]
 
 
+def test_logging_in_again_leaves_no_session_behind(browser, conn):
+    browser.log_in("d1")
+    browser.log_in("d2")
+    browser.enter(conn, "boss")
+
+    assert conn.execute("SELECT count(*) FROM web_session").fetchone() == (1,)
+
+
 def test_log_out_kills_the_session_also_for_a_copy_of_the_cookie(browser):
     browser.log_in("d1")
     copied = dict(browser.client.cookies)
