@@ -292,3 +292,27 @@ def test_a_task_puts_events_on_disk_and_takes_receipted_ones_off(store, opened):
     store.close()
 
     assert [one.number for one in told(opened())] == [1]
+
+
+def test_where_the_system_does_not_say_which_start_it_is_an_age_is_not_known(
+    opened, clocks, monkeypatch
+):
+    monkeypatch.setattr(events_module, "machine_start", str)
+    first = opened()
+    first.add(event())
+    assert saved(first)
+    first.close()
+
+    clocks.pass_ms(1000)
+
+    assert [one.age_ms for one in told(opened())] == [None]
+
+
+def test_what_is_settled_on_disk_is_not_settled_again(store, monkeypatch):
+    store.add(event())
+    assert saved(store)
+    store.settle(store.boot, [0])
+    assert saved(store)
+    monkeypatch.setattr(EventStore, "_write", None)
+
+    assert saved(store), "there is nothing to write"

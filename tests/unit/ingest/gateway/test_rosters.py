@@ -48,6 +48,15 @@ def test_a_roster_says_who_wears_a_band_at_which_time(book):
     assert book.registered() == {BAND: "hrs", "strap": None}
 
 
+def test_it_cannot_be_earlier_than_the_newest_roster(book, clocks):
+    clocks.wall_utc_ms = 1_000
+
+    for version, issued_ms in ((1, NOON_UTC_MS), (2, NOON_UTC_MS - DAY_MS)):
+        book.take(sealed(roster(version=version, issued_utc_ms=issued_ms), HUB, BOX))
+
+        assert book._time.utc_ms() == NOON_UTC_MS  # noqa: SLF001 - the clock it was given
+
+
 def test_a_newer_roster_replaces_the_one_before_whole(book):
     book.take(sealed(roster(worn(), worn("strap", "p-3"), version=1), HUB, BOX))
 
