@@ -140,6 +140,8 @@ class Postman:
             conn.execute(query("settle_delivery"), given)
             if answer.fate is Fate.UNKNOWN:
                 conn.execute(query("queue_again"), given)
+            elif answer.fate is Fate.REFUSED:
+                conn.execute(query("hasten_escalation"), given)
         return True
 
     def _connection(self) -> Connection:

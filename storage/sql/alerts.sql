@@ -470,6 +470,18 @@ FROM delivery
 WHERE id = %(delivery_id)s AND state = 'unknown' AND NOT again
 ON CONFLICT DO NOTHING;
 
+-- name: hasten_escalation
+-- Whatever this round has told was refused: there is nobody whose answer could be waited for.
+UPDATE alert AS a
+SET next_step_at = clock_timestamp()
+FROM delivery AS d
+WHERE d.id = %(delivery_id)s AND a.id = d.alert_id AND a.round = d.round
+    AND a.state = 'open' AND a.next_step_at > clock_timestamp()
+    AND NOT EXISTS (
+        SELECT FROM delivery AS told
+        WHERE told.alert_id = a.id AND told.round = a.round AND told.state <> 'refused'
+    );
+
 -- name: interrupted_deliveries
 -- Handed over, or not, when an earlier life of the watch ended.
 SELECT id FROM delivery WHERE trying_since IS NOT NULL AND channel = %(channel)s ORDER BY id;

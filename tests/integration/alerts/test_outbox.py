@@ -187,3 +187,31 @@ def test_a_file_that_cannot_be_written_or_read_is_no_end_of_the_world(tmp_path):
     assert File(folder).send(1, message) == (Fate.LATER, "IsADirectoryError")
     assert File(folder).recall(1) is Fate.UNKNOWN
     assert File(tmp_path / "none").recall(1) is Fate.LATER
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_due"),
+    [
+        ([Answer(Fate.REFUSED)] * 2, True),
+        ([Answer(Fate.REFUSED), SENT], False),
+        ([SENT, Answer(Fate.REFUSED)], False),
+        ([LATER, Answer(Fate.REFUSED)], False),
+    ],
+)
+def test_where_every_message_was_refused_the_next_step_does_not_wait(
+    conn, database, alert, answers, is_due
+):
+    add(conn, alert, recipient="second@east.example")
+    conn.execute(
+        "UPDATE alert SET round_began_at = clock_timestamp(), next_step = 1,"
+        " next_step_at = clock_timestamp() + interval '10 minutes'"
+    )
+    channel = Stand(*answers)
+    with at_work(database, channel):
+        wait_for(
+            lambda: all(row.detail or row.state != "queued" for row in deliveries(conn, alert))
+        )
+        wait_for(lambda: len(channel.given) == 2)
+    assert conn.execute("SELECT next_step_at <= clock_timestamp() FROM alert").fetchone() == (
+        is_due,
+    )

@@ -1,6 +1,7 @@
 """Sustained at or above a ceiling: what raises, what breaks a run, what ends it."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,12 @@ def found(samples):
 def test_three_close_together_over_half_a_minute_or_two_in_a_row_of_a_slow_band(seconds, raised_s):
     raised = [episode.raised_ms for episode in found(steady(*seconds))]
     assert raised == ([] if raised_s is None else [raised_s * S])
+
+
+def test_what_was_before_a_gap_is_no_part_of_the_close_readings_after_it():
+    slower = replace(RULE, slow_samples=3)
+    (episode,) = episodes(steady(0, *range(20, 60)), 140.0, slower)
+    assert (episode.onset_ms, episode.raised_ms) == (0, 50 * S)
 
 
 def test_at_the_ceiling_counts_and_just_below_does_not():
