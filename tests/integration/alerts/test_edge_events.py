@@ -107,6 +107,23 @@ def test_a_late_event_is_listed_with_its_time_and_pages_nobody(
     assert counters.messages == 0
 
 
+def test_an_end_that_comes_late_pages_nobody_however_long_the_effort_was(conn, district, patient):
+    now = district.ago_ms(0)
+    event(district, onset=now - 2_000 * S, last=now - 400 * S, state="ended", age_ms=400_000)
+    assert watch(conn).messages == 0
+    assert len(alerts(conn, district)) == 1
+
+
+def test_an_end_that_came_before_its_beginning_is_an_end(conn, district, patient):
+    now = district.ago_ms(0)
+    event(district, onset=now - 90 * S, last=now - 20 * S, state="ended", age_ms=20_000)
+    watch(conn)
+    event(district, onset=now - 90 * S, last=now - 60 * S, age_ms=60_000)
+    watch(conn)
+    (alert,) = alerts(conn, district)
+    assert (alert.ended_at, alert.occurrences) == (at(now - 20 * S), 1)
+
+
 def test_late_readings_of_a_late_event_say_that_the_district_heard_it_too(conn, district, patient):
     onset = district.ago_ms(7_200)
     event(district, onset=onset, last=onset + 30 * S, age_ms=7_000_000)

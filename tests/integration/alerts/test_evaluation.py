@@ -334,6 +334,45 @@ def test_after_a_close_a_new_episode_is_a_new_alert(conn, district, patient):
     assert second.paged
 
 
+def test_a_new_episode_is_told_of_anew_where_nobody_answered_to_the_last_step(
+    conn, district, patient
+):
+    episode(conn, district)
+    conn.execute("UPDATE alert SET next_step = NULL, next_step_at = NULL")
+    conn.execute("DELETE FROM heart_rate")
+    Past(conn).shift(11)
+
+    assert episode(conn, district).pages == 1
+
+    (alert,) = alerts(conn, district)
+    assert (alert.state, alert.occurrences) == ("open", 2)
+
+
+@pytest.mark.parametrize("ceiling", [None, 200.0])
+def test_the_pulse_of_the_next_wearer_is_nobody_elses(conn, district, patient, ceiling):
+    now = district.ago_ms(0)
+    band = district.add_device("shared")
+    district.assign(band, patient, None, now - 45 * S)
+    district.assign(band, district.watched("p2", ceiling=ceiling), now - 45 * S)
+
+    district.hear("shared", heart_rate=every(now - 60 * S, now, 150.0, step_ms=S))
+    watch(conn)
+
+    assert alerts(conn, district) == []
+
+
+def test_what_came_late_is_not_raised_because_something_fresh_is_looked_at(conn, district, patient):
+    now = district.ago_ms(0)
+    district.hear("p1", heart_rate=every(now - 460 * S, now - 350 * S, 150.0))
+    district.hear("p1", heart_rate=[(now - 340 * S, 90.0)])
+    watch(conn)
+
+    district.hear("p1", heart_rate=[(now - 100 * S, 150.0)])
+    watch(conn)
+
+    assert alerts(conn, district) == []
+
+
 @pytest.mark.parametrize("dips", [False, True])
 @pytest.mark.parametrize(("minutes", "pages"), [(9, 0), (11, 1)])
 def test_what_goes_on_long_after_it_was_closed_is_told_of_again_once(
