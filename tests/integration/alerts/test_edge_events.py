@@ -7,7 +7,7 @@ import pytest
 from alerts.lifecycle import acknowledge, close
 from alerts.listing import history, one, work_list
 from alerts.paging import Channels
-from alerts.watch import Counters, look
+from alerts.watch import Counters, keep_house, look
 from config.alert_rules import load_alert_rules
 from tests.district import at, every
 
@@ -91,6 +91,15 @@ def test_the_end_said_by_the_edge_is_noted(conn, district, patient):
     (alert,) = alerts(conn, district)
     assert (alert.ended_at, alert.samples, alert.heard_by) == (at(now - 20 * S), 71, "edge")
     assert [entry.kind for entry in history(conn, alert.id)] == ["raised", "paged", "ended"]
+
+
+def test_what_only_a_gateway_hears_ends_by_its_word_alone(conn, district, patient):
+    now = district.ago_ms(0)
+    event(district, onset=now - 230 * S, last=now - 200 * S, age_ms=200_000)
+    watch(conn)
+    keep_house(conn, RULES, MAIL, Counters())
+    (alert,) = alerts(conn, district)
+    assert alert.ended_at is None
 
 
 @pytest.mark.parametrize(("onset_s", "age_ms"), [(331, 301_000), (7_200, 7_170_000), (7_200, None)])

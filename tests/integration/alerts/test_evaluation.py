@@ -9,6 +9,7 @@ from alerts.listing import history, one, work_list
 from alerts.paging import Channels
 from alerts.watch import Counters, keep_house, look
 from config.alert_rules import load_alert_rules
+from config.conventions import load_conventions
 from tests.district import at, every
 
 RULES = load_alert_rules()
@@ -319,7 +320,8 @@ def test_the_same_episode_raises_nothing_anew_after_it_was_closed(conn, district
     watch(conn)
 
     assert alerts(conn, district) == []
-    assert one(conn, district.doctor, alert.id).state == "closed"
+    after = one(conn, district.doctor, alert.id)
+    assert (after.state, after.last_at) == ("closed", alert.last_at), "it says what it said then"
 
 
 def test_after_a_close_a_new_episode_is_a_new_alert(conn, district, patient):
@@ -359,6 +361,55 @@ def test_the_pulse_of_the_next_wearer_is_nobody_elses(conn, district, patient, c
     watch(conn)
 
     assert alerts(conn, district) == []
+
+
+@pytest.mark.parametrize("first_bpm", [90.0, 150.0])
+def test_of_two_readings_of_one_moment_the_higher_counts(conn, district, patient, first_bpm):
+    now = district.ago_ms(0)
+    for bpm in (first_bpm, 240.0 - first_bpm):
+        district.hear("p1", heart_rate=every(now - 60 * S, now, bpm))
+    assert watch(conn).pages == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [(200.0, 140.0), (140.0, 200.0)])
+def test_a_ceiling_holds_from_local_midnight_to_local_midnight(
+    conn, district, monkeypatch, before, after
+):
+    """The zone of the test is one where midnight was a minute ago."""
+    now = district.ago_ms(0)
+    midnight = (now - 35 * S) // (60 * S) * (60 * S)
+    offset_min = -(midnight // (60 * S)) % (24 * 60)
+    conventions = load_conventions().model_copy(update={"utc_offset_min": offset_min})
+    monkeypatch.setattr("alerts.watch.load_conventions", lambda: conventions)
+    today = (at(midnight) + timedelta(minutes=offset_min)).date()
+    patient = district.add_patient("p1")
+    enrolment = district.enrol(patient, "p1", today - timedelta(days=30))
+    since = today - timedelta(days=30)
+    for version, (ceiling, *days) in enumerate([(before, since, today), (after, today, None)], 1):
+        terms = {"ceiling_bpm": ceiling, "ceiling_source": "prescribed"}
+        district.prescribe(enrolment, *days, version=version, **terms)
+    district.assign(district.add_device("p1"), patient)
+
+    district.hear("p1", heart_rate=every(midnight - 40 * S, now, 150.0, step_ms=S))
+    watch(conn)
+
+    (alert,) = alerts(conn, district)
+    if before > after:
+        assert alert.onset_at == at(midnight)
+    else:
+        assert (alert.onset_at, alert.last_at) == (at(midnight - 40 * S), at(midnight - S))
+
+
+def test_what_is_fresh_is_looked_at_before_a_backlog(conn, district, patient):
+    now = district.ago_ms(0)
+    for hours in (3, 2):
+        district.hear("p1", heart_rate=[(now - hours * 3_600 * S, 90.0)])
+    district.hear("p1", heart_rate=every(now - 60 * S, now, 150.0))
+
+    counters = Counters()
+    look(conn, RULES, MAIL, counters, most=1)
+
+    assert counters.pages == 1
 
 
 def test_what_came_late_is_not_raised_because_something_fresh_is_looked_at(conn, district, patient):

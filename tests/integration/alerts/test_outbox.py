@@ -6,14 +6,17 @@ import threading
 import time
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
+from alerts import outbox
 from alerts.file import File
 from alerts.lifecycle import acknowledge
 from alerts.listing import deliveries, one
 from alerts.message import Message, Writer
 from alerts.outbox import Postman
 from alerts.sending import Answer, Fate
+from storage.database import connect
 
 WRITER = Writer("zh_CN", "https://adhere.east.example:8443", ZoneInfo("Asia/Shanghai"))
 SENT, LATER = Answer(Fate.SENT), Answer(Fate.LATER, "busy")
@@ -215,3 +218,36 @@ def test_where_every_message_was_refused_the_next_step_does_not_wait(
     assert conn.execute("SELECT next_step_at <= clock_timestamp() FROM alert").fetchone() == (
         is_due,
     )
+
+
+class CutOff:
+    """A connection that breaks once a message is marked as handed over: nobody hears of it."""
+
+    def __init__(self, conn):
+        self.conn = conn
+
+    def execute(self, statement, *given):
+        done = self.conn.execute(statement, *given)
+        if "trying_since = clock_timestamp()" in str(statement) and done.rowcount:
+            self.conn.close()
+            raise psycopg.OperationalError("the connection is gone")
+        return done
+
+    def __getattr__(self, name):
+        return getattr(self.conn, name)
+
+
+def test_a_message_marked_on_a_connection_that_broke_is_not_forgotten(
+    conn, database, alert, monkeypatch
+):
+    made = []
+
+    def breaking_once(dsn, **more):
+        made.append(connect(dsn, **more))
+        return CutOff(made[0]) if len(made) == 1 else made[-1]
+
+    monkeypatch.setattr(outbox, "connect", breaking_once)
+    channel = Stand(remembers=Fate.LATER)
+    with at_work(database, channel):
+        wait_for(lambda: states(conn, alert) == [("sent", False)])
+    assert len(channel.given) == 1
