@@ -32,6 +32,8 @@ PAGE_BYTES = 4096
 MAX_PAGES = 2048
 MAX_HELD = 5_000
 """Some years of alarms without a network; of more the oldest go, and are counted."""
+REFUSED_KEPT = 500
+"""Evidence for whoever looks; more of it must not fill the file."""
 SAVE_AGAIN_S = 2.0
 RESEND_MOST_S = 600.0
 
@@ -234,6 +236,11 @@ class EventStore:
                         "UPDATE event SET refused = ? WHERE boot = ? AND number = ?",
                         (reason, boot, number),
                     )
+            db.execute(
+                "DELETE FROM event WHERE refused IS NOT NULL AND rowid NOT IN "
+                "(SELECT rowid FROM event WHERE refused IS NOT NULL ORDER BY rowid DESC LIMIT ?)",
+                (REFUSED_KEPT,),
+            )
             for held in new:
                 db.execute(
                     "INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, NULL)",

@@ -316,3 +316,23 @@ def test_what_is_settled_on_disk_is_not_settled_again(store, monkeypatch):
     monkeypatch.setattr(EventStore, "_write", None)
 
     assert saved(store), "there is nothing to write"
+
+
+def test_refused_events_do_not_fill_the_file(opened, monkeypatch):
+    monkeypatch.setattr(events_module, "REFUSED_KEPT", 3)
+    store = opened()
+    for number in range(10):
+        store.add(event())
+        assert saved(store)
+        store.settle(store.boot, [], [(number, "forked_event")])
+        assert saved(store)
+    store.add(event())
+    assert saved(store)
+    store.close()
+
+    with contextlib.closing(apsw.Connection(str(store._path))) as db:  # noqa: SLF001 - the file itself
+        rows = db.execute("SELECT number, refused FROM event ORDER BY rowid").fetchall()
+    assert rows == [
+        *((number, "forked_event") for number in (7, 8, 9)),
+        (10, None),
+    ]
