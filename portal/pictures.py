@@ -7,10 +7,12 @@ from datetime import date, datetime, timedelta
 from markupsafe import Markup
 
 from alerts.listing import ListedAlert
+from config.conventions import load_conventions
+from config.language import later
 from portal.reading import Reader
 from portal.readings import Quarter, Span, instant, local_day_ms, quarters, samples_of, utc_ms
 from portal.records import Bout, Version
-from portal.trace import Frame, Mark, Samples, Words, picture, rates
+from portal.trace import Band, Frame, Mark, Samples, Words, picture, rates
 from storage.database import Connection
 
 
@@ -92,6 +94,7 @@ def _drawn(
         Frame(from_ms, to_ms, low, high),
         words,
         utc_offset=reader.local(start).utcoffset() or timedelta(0),
+        bands=_bands(reader, version),
         zone_bpm=zone_bpm,
         ceiling_bpm=ceiling,
         bouts=[_bout_mark(reader, bout) for bout in bouts],
@@ -118,6 +121,22 @@ def _zone_words(reader: Reader, zone_bpm: tuple[float, float] | None) -> str:
         return ""
     low, high = (reader.number(bpm) for bpm in zone_bpm)
     return str(reader.gettext("target %(low)s-%(high)s", low=low, high=high))
+
+
+def _bands(reader: Reader, version: Version | None) -> list[Band]:
+    """Return the intensity zones of heart-rate reserve (C8) in this patient's bpm, if known."""
+    if version is None:
+        return []
+    c8 = load_conventions()
+    named = (
+        (0, later("very light")),
+        (c8.light_from_pct, later("light")),
+        (c8.moderate_from_pct, later("moderate")),
+        (c8.vigorous_from_pct, later("vigorous")),
+        (c8.near_max_from_pct, later("near maximal")),
+    )
+    begins = [(version.bpm(pct), words) for pct, words in named]
+    return [Band(bpm, str(reader.gettext(words))) for bpm, words in begins if bpm is not None]
 
 
 def _bout_mark(reader: Reader, bout: Bout) -> Mark:

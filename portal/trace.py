@@ -1,4 +1,4 @@
-"""A heart-rate trace over the prescribed zone, as SVG made here: it prints and needs no script.
+"""A heart-rate trace over its intensity zones, as SVG made here: it prints and needs no script.
 
 The picture keeps every minimum and maximum: of all readings that fall into one column of pixels the
 first, lowest, highest and last are drawn. Where nothing was heard for longer than a reading is held
@@ -18,6 +18,7 @@ WIDTH, HEIGHT = 900, 300
 LEFT, RIGHT, TOP, BOTTOM = 40, 14, 22, 26
 LONGEST_GAP_MS = 150_000
 """A band that speaks once a minute may lose one reading without a break."""
+LEAST_BAND_FOR_WORDS = 14
 HOURS_BETWEEN_TICKS = ((2, 10), (4, 20), (8, 60), (15, 120), (30, 180))
 """(up to this many hours shown, minutes between two ticks)."""
 
@@ -65,6 +66,14 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Band:
+    """An intensity zone: where it begins, and its name."""
+
+    from_bpm: float
+    words: str
+
+
+@dataclass(frozen=True)
 class Words:
     """What stands in the picture, in the reader's language."""
 
@@ -107,12 +116,13 @@ def rates(samples: Samples, *lines: float | None) -> tuple[float, float]:
     return float(np.floor((low - 3) / 10) * 10), float(np.ceil((high + 3) / 10) * 10)
 
 
-def picture(
+def picture(  # noqa: PLR0913 - what is drawn, each by its name
     samples: Samples,
     frame: Frame,
     words: Words,
     *,
     utc_offset: timedelta,
+    bands: Sequence[Band] = (),
     zone_bpm: tuple[float, float] | None = None,
     ceiling_bpm: float | None = None,
     bouts: Sequence[Mark] = (),
@@ -126,6 +136,7 @@ def picture(
         f'<title id="trace-title">{escape(words.title)}</title>',
         f'<desc id="trace-desc">{escape(words.described)}</desc>',
     ]
+    drawn += _banded(frame, bands)
     if zone_bpm is not None:
         low, high = zone_bpm
         drawn.append(
@@ -168,6 +179,27 @@ def picture(
     drawn += line(samples, frame)
     drawn.append("</svg>")
     return Markup("".join(drawn))  # noqa: S704 - numbers and escaped words
+
+
+def _banded(frame: Frame, bands: Sequence[Band]) -> list[str]:
+    """Shade the intensity zones, from the lightest on, each named where it is high enough."""
+    drawn = []
+    tops = [*(band.from_bpm for band in bands[1:]), frame.high_bpm]
+    for number, (band, top) in enumerate(zip(bands, tops, strict=False)):
+        low, high = max(band.from_bpm, frame.low_bpm), min(top, frame.high_bpm)
+        if low >= high:
+            continue
+        y, tall = frame.y(high), frame.y(low) - frame.y(high)
+        drawn.append(
+            f'<rect class="band b{number}" x="{frame.left}" y="{y:.1f}" '
+            f'width="{frame.width - frame.right - frame.left}" height="{tall:.1f}"/>'
+        )
+        if tall >= LEAST_BAND_FOR_WORDS:
+            drawn.append(
+                f'<text class="band-word" x="{frame.left + 5}" y="{y + 12:.1f}">'
+                f"{escape(band.words)}</text>"
+            )
+    return drawn
 
 
 def _stretch(mark: Mark, frame: Frame, *, least: float) -> tuple[float, float]:

@@ -5,12 +5,13 @@ import re
 from datetime import timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.readings import quarters
 from portal.small_curves import bars, spark
-from portal.trace import LONGEST_GAP_MS, Frame, Mark, Samples, Words, picture, pieces, rates
+from portal.trace import LONGEST_GAP_MS, Band, Frame, Mark, Samples, Words, picture, pieces, rates
 
 DAY_MS = 86_400_000
 FRAME = Frame(0, DAY_MS, 40.0, 200.0)
@@ -123,6 +124,28 @@ def test_zone_ceiling_bouts_and_alerts_are_drawn():
 
     for drawn in ('class="zone"', 'class="ceiling"', 'class="bout"', 'class="event"'):
         assert svg.count(drawn) == 1
+
+
+def test_zones_are_shaded_up_to_the_next_and_named_where_there_is_room():
+    svg = picture(
+        a_day_at_1_hz(),
+        FRAME,
+        WORDS,
+        utc_offset=timedelta(0),
+        bands=[Band(FRAME.low_bpm - 50, "quiet"), Band(80.0, "<light>"), Band(80.5, "thin")],
+    )
+
+    heights = [float(tall) for tall in re.findall(r'class="band b\d"[^>]*height="([\d.]+)"', svg)]
+    assert sum(heights) == pytest.approx(FRAME.height - FRAME.top - FRAME.bottom, abs=0.3)
+    assert re.findall(r'class="band-word"[^>]*>([^<]*)<', svg) == ["quiet", "thin"]
+
+
+def test_a_zone_above_or_below_the_picture_is_not_drawn():
+    bands = [Band(0.0, "below"), Band(FRAME.low_bpm, "in"), Band(FRAME.high_bpm, "above")]
+
+    svg = picture(a_day_at_1_hz(), FRAME, WORDS, utc_offset=timedelta(0), bands=bands)
+
+    assert re.findall(r'class="band-word"[^>]*>([^<]*)<', svg) == ["in"]
 
 
 def test_the_picture_reaches_around_everything_it_shows():
