@@ -75,6 +75,7 @@ class LazyCommands(TyperGroup):
         super().__init__(**attributes)
         for name, command in COMMANDS.items():
             self.add_command(LazyCommand(name, command), name)
+        _translate_help(self)
 
 
 def load(name: str, command: Command) -> Any:  # noqa: ANN401 - the toolkit's command type moves
@@ -92,9 +93,11 @@ def load(name: str, command: Command) -> Any:  # noqa: ANN401 - the toolkit's co
 
 
 def _translate_help(command: Any) -> None:  # noqa: ANN401 - as above
-    """Help texts are docstrings, so they cannot be marked; the catalogue has them all the same."""
+    """Translate what cannot be marked where it is written: docstrings, and the toolkit's own."""
     if command.help:
         command.help = _(command.help)
+    if option := command.get_help_option(typer.Context(command)):
+        option.help = _("Show this message and exit.")
     for inner in getattr(command, "commands", {}).values():
         _translate_help(inner)
 
