@@ -4,11 +4,9 @@ The schedule only says when to look; what is owed is read from the table of fini
 machine that was off, or a run that was killed, costs no night.
 """
 
-import signal
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from threading import Event, Lock, Thread
-from types import FrameType
+from threading import Event, Lock
 
 import structlog
 from apscheduler.events import (
@@ -112,16 +110,6 @@ class Schedule:
         self._stopping.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-
-    def stop_on_signals(self) -> None:
-        """Stop on SIGTERM and SIGINT; call from the main thread."""
-
-        def obey(_number: int, _frame: FrameType | None) -> None:
-            # In a thread: the handler may have interrupted the very lock that stopping takes.
-            Thread(target=self.stop, name="stop").start()
-
-        signal.signal(signal.SIGTERM, obey)
-        signal.signal(signal.SIGINT, obey)
 
     def _started(self, _event: SchedulerEvent) -> None:
         if self._stopping.is_set():  # told to stop while it was starting

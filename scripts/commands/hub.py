@@ -2,8 +2,6 @@
 
 import json
 import os
-import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +12,7 @@ from config.errors import Misconfigured
 from config.language import _
 from config.settings import database_dsn, load_district
 from ingest.hub import HUB_KEY_FILE
+from scripts.stopping import stopped_by_signal
 
 app = typer.Typer(add_completion=False)
 
@@ -82,15 +81,12 @@ def _run(settings: DistrictSettings, *, as_json: bool) -> None:
             _("there is no hub key at %(path)s: make one with `adhere hub init`")
             % {"path": key_file}
         )
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     working = Hub(
         settings.database_dsn.get_secret_value(),
         settings.broker,
         settings.hub,
         load_keys(key_file).signing,
-        stop,
+        stopped_by_signal(),
         time_zone=settings.time_zone,
     )
     try:

@@ -14,6 +14,7 @@ from config.district_settings import DistrictSettings
 from config.errors import Misconfigured
 from config.language import _
 from config.settings import load_district
+from scripts.stopping import on_stop_signal
 
 if TYPE_CHECKING:
     from reports.nightly.night import Night
@@ -161,5 +162,5 @@ def _serve(settings: DistrictSettings) -> None:
         run=_runner(settings),
         now=lambda: datetime.now(zone),
     )
-    schedule.stop_on_signals()
+    on_stop_signal(schedule.stop)
     schedule.serve()

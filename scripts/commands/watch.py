@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ import typer
 from config.district_settings import DistrictSettings
 from config.language import _
 from config.settings import load_district
+from scripts.stopping import stopped_by_signal
 
 if TYPE_CHECKING:
     from alerts.sending import Channel
@@ -33,10 +33,7 @@ def watch(
     """Raise alerts and see that they reach a person, until SIGTERM. Only one may run."""
     import structlog
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    working = _watch_of(load_district(settings, os.environ), stop)
+    working = _watch_of(load_district(settings, os.environ), stopped_by_signal())
     try:
         working.run(lambda: structlog.get_logger().info("watch_ready"))
     finally:

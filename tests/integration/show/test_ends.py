@@ -29,6 +29,26 @@ def children_of(pid):
     return found
 
 
+def words_of(pid):
+    """The command line of a process, for whoever reads that it stayed."""
+    try:
+        return Path("/proc", str(pid), "cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return f"process {pid}, gone by now"
+
+
+def watched(pids):
+    """A descriptor for each process that still lives, with its command line for whoever reads."""
+    found = {}
+    for pid in pids:
+        try:
+            watch = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        found[watch] = words_of(pid)
+    return found
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_the_demo(tmp_path, number):
     state = tmp_path / "state"
@@ -50,16 +70,16 @@ def test_no_process_outlives_the_demo(tmp_path, number):
         assert demo.poll() is None, demo.communicate()
         assert time.monotonic() < end
         time.sleep(0.05)
-    watches = [os.pidfd_open(child) for child in children_of(demo.pid)]
+    watches = watched(children_of(demo.pid))
 
     demo.send_signal(number)
     _out, said = demo.communicate(timeout=PATIENCE_S)
 
     assert len(watches) >= 5  # database, broker, hub, watch, portal
-    for watch in watches:
+    for watch, words in watches.items():
         poll = select.poll()
         poll.register(watch, select.POLLIN)
-        assert poll.poll(PATIENCE_S * 1000), "a process outlived the demo"
+        assert poll.poll(PATIENCE_S * 1000), f"outlived the demo: {words}"
         os.close(watch)
     if number == signal.SIGINT:
         assert demo.returncode == 130

@@ -9,6 +9,8 @@ from apscheduler.triggers.cron import CronTrigger
 
 from config.errors import Unavailable
 from reports.nightly.schedule import MOST_OWED, Schedule, cron, owed_nights
+from scripts.stopping import on_stop_signal
+from tests.signals import handlers_put_back
 
 ZONE = ZoneInfo("Asia/Shanghai")
 TODAY = date(2026, 11, 16)
@@ -155,12 +157,8 @@ class Terminated(BaseTrigger):
 def test_sigterm_stops_the_waiting_schedule():
     nights = Nights(last=date(2026, 11, 15))
     schedule = nights.schedule(Terminated())
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    try:
-        schedule.stop_on_signals()
+    with handlers_put_back():
+        on_stop_signal(schedule.stop)
         schedule.serve()
-    finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
 
     assert nights.done == [date(2026, 11, 15)]
