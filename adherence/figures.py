@@ -28,16 +28,14 @@ def formula_hr_max(
     return ((10 * intercept - fall_tenths_per_year * age + 5) // 10).cast(pl.Float64)
 
 
-def rest_from_recording(
+def rest_days_of(
     kept: pl.LazyFrame, *, utc_offset_ms: int, least_minutes: int, percentile: int
 ) -> pl.LazyFrame:
-    """Return person, recorded_rest_bpm for every person with a day long enough (C7).
+    """Return person, date and rest_bpm of every local day long enough for a figure (C7).
 
-    Per local day the nearest-rank percentile of the minute means, then the median of the days,
-    rounded half up.
+    It is the nearest-rank percentile of the day's minute means.
     """
     rank = (pl.len().cast(pl.Int64) * percentile + 99) // 100
-    half_up = (pl.col("day_bpm").median() + 0.5 + ROUNDING_BPM).floor()
     return (
         kept.group_by("person", minute(pl.col("ts")).alias("minute"))
         .agg(
@@ -45,11 +43,16 @@ def rest_from_recording(
             ts=pl.col("ts").min(),
         )
         .group_by("person", local_date(pl.col("ts"), utc_offset_ms=utc_offset_ms).alias("date"))
-        .agg(minutes=pl.len(), day_bpm=pl.col("minute_bpm").sort().get(rank - 1))
+        .agg(minutes=pl.len(), rest_bpm=pl.col("minute_bpm").sort().get(rank - 1))
         .filter(pl.col("minutes") >= least_minutes)
-        .group_by("person")
-        .agg(recorded_rest_bpm=half_up)
+        .select("person", "date", "rest_bpm")
     )
+
+
+def rest_from_days(rest_days: pl.LazyFrame) -> pl.LazyFrame:
+    """Return person, recorded_rest_bpm: the median of the days, rounded half up (C7)."""
+    half_up = (pl.col("rest_bpm").median() + 0.5 + ROUNDING_BPM).floor()
+    return rest_days.group_by("person").agg(recorded_rest_bpm=half_up)
 
 
 def why_no_figures() -> pl.Expr:
@@ -80,11 +83,13 @@ def frozen_figures(
 
     NaN in an age or a measured figure means that it is missing.
     """
-    rest = rest_from_recording(
-        kept,
-        utc_offset_ms=utc_offset_ms,
-        least_minutes=rest_least_minutes,
-        percentile=rest_percentile,
+    rest = rest_from_days(
+        rest_days_of(
+            kept,
+            utc_offset_ms=utc_offset_ms,
+            least_minutes=rest_least_minutes,
+            percentile=rest_percentile,
+        )
     )
     return (
         cases.with_columns(pl.col("age", "hr_max", "rest_hr").fill_nan(None))

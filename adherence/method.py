@@ -12,15 +12,24 @@ from adherence import bouts as bouts_stage
 from adherence.cleaning import kept_samples
 from adherence.clock import MINUTE_MS, SECOND_MS
 from adherence.days import daily_zones, days_of
-from adherence.figures import formula_hr_max, frozen_figures
+from adherence.figures import formula_hr_max, frozen_figures, rest_days_of
 from adherence.holding import held_time
 from adherence.minutes import minutes_of
 from adherence.schema import ABOUT, KEYS, SAMPLES, STEP_ROWS, figured, typed
+from adherence.side import (
+    asked_about,
+    bpm_days,
+    loads_of,
+    rest_drift_of,
+    side_weeks_of,
+    zone_weeks,
+)
 from adherence.states import states_of
 from adherence.steps import daily_steps, step_minutes
 from adherence.weeks import targets_of, weeks_of
 from adherence.zones import held_by_case
 from config.conventions import Conventions
+from config.side_figures import SideFigures
 
 
 def kept(samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
@@ -174,3 +183,59 @@ def weeks(
 def states(week_rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return weeks with `state` and `reason`; see `adherence.states`."""
     return states_of(week_rows)
+
+
+def rest_days(kept_samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
+    """Return person, date, rest_bpm: the resting heart rate of every day long enough for one (C7).
+
+    `kept_samples` is as `kept` gives it.
+    """
+    return rest_days_of(
+        kept_samples,
+        utc_offset_ms=conventions.utc_offset_min * MINUTE_MS,
+        least_minutes=conventions.rest_least_minutes,
+        percentile=conventions.rest_percentile,
+    )
+
+
+def held_bpm(held_time: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
+    """Return person, date, bpm_sum, bpm_n, held_ms: how long each day held each heart rate."""
+    return bpm_days(held_time, utc_offset_ms=conventions.utc_offset_min * MINUTE_MS)
+
+
+def rest_drift(rest_by_day: pl.LazyFrame, listed: pl.LazyFrame, side: SideFigures) -> pl.LazyFrame:
+    """Return `listed` (with person and week) and each week's drift of the resting heart rate.
+
+    Added are rest_days, rest_bpm, rest_base_days, rest_base_bpm and rest_drift_bpm; see
+    `adherence.side`. `rest_by_day` is as `rest_days` gives it, and may reach further back.
+    """
+    return rest_drift_of(
+        rest_by_day,
+        listed,
+        baseline_weeks=side.baseline_weeks,
+        baseline_least_days=side.baseline_least_days,
+    )
+
+
+def side_weeks(
+    day_rows: pl.LazyFrame,
+    bpm_rows: pl.LazyFrame,
+    rest_by_day: pl.LazyFrame,
+    week_rows: pl.LazyFrame,
+    cases: pl.LazyFrame,
+    conventions: Conventions,
+    side: SideFigures,
+) -> pl.LazyFrame:
+    """Return SIDE for every row of `week_rows` (case, version, person, week): `adherence.side`.
+
+    `day_rows` is DAY, `bpm_rows` as `held_bpm` and `rest_by_day` as `rest_days` give them. `cases`
+    has frozen figures as for `days`, and may say sex (`M`, `F`) and ceiling_bpm.
+    """
+    about = asked_about(cases)
+    listed = week_rows.select("case", "version", "person", "week")
+    return side_weeks_of(
+        zone_weeks(day_rows, vigorous_weight=conventions.vigorous_weight),
+        loads_of(bpm_rows, about, side),
+        rest_drift(rest_by_day, listed, side),
+        about,
+    )

@@ -1,0 +1,202 @@
+"""Side figures of a week: time in the zones, load, time at the ceiling, drift of the resting pulse.
+
+They stand beside adherence and are never mixed into it: nothing here adds to credit, takes from it
+or moves a week's state. The numbers and their sources stand in `config/side_figures.toml`.
+"""
+
+import polars as pl
+
+from adherence.clock import in_minutes, monday
+from adherence.holding import cut_at_midnight
+from adherence.schema import ZONES
+from adherence.zones import in_force
+from config.side_figures import SideFigures
+
+MALE, FEMALE = "M", "F"
+
+SIDE = (
+    "case",
+    "version",
+    "person",
+    "week",
+    *(f"{zone}_min" for zone in ZONES),
+    "mod_eq_min",
+    "trimp",
+    "over_ceiling_min",
+    "rest_days",
+    "rest_bpm",
+    "rest_base_days",
+    "rest_base_bpm",
+    "rest_drift_bpm",
+)
+"""Minutes are of all held time of the week's days (C10). `trimp` is without unit, null where sex or
+figures are not known. `over_ceiling_min` is null where no version of the week has a ceiling.
+`rest_bpm` is the median of the week's days with a resting heart rate (C7), `rest_drift_bpm` its
+distance from the person's own median of the weeks before, null while those hold too few days."""
+
+_GIVEN = {
+    "sex": pl.String,
+    "ceiling_bpm": pl.Float64,
+    "version": pl.Int64,
+    "from_day": pl.Date,
+    "until_day": pl.Date,
+}
+"""What a case may say; null where it does not."""
+
+
+def bpm_days(held: pl.LazyFrame, *, utc_offset_ms: int) -> pl.LazyFrame:
+    """Return person, date, bpm_sum, bpm_n and held_ms: how long a local day held each heart rate.
+
+    `held` is HELD. Of whole bpm a day has some hundred rows, however often the band measures.
+    """
+    return (
+        cut_at_midnight(held, utc_offset_ms=utc_offset_ms)
+        .group_by("person", "date", "bpm_sum", "bpm_n")
+        .agg(held_ms=(pl.col("end_ms") - pl.col("start_ms")).sum())
+    )
+
+
+def asked_about(cases: pl.LazyFrame) -> pl.LazyFrame:
+    """Return of `cases` what side figures are made from, every column standing."""
+    given = cases.collect_schema().names()
+    return cases.select(
+        "case",
+        "person",
+        *(pl.col(name).cast(pl.Float64) for name in ("hr_max", "rest_hr")),
+        *(
+            (pl.col(name) if name in given else pl.lit(None)).cast(dtype).alias(name)
+            for name, dtype in _GIVEN.items()
+        ),
+    )
+
+
+def reserve_fraction() -> pl.Expr:
+    """Give the fraction of heart-rate reserve, no less than nothing and no more than all of it."""
+    bpm = pl.col("bpm_sum") / pl.col("bpm_n")
+    reserve = pl.col("hr_max") - pl.col("rest_hr")
+    return ((bpm - pl.col("rest_hr")) / reserve).clip(0.0, 1.0)
+
+
+def impulse_per_min(side: SideFigures) -> pl.Expr:
+    """Give the training impulse of a minute at this heart rate (Banister); null without a sex."""
+    x = reserve_fraction()
+    return (
+        pl.when(pl.col("sex") == MALE)
+        .then(x * side.trimp_factor_men * (side.trimp_rate_men * x).exp())
+        .when(pl.col("sex") == FEMALE)
+        .then(x * side.trimp_factor_women * (side.trimp_rate_women * x).exp())
+    )
+
+
+def loads_of(by_bpm: pl.LazyFrame, cases: pl.LazyFrame, side: SideFigures) -> pl.LazyFrame:
+    """Return case, week, trimp and over_ceiling_ms, for the weeks with held time.
+
+    `by_bpm` is as `bpm_days` gives it, `cases` as `asked_about`. Each day is judged by the version
+    in force on it; a day without figures leaves the week without a load.
+    """
+    at_ceiling = pl.col("bpm_sum") >= pl.col("bpm_n") * pl.col("ceiling_bpm")
+    figures = ("sex", "hr_max", "rest_hr", "ceiling_bpm")
+    # Added up in one order of heart rates, not of days or samples: the last bit stays the same.
+    key = ("case", "week", *figures, "bpm_sum", "bpm_n")
+    return (
+        by_bpm.join(cases, on="person")
+        .filter(in_force())
+        .with_columns(week=monday(pl.col("date")))
+        .group_by(key)
+        .agg(pl.col("held_ms").sum())
+        .sort(key)
+        .with_columns(impulse=impulse_per_min(side) * in_minutes(pl.col("held_ms")))
+        .group_by("case", "week", maintain_order=True)
+        .agg(
+            trimp=pl.when(pl.col("impulse").is_not_null().all()).then(pl.col("impulse").sum()),
+            over_ceiling_ms=pl.when(pl.col("ceiling_bpm").is_not_null().any()).then(
+                pl.col("held_ms").filter(at_ceiling).sum()
+            ),
+        )
+    )
+
+
+def zone_weeks(days: pl.LazyFrame, *, vigorous_weight: int) -> pl.LazyFrame:
+    """Return case, week, minutes in each zone and moderate-equivalent ones (WHO 2:1), of DAY."""
+    hard_ms = pl.col("vigorous_ms") + pl.col("near_max_ms")
+    return (
+        days.group_by("case", monday(pl.col("date")).alias("week"))
+        .agg(pl.col(f"{zone}_ms").sum() for zone in ZONES)
+        .with_columns(
+            *(in_minutes(pl.col(f"{zone}_ms")).alias(f"{zone}_min") for zone in ZONES),
+            mod_eq_min=in_minutes(pl.col("moderate_ms") + vigorous_weight * hard_ms),
+        )
+        .drop(f"{zone}_ms" for zone in ZONES)
+    )
+
+
+def rest_drift_of(
+    rest_days: pl.LazyFrame, weeks: pl.LazyFrame, *, baseline_weeks: int, baseline_least_days: int
+) -> pl.LazyFrame:
+    """Return `weeks` (with person and week) and what the resting heart rate did in each of them.
+
+    `rest_days` is as `figures.rest_days_of` gives it. The baseline is the person's own: the median
+    of the days of so many weeks before the week, which is not among them.
+    """
+    of_week = rest_days.with_columns(week=monday(pl.col("date")))
+    now = of_week.group_by("person", "week").agg(
+        rest_days=pl.len().cast(pl.Int64), rest_bpm=pl.col("rest_bpm").median()
+    )
+    before = (
+        of_week.select(
+            "person",
+            "rest_bpm",
+            week=pl.date_ranges(
+                pl.col("week").dt.offset_by("1w"),
+                pl.col("week").dt.offset_by(f"{baseline_weeks}w"),
+                interval="1w",
+            ),
+        )
+        .explode("week")
+        .group_by("person", "week")
+        .agg(
+            rest_base_days=pl.len().cast(pl.Int64),
+            rest_base_bpm=pl.col("rest_bpm").median(),
+        )
+    )
+    enough = pl.col("rest_base_days") >= baseline_least_days
+    return (
+        weeks.join(now, on=["person", "week"], how="left")
+        .join(before, on=["person", "week"], how="left")
+        .with_columns(pl.col("rest_days", "rest_base_days").fill_null(0))
+        .with_columns(rest_base_bpm=pl.when(enough).then("rest_base_bpm"))
+        .with_columns(rest_drift_bpm=pl.col("rest_bpm") - pl.col("rest_base_bpm"))
+    )
+
+
+def side_weeks_of(
+    zones: pl.LazyFrame, loads: pl.LazyFrame, rest: pl.LazyFrame, cases: pl.LazyFrame
+) -> pl.LazyFrame:
+    """Return SIDE, sorted: one row for each row of `rest`, weeks without held time too.
+
+    `rest` is as `rest_drift_of` gives it, with case, version, person and week; `cases` as
+    `asked_about`. A week without held time has no load where one could have been computed.
+    """
+    can_load = pl.col("sex").is_in([MALE, FEMALE]) & (pl.col("hr_max") > pl.col("rest_hr"))
+    zone_min = [f"{zone}_min" for zone in ZONES]
+    known = cases.select(
+        "case", "version", "ceiling_bpm", can_load=can_load.fill_null(value=False)
+    ).unique(["case", "version"])
+    key = ["case", "week"]
+    return (
+        rest.join(zones, on=key, how="left")
+        .join(loads.with_columns(has_load=True), on=key, how="left")
+        .join(known, on=["case", "version"], how="left", nulls_equal=True)
+        .with_columns(pl.col(*zone_min, "mod_eq_min").fill_null(0.0))
+        .with_columns(
+            trimp=pl.when("has_load").then("trimp").when("can_load").then(0.0),
+            over_ceiling_min=in_minutes(
+                pl.when("has_load")
+                .then("over_ceiling_ms")
+                .when(pl.col("ceiling_bpm").is_not_null())
+                .then(0)
+            ),
+        )
+        .select(SIDE)
+        .sort(key)
+    )
