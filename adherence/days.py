@@ -14,12 +14,17 @@ def daily_zones(
     vigorous_from_pct: int,
     near_max_from_pct: int,
 ) -> pl.LazyFrame:
-    """Return the ms in each zone, creditable, above and held, per case, version and local day."""
+    """Return the ms in each zone, creditable, above and held, per case, version and local day.
+
+    Without a maximum and a resting heart rate no zone is known, and none has any time.
+    """
     edges = (light_from_pct, moderate_from_pct, vigorous_from_pct, near_max_from_pct)
     above_edges = pl.sum_horizontal(reaches(edge).cast(pl.Int8) for edge in edges)
     held_ms = pl.col("held_ms")
+    known = pl.col("hr_max").is_not_null() & pl.col("rest_hr").is_not_null()
+    zone = pl.when(known).then(above_edges)
     return (
-        by_case.with_columns(zone=above_edges, effort=in_effort(), above=is_above())
+        by_case.with_columns(zone=zone, effort=in_effort(), above=is_above())
         .group_by("case", "version", "person", "date")
         .agg(
             *(

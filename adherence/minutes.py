@@ -10,7 +10,7 @@ from adherence.clock import MINUTE_MS, local_date
 from adherence.holding import cut_at_minutes
 from adherence.schema import MINUTE
 from adherence.steps import MINUTE_SCALE, held_minutes
-from adherence.zones import in_effort, in_force, is_above
+from adherence.zones import has_heart_rate_zone, in_effort, in_force, is_above
 
 CREDITED = "credited"
 """In the zone, within a qualifying bout (C9, C11): the week's credit."""
@@ -41,7 +41,7 @@ def judged_minutes(held: pl.LazyFrame, chains: pl.LazyFrame, cases: pl.LazyFrame
     in_bout = pl.col("bout_start_ms").filter(pl.col("effort") & qualifies)
     return (
         held.join(cases, on="person")
-        .filter(in_force())
+        .filter(in_force() & has_heart_rate_zone())
         .with_columns(
             held_ms=pl.col("end_ms") - pl.col("start_ms"), effort=in_effort(), is_above=is_above()
         )

@@ -16,12 +16,17 @@ STEP_ROWS = {"person": None, "ts": pl.Int64, "steps": pl.Float64}
 """Steps of the clock minute that holds `ts`; null and negative counts allowed."""
 
 PRESCRIBED = {
-    "zone_lo": pl.Float64,  # % of heart-rate reserve
+    "zone_lo": pl.Float64,  # in the unit of `intensity_kind`: % of heart-rate reserve by default
     "zone_hi": pl.Float64,
     "session_min": pl.Float64,
     "sessions_per_week": pl.Float64,
     "weekly_min": pl.Float64,
 }
+
+HRR, HR_MAX, BPM, RPE = "hrr", "hr_max", "bpm", "rpe"
+INTENSITY_KINDS = (HRR, HR_MAX, BPM, RPE)
+"""What zone_lo and zone_hi are: % of heart-rate reserve (C8), % of the maximum, bpm, or a rating of
+perceived exertion from 6 to 20. Under a rating heart rate credits nothing: sessions are logged."""
 
 KEYS: dict[str, type[pl.DataType] | None] = {"case": None, "person": None}
 
@@ -37,8 +42,31 @@ OPTIONAL = {
     "from_day": (pl.Date, None),  # first local day in force; null: always
     "until_day": (pl.Date, None),  # first local day no longer in force; null: for good
     "day_adds_up": (pl.Boolean, False),  # a day's bouts add up to a session
+    "intensity_kind": (pl.String, HRR),  # of INTENSITY_KINDS
+    "ceiling_bpm": (pl.Float64, None),  # a limit of safety: shown, never part of adherence
+    "rest_days": (pl.Int64, 0),  # whole days between two sessions of resistance that both count
+    "resistance_per_week": (pl.Float64, None),  # sessions; null: not prescribed
+    "resistance_min": (pl.Float64, None),  # of one session; null: any length
+    "balance_per_week": (pl.Float64, None),
+    "balance_min": (pl.Float64, None),
+    "steps_per_day": (pl.Float64, None),  # null: not prescribed
 }
-"""Columns a case may have, with the value that stands where they are missing."""
+"""Columns a case may have, with the value that stands where they are missing or null (method,
+section 13). The five of PRESCRIBED are null together where no aerobic exercise is prescribed."""
+
+LOGGED = ("aerobic", "resistance", "balance")
+COMPONENTS = (*LOGGED, "steps")
+"""What may be prescribed; each has its own adherence, the week's is the lowest of them."""
+
+LOG: dict[str, type[pl.DataType] | None] = {
+    "case": None,
+    "date": pl.Date,  # the local day
+    "component": pl.String,  # of LOGGED
+    "minutes": pl.Float64,  # null: not known
+    "rpe": pl.Float64,  # perceived exertion, 6 to 20; null: not asked
+    "supervised_by": pl.String,  # null: nobody
+}
+"""Sessions that somebody wrote down. A set: the same row twice is one session."""
 
 PEOPLE = ("case", "person", "hr_max", "rest_hr", "n_in", "n_kept", "reason")
 
@@ -157,15 +185,38 @@ def typed(frame: pl.LazyFrame, columns: Mapping[str, type[pl.DataType] | None]) 
 def figured(cases: pl.LazyFrame) -> pl.LazyFrame:
     """Return cases with frozen `hr_max` and `rest_hr`, every optional column standing.
 
-    One row per version of a prescription; versions of one case do not overlap in time.
+    One row per version of a prescription; versions of one case do not overlap in time. On the
+    scale of `zone_lo` and `zone_hi` 0 lies at `zone_zero` bpm, and 100 lies `zone_span` bpm higher:
+    both are null where heart rate decides nothing.
     """
     given = cases.collect_schema().names()
-    return cases.select(
-        "case",
-        "person",
-        *(pl.col(name).cast(pl.Float64) for name in ("hr_max", "rest_hr", *PRESCRIBED)),
-        *(
-            (pl.col(name) if name in given else pl.lit(default)).cast(dtype).alias(name)
-            for name, (dtype, default) in OPTIONAL.items()
-        ),
-    ).with_columns(pl.col("day_adds_up").fill_null(value=False))
+    kind = pl.col("intensity_kind")
+    hr_max, rest_hr = pl.col("hr_max"), pl.col("rest_hr")
+    return (
+        cases.select(
+            "case",
+            "person",
+            *(pl.col(name).cast(pl.Float64) for name in ("hr_max", "rest_hr", *PRESCRIBED)),
+            *(
+                (pl.col(name) if name in given else pl.lit(default)).cast(dtype).alias(name)
+                for name, (dtype, default) in OPTIONAL.items()
+            ),
+        )
+        .with_columns(
+            pl.col(name).fill_null(default)
+            for name, (_, default) in OPTIONAL.items()
+            if default is not None
+        )
+        .with_columns(
+            zone_zero=pl.when(kind == HRR)
+            .then(rest_hr)
+            .when(kind.is_in([HR_MAX, BPM]))
+            .then(pl.lit(0.0)),
+            zone_span=pl.when(kind == HRR)
+            .then(hr_max - rest_hr)
+            .when(kind == HR_MAX)
+            .then(hr_max)
+            .when(kind == BPM)
+            .then(pl.lit(100.0)),
+        )
+    )

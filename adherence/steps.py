@@ -51,11 +51,19 @@ def is_still_so_far(*, still_minutes: int) -> pl.Expr:
     return (unbroken & all_zero).fill_null(value=False)
 
 
-def mean_held_reaches(pct: pl.Expr | int) -> pl.Expr:
+def mean_held_reaches(pct: int) -> pl.Expr:
     """Compare: the minute's mean held bpm is at least this percentage of the reserve."""
     held = MINUTE_SCALE * pl.col("held_ms")
     reserve = pl.col("held_bpm") - held * pl.col("rest_hr")
     return 100 * reserve >= pct * (pl.col("hr_max") - pl.col("rest_hr")) * held
+
+
+def mean_held_in_effort() -> pl.Expr:
+    """Compare: the minute's mean held bpm is at or above the prescribed zone's lower end."""
+    held = MINUTE_SCALE * pl.col("held_ms")
+    over = pl.col("held_bpm") - held * pl.col("zone_zero")
+    level = pl.min_horizontal("zone_lo", "zone_hi")
+    return (100 * over >= level * pl.col("zone_span") * held).fill_null(value=False)
 
 
 def is_locked(*, within_bpm: int) -> pl.Expr:
@@ -84,9 +92,7 @@ def daily_steps(
         "cad100_min": moderate,
         "cad130_min": steps >= c.vigorous_cadence_spm,
         "hrless_cad100_min": moderate & ~present,
-        "still_min": present
-        & pl.col("still_so_far")
-        & mean_held_reaches(pl.min_horizontal("zone_lo", "zone_hi")),
+        "still_min": present & pl.col("still_so_far") & mean_held_in_effort(),
         "lock_min": present & (steps >= c.lock_cadence_spm) & locked,
         "shake_min": present
         & (steps >= c.shake_cadence_spm)

@@ -1,7 +1,8 @@
-"""Intensity as heart-rate reserve: zones and credit (conventions C8, C9).
+"""Intensity: zones of heart-rate reserve and credit (conventions C8, C9; method, section 13).
 
 Comparisons are multiplied out, 100 * (bpm - rest) >= p * (max - rest), and once more by the number
-of twins in the sample: nothing is divided, so nothing is rounded at the edge of a zone.
+of twins in the sample: nothing is divided, so nothing is rounded at the edge of a zone. A zone may
+be prescribed on another scale; the time in the five zones of the method is always of the reserve.
 """
 
 import polars as pl
@@ -16,14 +17,28 @@ def reaches(pct: pl.Expr | int) -> pl.Expr:
     return 100 * reserve >= pl.col("bpm_n") * pct * whole
 
 
+def reaches_on_scale(level: pl.Expr) -> pl.Expr:
+    """Compare: the sample is at least this much on the prescribed zone's own scale.
+
+    False where no heart rate is prescribed: under a rating of exertion, or without aerobic work.
+    """
+    over = pl.col("bpm_sum") - pl.col("bpm_n") * pl.col("zone_zero")
+    return (100 * over >= pl.col("bpm_n") * level * pl.col("zone_span")).fill_null(value=False)
+
+
 def in_effort() -> pl.Expr:
     """Compare: at or above the prescribed zone's lower end, so creditable or above it."""
-    return reaches(pl.min_horizontal("zone_lo", "zone_hi"))
+    return reaches_on_scale(pl.min_horizontal("zone_lo", "zone_hi"))
 
 
 def is_above() -> pl.Expr:
     """Compare: at or above the prescribed zone's upper end; reported, never credited."""
-    return reaches(pl.col("zone_hi"))
+    return reaches_on_scale(pl.col("zone_hi"))
+
+
+def has_heart_rate_zone() -> pl.Expr:
+    """Compare: the version prescribes a zone that heart rate can be in."""
+    return pl.col("zone_lo").is_not_null() & pl.col("zone_span").is_not_null()
 
 
 def in_force() -> pl.Expr:
