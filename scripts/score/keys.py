@@ -3,6 +3,26 @@
 import polars as pl
 
 WHOLE_NUMBER = r"^(0|-?[1-9][0-9]{0,17})$"
+TEXT = (pl.String, pl.Categorical, pl.Enum)
+
+
+def can_name(dtype: pl.DataType) -> bool:
+    """Whether a column of this type can hold names at all."""
+    return dtype.is_integer() or dtype.is_float() or dtype in TEXT
+
+
+def key(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Return the column `name`, of type `dtype`, as Int64 or text; null where it names nobody."""
+    column = pl.col(name)
+    if dtype.is_integer():
+        return column.cast(pl.Int64, strict=False)
+    if dtype.is_float():  # how pandas writes whole numbers beside a missing one
+        whole = column.cast(pl.Int64, strict=False)
+        return pl.when(whole == column).then(whole)
+    if dtype not in TEXT:
+        return pl.lit(None, dtype=pl.String)
+    text = column.cast(pl.String)
+    return pl.when(text.str.strip_chars() != "").then(text)
 
 
 def key_of(column: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -11,18 +31,9 @@ def key_of(column: pl.Series) -> tuple[pl.Series, pl.Series]:
     Text that is whole numbers throughout, written as a number is written, becomes numbers; a name
     like 007 keeps the whole column text.
     """
-    if column.dtype.is_integer():
-        whole = column.cast(pl.Int64, strict=False)
-        return whole, whole.is_null()
-    if column.dtype.is_float():
-        whole = column.cast(pl.Int64, strict=False)
-        return whole, whole.is_null() | (whole != column)
-    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
-        nobody = pl.Series(column.name, [None] * len(column), dtype=pl.String)
-        return nobody, nobody.is_null()
-    return column.cast(pl.String), (column.cast(pl.String).str.strip_chars() == "").fill_null(
-        value=True
-    )
+    frame = column.to_frame().with_columns(key(column.name, column.dtype).alias(column.name))
+    named = frame.to_series()
+    return named, named.is_null()
 
 
 def number_if_written_so(column: pl.Series) -> pl.Series:

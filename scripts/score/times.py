@@ -29,16 +29,27 @@ def known_zone(name: str) -> str:
     return name
 
 
+def can_tell_time(dtype: pl.DataType) -> bool:
+    """Whether a column of this type can hold times at all."""
+    return dtype == pl.String or isinstance(dtype, pl.Datetime)
+
+
 def utc_ms(column: pl.Series, *, zone: str, conventions: Conventions) -> pl.Series:
     """Return a column of text or datetimes as Int64 ms UTC; null where it is no time."""
-    frame = column.alias("ts").to_frame()
-    if column.dtype == pl.String:
-        return frame.select(_from_text(zone, conventions)).to_series()
-    if isinstance(column.dtype, pl.Datetime):
-        if column.dtype.time_zone is not None:
-            return frame.select(_epoch_ms(pl.col("ts"))).to_series()
-        return frame.select(_site_time(pl.col("ts"), zone, conventions)).to_series()
-    return pl.Series("ts", [None] * len(column), dtype=pl.Int64)
+    at = instant("ts", column.dtype, zone=zone, conventions=conventions)
+    return column.alias("ts").to_frame().with_columns(at.alias("ts")).to_series()
+
+
+def instant(name: str, dtype: pl.DataType, *, zone: str, conventions: Conventions) -> pl.Expr:
+    """Return the column `name`, of type `dtype`, as Int64 ms UTC; null where it is no time."""
+    column = pl.col(name)
+    if dtype == pl.String:
+        return _from_text(column, zone, conventions)
+    if isinstance(dtype, pl.Datetime):
+        if dtype.time_zone is not None:
+            return _epoch_ms(column)
+        return _site_time(column, zone, conventions)
+    return pl.lit(None, dtype=pl.Int64)
 
 
 def _epoch_ms(at: pl.Expr) -> pl.Expr:
@@ -53,8 +64,8 @@ def _site_time(naive: pl.Expr, zone: str, conventions: Conventions) -> pl.Expr:
     return _epoch_ms(naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"))
 
 
-def _from_text(zone: str, conventions: Conventions) -> pl.Expr:
-    text = pl.col("ts").str.strip_chars()
+def _from_text(column: pl.Expr, zone: str, conventions: Conventions) -> pl.Expr:
+    text = column.str.strip_chars()
     offset = text.str.extract(f"({ZONE})")
     wall_text = (
         text.str.replace(ZONE, "")
