@@ -1,49 +1,35 @@
 """A second implementation of the method, written from its text alone: plain, slow, readable.
 
 Loops over whole numbers and fractions; no frames, no code or number shared with the core. Times are
-integer milliseconds UTC. The comments name the convention each part says.
+integer milliseconds UTC. The comments name the convention each part says: here C1 to C16, in
+`plain_prescription` and `plain_weeks` section 13.
 """
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 from math import ceil, floor, isfinite
 from typing import Any
 
-SECOND = 1000
-MINUTE = 60 * SECOND
-DAY = 24 * 60 * MINUTE
-UTC_PLUS_8 = 8 * 60 * MINUTE
-
-Row = dict[str, Any]
-
-
-def exact(value: float) -> int | Fraction:
-    """The number as it is, a whole number where it is one."""
-    fraction = Fraction(value)
-    return fraction.numerator if fraction.denominator == 1 else fraction
-
-
-def local_day(at: int) -> date:
-    """C1: the local day of a time."""
-    return date(1970, 1, 1) + timedelta(days=(at + UTC_PLUS_8) // DAY)
+from tests.reference.plain_numbers import (
+    DAY,
+    MINUTE,
+    SECOND,
+    UTC_PLUS_8,
+    Number,
+    Row,
+    exact,
+    given,
+    local_day,
+    middle,
+)
+from tests.reference.plain_prescription import Version, in_force
+from tests.reference.plain_weeks import weeks_of
 
 
 def midnight_after(at: int) -> int:
     return ((at + UTC_PLUS_8) // DAY + 1) * DAY - UTC_PLUS_8
-
-
-def monday_of(day: date) -> date:
-    return day - timedelta(days=day.weekday())
-
-
-def middle(ordered: list) -> int | Fraction:
-    """The median of a sorted list; of an even count the mean of the two middle values."""
-    half, odd = divmod(len(ordered), 2)
-    if odd:
-        return ordered[half]
-    return Fraction(ordered[half - 1] + ordered[half]) / 2
 
 
 def samples_of(rows: list[tuple[int, float | None]]) -> list[tuple[int, int | Fraction]]:
@@ -81,20 +67,20 @@ def held(kept: list) -> list[tuple[int, int, int | Fraction]]:
     return spans
 
 
-def hr_max_of(case: Row) -> int | Fraction | None:
+def hr_max_of(case: Row) -> Number | None:
     """C6."""
-    if case["hr_max"] is not None:
-        return exact(case["hr_max"])
-    if case["age"] is None:
-        return None
-    intercept = 164 if case["beta_blocker"] else 207
-    return floor(Fraction(10 * intercept - 7 * int(case["age"]) + 5, 10))
+    measured, age = given(case, "hr_max"), given(case, "age")
+    if measured is not None or age is None:
+        return measured
+    intercept = 164 if case.get("beta_blocker") else 207
+    return floor(Fraction(10 * intercept - 7 * int(age) + 5, 10))
 
 
-def rest_of(case: Row, kept: list) -> int | Fraction | None:
+def rest_of(case: Row, kept: list) -> Number | None:
     """C7."""
-    if case["rest_hr"] is not None:
-        return exact(case["rest_hr"])
+    measured = given(case, "rest_hr")
+    if measured is not None:
+        return measured
     minutes: dict[date, dict[int, list]] = defaultdict(lambda: defaultdict(list))
     for at, bpm in kept:
         minutes[local_day(at)][at // MINUTE].append(bpm)
@@ -107,34 +93,6 @@ def rest_of(case: Row, kept: list) -> int | Fraction | None:
     if not figures:
         return None
     return floor(middle(sorted(figures)) + Fraction(1, 2))
-
-
-class Person:
-    """What C6-C9 compare with."""
-
-    def __init__(self, case: Row, rest: int | Fraction, hr_max: int | Fraction) -> None:
-        self.rest, self.hr_max = rest, hr_max
-        self.zone_lo, self.zone_hi = exact(case["zone_lo"]), exact(case["zone_hi"])
-
-    def reaches(self, bpm: int | Fraction, percent: int | Fraction) -> bool:
-        return 100 * (bpm - self.rest) >= percent * (self.hr_max - self.rest)
-
-    def zone(self, bpm: int | Fraction) -> str:
-        """C8."""
-        for name, percent in (("near_max", 90), ("vigorous", 60), ("moderate", 40), ("light", 30)):
-            if self.reaches(bpm, percent):
-                return name
-        return "very_light"
-
-    def effort(self, bpm: int | Fraction) -> bool:
-        return self.reaches(bpm, self.zone_lo) or self.above(bpm)
-
-    def above(self, bpm: int | Fraction) -> bool:
-        return self.reaches(bpm, self.zone_hi)
-
-    def creditable(self, bpm: int | Fraction) -> bool:
-        """C9."""
-        return self.reaches(bpm, self.zone_lo) and not self.above(bpm)
 
 
 def step_minutes(rows: list[tuple[int, float | None]]) -> dict[int, int]:
@@ -158,51 +116,75 @@ def parts(start: int, end: int, boundary_after: Any) -> list[tuple[int, int]]:
     return cut
 
 
-def empty_day(case: Row, day: date) -> Row:
+def empty_day(version: Version, day: date) -> Row:
     names = (
         "very_light_ms light_ms moderate_ms vigorous_ms near_max_ms credit_ms above_ms wear_ms "
         "steps cad100_min cad130_min hrless_cad100_min still_min lock_min shake_min fast_min"
     )
-    return {"case": case["case"], "person": case["person"], "date": day} | dict.fromkeys(
-        names.split(), 0
-    )
+    row = version.row
+    key = {"case": row["case"], "version": row.get("version"), "person": row["person"]}
+    return key | {"date": day} | dict.fromkeys(names.split(), 0)
 
 
-def days_of(case: Row, person: Person, spans: list, steps: dict[int, int]) -> list[Row]:
-    """C8-C10, C13, C15, C16."""
-    days: dict[date, Row] = {}
-
-    def on(day: date) -> Row:
-        return days.setdefault(day, empty_day(case, day))
-
-    held_in = defaultdict(int)
-    beats_in = defaultdict(int)
+def held_in_minutes(spans: list) -> dict[int, tuple[int, Number]]:
+    """C15, C16: per clock minute the held ms, and the sum of bpm * held ms."""
+    minutes: dict[int, tuple[int, Number]] = {}
     for start, end, bpm in spans:
-        for first, last in parts(start, end, midnight_after):
-            day, length = on(local_day(first)), last - first
-            day["wear_ms"] += length
-            day[f"{person.zone(bpm)}_ms"] += length
-            if person.creditable(bpm):
-                day["credit_ms"] += length
-            if person.above(bpm):
-                day["above_ms"] += length
         for first, last in parts(start, end, lambda at: (at // MINUTE + 1) * MINUTE):
-            held_in[first // MINUTE] += last - first
-            beats_in[first // MINUTE] += bpm * (last - first)
+            held_ms, beats = minutes.get(first // MINUTE, (0, 0))
+            minutes[first // MINUTE] = held_ms + last - first, beats + bpm * (last - first)
+    return minutes
+
+
+def add_held_time(days: dict[date, Row], versions: list[Version], spans: list) -> None:
+    """C8, C9, C10, C13."""
+    for span_start, span_end, bpm in spans:
+        for start, end in parts(span_start, span_end, midnight_after):
+            version = in_force(versions, local_day(start))
+            if version is None:
+                continue
+            day = days.setdefault(local_day(start), empty_day(version, local_day(start)))
+            zone = version.zone(bpm)
+            day["wear_ms"] += end - start
+            if zone is not None:
+                day[f"{zone}_ms"] += end - start
+            if version.creditable(bpm):
+                day["credit_ms"] += end - start
+            if version.above(bpm):
+                day["above_ms"] += end - start
+
+
+def add_steps(
+    days: dict[date, Row], versions: list[Version], spans: list, steps: dict[int, int]
+) -> None:
+    """C15, C16."""
+    held_in = held_in_minutes(spans)
     for minute, count in steps.items():
-        day = on(local_day(minute * MINUTE))
-        present = held_in[minute] >= 30 * SECOND
-        mean = Fraction(beats_in[minute]) / held_in[minute] if present else None
+        version = in_force(versions, local_day(minute * MINUTE))
+        if version is None:
+            continue
+        date_ = local_day(minute * MINUTE)
+        day = days.setdefault(date_, empty_day(version, date_))
+        held_ms, beats = held_in.get(minute, (0, 0))
+        present = held_ms >= 30 * SECOND
         day["steps"] += count
         day["cad100_min"] += count >= 100
         day["cad130_min"] += count >= 130
         day["hrless_cad100_min"] += count >= 100 and not present
         day["fast_min"] += count > 220
         if present:
+            mean = exact(Fraction(beats) / held_ms)
             no_steps = all(steps.get(minute - back) == 0 for back in range(5))
-            day["still_min"] += person.effort(mean) and no_steps
+            day["still_min"] += version.effort(mean) and no_steps
             day["lock_min"] += count >= 100 and abs(mean - count) <= 3
-            day["shake_min"] += count >= 100 and not person.reaches(mean, 20)
+            day["shake_min"] += count >= 100 and version.is_below(mean, 20)
+
+
+def days_of(versions: list[Version], spans: list, steps: dict[int, int]) -> list[Row]:
+    """C8-C10, C13, C15, C16: the days with held time or a step count."""
+    days: dict[date, Row] = {}
+    add_held_time(days, versions, spans)
+    add_steps(days, versions, spans, steps)
     for day in days.values():
         day["valid_day"] = day["wear_ms"] >= 600 * MINUTE
     return [days[day] for day in sorted(days)]
@@ -227,16 +209,19 @@ def has_8_of_10(stretches: list[tuple[int, int]]) -> bool:
     )
 
 
-def bouts_of(case: Row, person: Person, spans: list, steps: dict[int, int]) -> list[Row]:
-    """C11, C12, C16."""
-    chains: list[list[tuple[int, int, int | Fraction]]] = []
-    for start, end, bpm in spans:
-        if not person.effort(bpm):
-            continue
-        if chains and start - chains[-1][-1][1] <= 120 * SECOND:
-            chains[-1].append((start, end, bpm))
-        else:
-            chains.append([(start, end, bpm)])
+def bouts_of(versions: list[Version], spans: list, steps: dict[int, int]) -> list[Row]:
+    """C11, C12, C16; a bout is judged by the version at its start."""
+    chains: list[list[tuple[int, int, bool]]] = []
+    for span_start, span_end, bpm in spans:
+        for start, end in parts(span_start, span_end, midnight_after):
+            version = in_force(versions, local_day(start))
+            if version is None or not version.effort(bpm):
+                continue
+            stretch = start, end, version.creditable(bpm)
+            if chains and start - chains[-1][-1][1] <= 120 * SECOND:
+                chains[-1].append(stretch)
+            else:
+                chains.append([stretch])
     bouts = []
     for chain in chains:
         stretches: list[tuple[int, int]] = []
@@ -249,7 +234,8 @@ def bouts_of(case: Row, person: Person, spans: list, steps: dict[int, int]) -> l
         if effort < 600 * SECOND or not has_8_of_10(stretches):
             continue
         start, end = stretches[0][0], stretches[-1][1]
-        credit = sum(last - first for first, last, bpm in chain if person.creditable(bpm))
+        row = in_force(versions, local_day(start)).row
+        credit = sum(last - first for first, last, is_credit in chain if is_credit)
         touched = [
             steps[minute]
             for minute in range(start // MINUTE, (end - 1) // MINUTE + 1)
@@ -257,8 +243,9 @@ def bouts_of(case: Row, person: Person, spans: list, steps: dict[int, int]) -> l
         ]
         bouts.append(
             {
-                "case": case["case"],
-                "person": case["person"],
+                "case": row["case"],
+                "version": row.get("version"),
+                "person": row["person"],
                 "date": local_day(start),
                 "start_ms": start,
                 "end_ms": end,
@@ -269,60 +256,25 @@ def bouts_of(case: Row, person: Person, spans: list, steps: dict[int, int]) -> l
                 "min_counted": len(touched),
                 "min_zero": sum(count == 0 for count in touched),
                 "min_walk": sum(count >= 60 for count in touched),
-                "complete": credit >= Fraction(80, 100) * exact(case["session_min"]) * MINUTE,
+                "complete": credit >= Fraction(80, 100) * exact(row["session_min"]) * MINUTE,
             }
         )
     return bouts
 
 
-def weeks_of(case: Row, days: list[Row], bouts: list[Row]) -> list[Row]:
-    """C12-C14: every week from the first to the last local day with held time."""
-    worn = [day["date"] for day in days if day["wear_ms"] > 0]
-    weeks = []
-    monday = monday_of(min(worn))
-    while monday <= max(worn):
-        its_days = [day for day in days if monday_of(day["date"]) == monday]
-        its_bouts = [bout for bout in bouts if monday_of(bout["date"]) == monday]
-        complete = [bout for bout in its_bouts if bout["complete"]]
-        session_days = len({bout["date"] for bout in complete})
-        credit = sum(bout["credit_ms"] for bout in its_bouts)
-        effort = sum(bout["effort_ms"] for bout in its_bouts)
-        attendance = min(Fraction(1), Fraction(session_days) / exact(case["sessions_per_week"]))
-        rdi = Fraction(credit) / MINUTE / exact(case["weekly_min"])
-        volume = min(Fraction(1), rdi)
-        shares = [
-            min(Fraction(1), Fraction(bout["credit_ms"]) / MINUTE / exact(case["session_min"]))
-            for bout in its_bouts
-        ]
-        hard = sum(day["vigorous_ms"] + day["near_max_ms"] for day in its_days)
-        weeks.append(
-            {
-                "case": case["case"],
-                "person": case["person"],
-                "week": monday,
-                "wear_min": Fraction(sum(day["wear_ms"] for day in its_days), MINUTE),
-                "valid_days": sum(day["valid_day"] for day in its_days),
-                "valid_week": sum(day["valid_day"] for day in its_days) >= 4,
-                "bouts": len(its_bouts),
-                "complete_sessions": len(complete),
-                "session_days": session_days,
-                "bout_credit_min": Fraction(credit, MINUTE),
-                "all_credit_min": Fraction(sum(day["credit_ms"] for day in its_days), MINUTE),
-                "above_min": Fraction(sum(day["above_ms"] for day in its_days), MINUTE),
-                "mod_eq_min": Fraction(
-                    sum(day["moderate_ms"] for day in its_days) + 2 * hard, MINUTE
-                ),
-                "attendance": attendance,
-                "rdi": rdi,
-                "volume": volume,
-                "intensity": Fraction(credit, effort) if its_bouts else None,
-                "duration": sum(shares) / len(shares) if shares else None,
-                "adherent": attendance >= Fraction(8, 10) and volume >= Fraction(8, 10),
-                "adherence_pct": 100 * min(attendance, volume),
-            }
-        )
-        monday += timedelta(days=7)
-    return weeks
+def figures_of(case: Row, kept: list) -> tuple[Number | None, Number | None, str | None]:
+    """C6, C7, C8: maximum, rest, and why there can be no figures."""
+    hr_max, rest = hr_max_of(case), rest_of(case, kept)
+    reason = None
+    if not kept:
+        reason = "no_samples"
+    elif hr_max is None:
+        reason = "no_age"
+    elif rest is None:
+        reason = "no_rest_day"
+    elif hr_max <= rest:
+        reason = "max_not_above_rest"
+    return hr_max, rest, reason
 
 
 def score(
@@ -330,7 +282,10 @@ def score(
     steps: list[tuple[Any, int, float | None]],
     cases: list[Row],
 ) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
-    """People, days, bouts, weeks; sorted by case, then time."""
+    """People, days, bouts, weeks; sorted by case, then time.
+
+    A case with several rows has versions: its first row stands in people.
+    """
     people, days, bouts, weeks = [], [], [], []
     beats_of: dict[Any, list] = defaultdict(list)
     for who, at, bpm in hr:
@@ -338,42 +293,35 @@ def score(
     counts_of: dict[Any, list] = defaultdict(list)
     for who, at, count in steps:
         counts_of[who].append((at, count))
-    kept_of = {}
-    for case in sorted(cases, key=lambda case: case["case"]):
-        who = case["person"]
-        rows = beats_of[who]
+    kept_of: dict[Any, list] = {}
+    for name in sorted({case["case"] for case in cases}):
+        rows = [case for case in cases if case["case"] == name]
+        who = rows[0]["person"]
         if who not in kept_of:
-            kept_of[who] = without_spikes(samples_of(rows))
+            kept_of[who] = without_spikes(samples_of(beats_of[who]))
         kept = kept_of[who]
-        hr_max, rest = hr_max_of(case), rest_of(case, kept)
-        reason = None
-        if not kept:
-            reason = "no_samples"
-        elif hr_max is None:
-            reason = "no_age"
-        elif rest is None:
-            reason = "no_rest_day"
-        elif hr_max <= rest:
-            reason = "max_not_above_rest"
+        hr_max, rest, reason = figures_of(rows[0], kept)
         people.append(
             {
-                "case": case["case"],
-                "person": case["person"],
+                "case": name,
+                "person": who,
                 "hr_max": hr_max,
                 "rest_hr": rest,
-                "n_in": len(rows),
+                "n_in": len(beats_of[who]),
                 "n_kept": len(kept),
                 "reason": reason,
             }
         )
         if reason is not None:
             continue
-        person = Person(case, rest, hr_max)
-        spans = held(kept)
+        versions = [Version(row, rest_of(row, kept), hr_max_of(row)) for row in rows]
         counts = step_minutes(counts_of[who])
-        its_days = days_of(case, person, spans, counts)
-        its_bouts = bouts_of(case, person, spans, counts)
+        spans = held(kept)
+        its_days = days_of(versions, spans, counts)
+        its_bouts = bouts_of(versions, spans, counts)
+        worn = [day["date"] for day in its_days if day["wear_ms"] > 0]
         days += its_days
         bouts += its_bouts
-        weeks += weeks_of(case, its_days, its_bouts)
+        if worn:
+            weeks += weeks_of(versions, its_days, its_bouts, min(worn), max(worn))
     return people, days, bouts, weeks
