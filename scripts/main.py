@@ -46,6 +46,7 @@ COMMANDS = {
     "demo": Command("demo", "demo", later("Show the whole chain here, with made-up patients")),
     "replay": Command("replay", "demo", later("Send recorded data through the whole chain")),
     "score": Command("score", "district", later("Compute days, bouts and weeks from files")),
+    "why": Command("why", "district", later("Tell why a week is what it is, minute by minute")),
     "gateway": Command("gateway", "gateway", later("Run or enroll the box in a centre")),
     "hub": Command("hub", "district", later("Take batches from the broker into the database")),
     "nightly": Command("nightly", "district", later("Recompute what changed; write the workbook")),

@@ -1,0 +1,1 @@
+"""A week told from its figures down to its minutes: for `adhere why`."""
