@@ -45,8 +45,8 @@ class Asked:
     """What the form says, as it was typed."""
 
     effective_from: str
-    zone_lo_pct: str
-    zone_hi_pct: str
+    zone_lo: str
+    zone_hi: str
     session_min: str
     sessions_per_week: str
     weekly_min: str
@@ -79,8 +79,8 @@ def prescription_page(
 
 def typed(
     effective_from: Text = "",
-    zone_lo_pct: Text = "",
-    zone_hi_pct: Text = "",
+    zone_lo: Text = "",
+    zone_hi: Text = "",
     session_min: Text = "",
     sessions_per_week: Text = "",
     weekly_min: Text = "",
@@ -89,8 +89,8 @@ def typed(
     """Return the numbers of the form, as they were typed."""
     return Asked(
         effective_from,
-        zone_lo_pct,
-        zone_hi_pct,
+        zone_lo,
+        zone_hi,
         session_min,
         sessions_per_week,
         weekly_min,
@@ -176,8 +176,8 @@ def _as_typed(visit: Visit, version: records.Version) -> Asked:
     ceiling = "" if terms.ceiling_bpm is None else f"{round(terms.ceiling_bpm)}"
     return Asked(
         effective_from=earliest.isoformat(),
-        zone_lo_pct=f"{terms.zone_lo_pct:g}",
-        zone_hi_pct=f"{terms.zone_hi_pct:g}",
+        zone_lo=f"{terms.zone_lo:g}",
+        zone_hi=f"{terms.zone_hi:g}",
         session_min=f"{terms.session_min:g}",
         sessions_per_week=f"{terms.sessions_per_week:g}",
         weekly_min=f"{terms.weekly_min:g}",
@@ -197,8 +197,8 @@ def _terms(asked: Asked, last: records.Version, today: date, newest: str) -> Pre
         low, high, session, sessions, weekly = (
             float(text)
             for text in (
-                asked.zone_lo_pct,
-                asked.zone_hi_pct,
+                asked.zone_lo,
+                asked.zone_hi,
                 asked.session_min,
                 asked.sessions_per_week,
                 asked.weekly_min,
@@ -222,8 +222,8 @@ def _terms(asked: Asked, last: records.Version, today: date, newest: str) -> Pre
     return replace(
         last.terms,
         effective_from=day,
-        zone_lo_pct=low,
-        zone_hi_pct=high,
+        zone_lo=low,
+        zone_hi=high,
         session_min=session,
         sessions_per_week=sessions,
         weekly_min=weekly,

@@ -78,7 +78,7 @@ class Version(NamedTuple):
     @property
     def zone_bpm(self) -> tuple[float, float] | None:
         """Return the target zone in bpm."""
-        low, high = self.bpm(self.terms.zone_lo_pct), self.bpm(self.terms.zone_hi_pct)
+        low, high = self.bpm(self.terms.zone_lo), self.bpm(self.terms.zone_hi)
         return None if low is None or high is None else (low, high)
 
     def holds_on(self, day: date) -> bool:

@@ -6,7 +6,7 @@ overlapping assignment, an edited prescription) is Rejected. None of them decide
 autocommit each call is its own transaction, and `with conn.transaction()` joins many.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 from config.errors import Misconfigured, Rejected
 from config.language import _
 from storage.database import Connection, border
+from storage.intensity import IntensityKind
 from storage.queries import query
 
 Role = Literal[
@@ -21,9 +22,30 @@ Role = Literal[
 ]
 
 
+PhaseName = Literal["adapt", "progress", "reach", "hold"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """What the aerobic part asks from some week on; None stands as the version has it."""
+
+    from_week: int
+    """Week 1 is the one in which the enrolment starts: a new version goes on counting."""
+    phase: PhaseName
+    zone_lo: float | None = None
+    zone_hi: float | None = None
+    session_min: float | None = None
+    sessions_per_week: float | None = None
+    weekly_min: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prescription:
-    """One version of an aerobic prescription; HRmax and rest are frozen in it (C6, C7)."""
+    """One version of a prescription; HRmax and rest are frozen in it (C6, C7).
+
+    The aerobic five (`zone_lo` to `weekly_min`) are None together where another part is prescribed
+    (method, section 13).
+    """
 
     effective_from: date
     """A local day; it holds until the next version, if there is one."""
@@ -35,16 +57,42 @@ class Prescription:
     rest_hr_bpm: float | None
     rest_hr_source: Literal["measured", "recorded"] | None
     frozen_on: date
-    zone_lo_pct: float
-    """Percent of heart-rate reserve."""
-    zone_hi_pct: float
-    session_min: float
-    sessions_per_week: float
-    weekly_min: float
+    zone_lo: float | None
+    """In the unit of `intensity_kind`."""
+    zone_hi: float | None
+    session_min: float | None
+    sessions_per_week: float | None
+    weekly_min: float | None
     ceiling_bpm: float | None = None
     """At or above it the effort is to stop; None: no ceiling is watched."""
     ceiling_source: Literal["prescribed", "default"] | None = None
     """Said by the doctor, or the default of that day's rule; None exactly where there is none."""
+    intensity_kind: IntensityKind = "hrr"
+    day_adds_up: bool = False
+    """The bouts of a day add up to a session."""
+    resistance_per_week: float | None = None
+    """Days a week; None: not prescribed."""
+    resistance_min: float | None = None
+    """Minutes of one time; None: any length counts."""
+    rest_days: int = 0
+    """Whole days between two times of resistance work that both count."""
+    balance_per_week: float | None = None
+    balance_min: float | None = None
+    steps_per_day: float | None = None
+    phases: tuple[Phase, ...] = ()
+    """By their weeks, each holding until the next; before the first the version's own figures."""
+
+
+PHASE_COLUMNS = (
+    "phase",
+    "from_week",
+    "zone_lo",
+    "zone_hi",
+    "session_min",
+    "sessions_per_week",
+    "weekly_min",
+)
+"""Behind the id of the version, what the query `phases_of` returns."""
 
 
 def put_organisation(
@@ -121,20 +169,36 @@ def put_enrolment(
 def put_prescription(
     conn: Connection, *, enrolment_id: int, version: int, prescription: Prescription
 ) -> int:
-    """Write a version, and end the earlier ones on the day it takes effect.
+    """Write a version with its phases, and end the earlier ones on the day it takes effect.
 
     Raises Rejected (`prescription_edited`) where this version stands with other values: a
-    change is a new version.
+    change is a new version. Terms that contradict each other are refused by the database.
     """
-    values = asdict(prescription)
+    values = {name: value for name, value in asdict(prescription).items() if name != "phases"}
     given = values | {"enrolment_id": enrolment_id, "version": version}
     with border(), conn.transaction():
         conn.execute(query("close_earlier_prescriptions"), given)
-        conn.execute(query("put_prescription"), given)
+        is_new = conn.execute(query("put_prescription"), given).rowcount == 1
         row = conn.execute(query("find_prescription"), given).fetchone()
-    if row is None or tuple(row[1:]) != tuple(values.values()):
-        raise Rejected("prescription_edited")
+        if row is None or tuple(row[1:]) != tuple(values.values()):
+            raise Rejected("prescription_edited")
+        if is_new:
+            for phase in prescription.phases:
+                conn.execute(query("put_phase"), asdict(phase) | {"prescription_id": row[0]})
+        if phases_of(conn, [row[0]]).get(row[0], ()) != prescription.phases:
+            raise Rejected("prescription_edited")
     return int(row[0])
+
+
+def phases_of(conn: Connection, prescription_ids: Sequence[int]) -> dict[int, tuple[Phase, ...]]:
+    """Return the phases of those versions (by their ids) that have any, each in their order."""
+    found: dict[int, tuple[Phase, ...]] = {}
+    with border():
+        rows = conn.execute(query("phases_of"), {"prescriptions": list(prescription_ids)})
+        for prescription_id, *values in rows.fetchall():
+            phase = Phase(**dict(zip(PHASE_COLUMNS, values, strict=True)))
+            found[prescription_id] = (*found.get(prescription_id, ()), phase)
+    return found
 
 
 def put_pause(

@@ -46,9 +46,11 @@ class WornRow(NamedTuple):
     ceiling_bpm: float | None
     rest_hr_bpm: float | None
     hr_max_bpm: float | None
-    zone_lo_pct: float | None
+    intensity_kind: str | None
     """None: there is no prescription in this row."""
-    zone_hi_pct: float | None
+    zone_lo: float | None
+    """In the unit of `intensity_kind`; None: no aerobic part."""
+    zone_hi: float | None
 
 
 class Content(NamedTuple):

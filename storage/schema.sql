@@ -33,6 +33,48 @@ BEGIN
 END
 $$;
 
+-- Name: check_phase(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.check_phase() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    version prescription%ROWTYPE;
+BEGIN
+    SELECT * INTO version FROM prescription WHERE id = NEW.prescription_id;
+    IF version.zone_lo IS NULL THEN
+        RAISE check_violation USING
+            MESSAGE = 'a phase without an aerobic part', CONSTRAINT = 'phase_of_nothing';
+    END IF;
+    version.zone_lo := coalesce(NEW.zone_lo, version.zone_lo);
+    version.zone_hi := coalesce(NEW.zone_hi, version.zone_hi);
+    IF version.zone_lo >= version.zone_hi THEN
+        RAISE check_violation USING
+            MESSAGE = 'a phase whose zone is none', CONSTRAINT = 'phase_zone_order';
+    END IF;
+    IF version.intensity_kind = 'rpe' AND (version.zone_lo < 6 OR version.zone_hi > 20) THEN
+        RAISE check_violation USING
+            MESSAGE = 'a phase outside Borg 6-20', CONSTRAINT = 'phase_rpe_range';
+    END IF;
+    IF (CASE version.intensity_kind
+        WHEN 'bpm' THEN version.ceiling_bpm <= version.zone_lo
+        WHEN 'hr_max' THEN 100 * version.ceiling_bpm <= version.zone_lo * version.hr_max_bpm
+        WHEN 'hrr' THEN
+            100 * (version.ceiling_bpm - version.rest_hr_bpm)
+            <= version.zone_lo * (version.hr_max_bpm - version.rest_hr_bpm)
+    END) THEN
+        RAISE check_violation USING
+            MESSAGE = 'a phase above the ceiling', CONSTRAINT = 'phase_ceiling_above_zone';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- Name: FUNCTION check_phase(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.check_phase() IS 'Refuses a phase that contradicts its version: what is null in it stands as the version has it.';
+
 -- Name: ensure_reading_days(text, date[]); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.ensure_reading_days(reading_table text, days date[]) RETURNS integer
@@ -162,6 +204,29 @@ BEGIN
 END
 $$;
 
+-- Name: note_changed_phase(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.note_changed_phase() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO changed (patient_id, days)
+    SELECT DISTINCT patient_id, effective
+    FROM prescription
+    JOIN enrolment ON enrolment.id = enrolment_id
+    WHERE prescription.id IN (
+        CASE WHEN TG_OP <> 'INSERT' THEN OLD.prescription_id END,
+        CASE WHEN TG_OP <> 'DELETE' THEN NEW.prescription_id END
+    );
+    RETURN NULL;
+END
+$$;
+
+-- Name: FUNCTION note_changed_phase(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.note_changed_phase() IS 'Notes the days of a version whose phases change, for the nightly recomputation.';
+
 -- Name: note_changed_prescription(); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.note_changed_prescription() RETURNS trigger
@@ -180,6 +245,35 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+-- Name: note_changed_session(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.note_changed_session() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    said session_log%ROWTYPE;
+BEGIN
+    IF TG_OP = 'DELETE' THEN said := OLD; ELSE said := NEW; END IF;
+    -- Every day the entry ever stood on: the newest revision takes the earlier ones' place.
+    INSERT INTO changed (patient_id, days)
+    SELECT DISTINCT patient_id, daterange(day, day, '[]')
+    FROM (
+        SELECT enrolment_id, date AS day FROM session_log WHERE entry_key = said.entry_key
+        UNION
+        SELECT said.enrolment_id, said.date
+        UNION
+        SELECT OLD.enrolment_id, OLD.date WHERE TG_OP = 'UPDATE'
+    ) AS stood
+    JOIN enrolment ON enrolment.id = stood.enrolment_id;
+    RETURN NULL;
+END
+$$;
+
+-- Name: FUNCTION note_changed_session(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.note_changed_session() IS 'Notes the days of an entry of the session log, for the nightly recomputation.';
 
 -- Name: note_gateways_of_centre(); Type: FUNCTION; Schema: public; Owner: -
 
@@ -653,7 +747,7 @@ CREATE TABLE public.changed (
 
 -- Name: TABLE changed; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON TABLE public.changed IS 'Time of a patient, or of a centre''s patients, that a change of assignment, enrolment, prescription, pause or outage touches; the nightly recomputation deletes what it has claimed.';
+COMMENT ON TABLE public.changed IS 'Time of a patient, or of a centre''s patients, that a change of assignment, enrolment, prescription, phase, session log, pause or outage touches; the nightly recomputation deletes what it has claimed.';
 
 -- Name: COLUMN changed.during; Type: COMMENT; Schema: public; Owner: -
 
@@ -1152,6 +1246,92 @@ CREATE TABLE public.known_browser (
 
 COMMENT ON TABLE public.known_browser IS 'A browser in which this person has logged in: wrong passwords of strangers do not make it wait.';
 
+-- Name: session_log; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.session_log (
+    id bigint NOT NULL,
+    entry_key text NOT NULL,
+    revision integer NOT NULL,
+    enrolment_id integer NOT NULL,
+    date date NOT NULL,
+    component text NOT NULL,
+    attended boolean NOT NULL,
+    minutes double precision,
+    rpe double precision,
+    supervised_by integer,
+    withdrawn boolean DEFAULT false NOT NULL,
+    correction_reason text,
+    noted_by integer NOT NULL,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT session_log_absent_has_nothing CHECK ((attended OR (num_nonnulls(minutes, rpe) = 0))),
+    CONSTRAINT session_log_component_check CHECK ((component = ANY (ARRAY['aerobic'::text, 'resistance'::text, 'balance'::text]))),
+    CONSTRAINT session_log_correction_has_reason CHECK (((revision = 1) = (correction_reason IS NULL))),
+    CONSTRAINT session_log_correction_reason_check CHECK ((correction_reason <> ''::text)),
+    CONSTRAINT session_log_entry_key_check CHECK (((length(entry_key) >= 1) AND (length(entry_key) <= 80))),
+    CONSTRAINT session_log_minutes_check CHECK (((minutes > (0)::double precision) AND (minutes <= (1440)::double precision))),
+    CONSTRAINT session_log_revision_check CHECK ((revision >= 1)),
+    CONSTRAINT session_log_rpe_check CHECK (((rpe >= (6)::double precision) AND (rpe <= (20)::double precision))),
+    CONSTRAINT session_log_withdrawn_later CHECK (((NOT withdrawn) OR (revision > 1)))
+);
+
+-- Name: TABLE session_log; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.session_log IS 'What somebody says was done in a session, or that the patient did not come. A row is never edited: a correction is another revision of its entry, with who, when and why.';
+
+-- Name: COLUMN session_log.entry_key; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.session_log.entry_key IS 'Given by the writer: an entry that is sent twice is one entry.';
+
+-- Name: COLUMN session_log.date; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.session_log.date IS 'The local day of the session.';
+
+-- Name: COLUMN session_log.minutes; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.session_log.minutes IS 'Null: not known.';
+
+-- Name: COLUMN session_log.rpe; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.session_log.rpe IS 'Perceived exertion, Borg 6-20; null: not asked.';
+
+-- Name: COLUMN session_log.supervised_by; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.session_log.supervised_by IS 'Who was there; null: done alone.';
+
+-- Name: COLUMN session_log.withdrawn; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.session_log.withdrawn IS 'The entry says nothing any more.';
+
+-- Name: COLUMN session_log.correction_reason; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.session_log.correction_reason IS 'Of every revision but the first.';
+
+-- Name: logged_session; Type: VIEW; Schema: public; Owner: -
+
+CREATE VIEW public.logged_session AS
+ SELECT id,
+    entry_key,
+    revision,
+    enrolment_id,
+    date,
+    component,
+    attended,
+    minutes,
+    rpe,
+    supervised_by,
+    withdrawn,
+    correction_reason,
+    noted_by,
+    noted_at
+   FROM public.session_log entry
+  WHERE ((NOT withdrawn) AND (NOT (EXISTS ( SELECT
+           FROM public.session_log later
+          WHERE ((later.entry_key = entry.entry_key) AND (later.revision > entry.revision))))));
+
+-- Name: VIEW logged_session; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON VIEW public.logged_session IS 'The newest revision of every entry of the session log that stands.';
+
 -- Name: login; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.login (
@@ -1591,31 +1771,61 @@ CREATE TABLE public.prescription (
     rest_hr_bpm double precision,
     rest_hr_source text,
     frozen_on date NOT NULL,
-    zone_lo_pct double precision NOT NULL,
-    zone_hi_pct double precision NOT NULL,
-    session_min double precision NOT NULL,
-    sessions_per_week double precision NOT NULL,
-    weekly_min double precision NOT NULL,
+    zone_lo double precision,
+    zone_hi double precision,
+    session_min double precision,
+    sessions_per_week double precision,
+    weekly_min double precision,
     ceiling_bpm double precision,
     ceiling_source text,
+    intensity_kind text DEFAULT 'hrr'::text NOT NULL,
+    day_adds_up boolean DEFAULT false NOT NULL,
+    resistance_per_week double precision,
+    resistance_min double precision,
+    rest_days integer DEFAULT 0 NOT NULL,
+    balance_per_week double precision,
+    balance_min double precision,
+    steps_per_day double precision,
+    CONSTRAINT prescription_adds_up_aerobic CHECK (((NOT day_adds_up) OR (zone_lo IS NOT NULL))),
+    CONSTRAINT prescription_aerobic_whole CHECK ((num_nonnulls(zone_lo, zone_hi, session_min, sessions_per_week, weekly_min) = ANY (ARRAY[0, 5]))),
+    CONSTRAINT prescription_amount CHECK (((session_min < 'Infinity'::double precision) AND (sessions_per_week < 'Infinity'::double precision) AND (weekly_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_balance_min_check CHECK (((balance_min > (0)::double precision) AND (balance_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_balance_per_week_check CHECK (((balance_per_week > (0)::double precision) AND (balance_per_week <= (7)::double precision))),
+    CONSTRAINT prescription_ceiling_above_zone CHECK (
+CASE intensity_kind
+    WHEN 'bpm'::text THEN (ceiling_bpm > zone_lo)
+    WHEN 'hr_max'::text THEN (((100)::double precision * ceiling_bpm) > (zone_lo * hr_max_bpm))
+    WHEN 'hrr'::text THEN (((100)::double precision * (ceiling_bpm - rest_hr_bpm)) > (zone_lo * (hr_max_bpm - rest_hr_bpm)))
+    ELSE NULL::boolean
+END),
     CONSTRAINT prescription_ceiling_bpm_check CHECK ((ceiling_bpm > (0)::double precision)),
     CONSTRAINT prescription_ceiling_source_check CHECK ((ceiling_source = ANY (ARRAY['prescribed'::text, 'default'::text]))),
     CONSTRAINT prescription_check CHECK (((ceiling_bpm IS NULL) = (ceiling_source IS NULL))),
     CONSTRAINT prescription_effective_check CHECK ((NOT isempty(effective))),
     CONSTRAINT prescription_hr_max_source_check CHECK ((hr_max_source = ANY (ARRAY['measured'::text, 'gellish'::text, 'brawner'::text]))),
+    CONSTRAINT prescription_intensity_kind_check CHECK ((intensity_kind = ANY (ARRAY['hrr'::text, 'hr_max'::text, 'bpm'::text, 'rpe'::text]))),
+    CONSTRAINT prescription_length_of_something CHECK ((((resistance_min IS NULL) OR (resistance_per_week IS NOT NULL)) AND ((balance_min IS NULL) OR (balance_per_week IS NOT NULL)))),
+    CONSTRAINT prescription_resistance_min_check CHECK (((resistance_min > (0)::double precision) AND (resistance_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_resistance_per_week_check CHECK (((resistance_per_week > (0)::double precision) AND (resistance_per_week <= (7)::double precision))),
+    CONSTRAINT prescription_rest_days_check CHECK (((rest_days >= 0) AND (rest_days <= 6))),
     CONSTRAINT prescription_rest_hr_source_check CHECK ((rest_hr_source = ANY (ARRAY['measured'::text, 'recorded'::text]))),
+    CONSTRAINT prescription_rest_leaves_room CHECK (((rest_days = 0) OR ((resistance_per_week IS NOT NULL) AND (resistance_per_week <= (ceil((7.0 / ((rest_days + 1))::numeric)))::double precision)))),
+    CONSTRAINT prescription_rpe_range CHECK (((intensity_kind <> 'rpe'::text) OR ((zone_lo >= (6)::double precision) AND (zone_hi <= (20)::double precision)))),
+    CONSTRAINT prescription_says_something CHECK ((num_nonnulls(zone_lo, resistance_per_week, balance_per_week, steps_per_day) > 0)),
     CONSTRAINT prescription_session_min_check CHECK ((session_min > (0)::double precision)),
     CONSTRAINT prescription_sessions_per_week_check CHECK ((sessions_per_week > (0)::double precision)),
     CONSTRAINT prescription_sex_check CHECK ((sex = ANY (ARRAY['M'::text, 'F'::text]))),
+    CONSTRAINT prescription_steps_per_day_check CHECK (((steps_per_day > (0)::double precision) AND (steps_per_day < 'Infinity'::double precision))),
     CONSTRAINT prescription_version_check CHECK ((version >= 1)),
     CONSTRAINT prescription_weekly_min_check CHECK ((weekly_min > (0)::double precision)),
-    CONSTRAINT prescription_zone_hi_pct_check CHECK ((zone_hi_pct > (0)::double precision)),
-    CONSTRAINT prescription_zone_lo_pct_check CHECK ((zone_lo_pct > (0)::double precision))
+    CONSTRAINT prescription_zone_hi_check CHECK ((zone_hi > (0)::double precision)),
+    CONSTRAINT prescription_zone_lo_check CHECK ((zone_lo > (0)::double precision)),
+    CONSTRAINT prescription_zone_order CHECK (((zone_lo < zone_hi) AND (zone_hi < 'Infinity'::double precision)))
 );
 
 -- Name: TABLE prescription; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON TABLE public.prescription IS 'One version of an aerobic exercise prescription; a change is a new version, never an edit.';
+COMMENT ON TABLE public.prescription IS 'One version of an exercise prescription; a change is a new version, never an edit. Each of its parts (aerobic, resistance, balance, steps) may be missing, not all.';
 
 -- Name: COLUMN prescription.effective; Type: COMMENT; Schema: public; Owner: -
 
@@ -1633,13 +1843,13 @@ COMMENT ON COLUMN public.prescription.rest_hr_bpm IS 'Frozen for this version (C
 
 COMMENT ON COLUMN public.prescription.frozen_on IS 'The local day on which HRmax and rest were fixed.';
 
--- Name: COLUMN prescription.zone_lo_pct; Type: COMMENT; Schema: public; Owner: -
+-- Name: COLUMN prescription.zone_lo; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON COLUMN public.prescription.zone_lo_pct IS 'Percent of heart-rate reserve (C8); the lower edge belongs to the zone.';
+COMMENT ON COLUMN public.prescription.zone_lo IS 'In the unit of intensity_kind; the lower edge belongs to the zone (C8). Null: no aerobic part.';
 
--- Name: COLUMN prescription.zone_hi_pct; Type: COMMENT; Schema: public; Owner: -
+-- Name: COLUMN prescription.zone_hi; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON COLUMN public.prescription.zone_hi_pct IS 'Percent of heart-rate reserve (C8); the upper edge does not.';
+COMMENT ON COLUMN public.prescription.zone_hi IS 'In the unit of intensity_kind; the upper edge does not belong to the zone, but of rpe.';
 
 -- Name: COLUMN prescription.ceiling_bpm; Type: COMMENT; Schema: public; Owner: -
 
@@ -1648,6 +1858,114 @@ COMMENT ON COLUMN public.prescription.ceiling_bpm IS 'At or above it the effort 
 -- Name: COLUMN prescription.ceiling_source; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.prescription.ceiling_source IS 'Said by the doctor, or the default of the rule of that day.';
+
+-- Name: COLUMN prescription.intensity_kind; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.intensity_kind IS 'What the zone is written in: percent of heart-rate reserve (hrr), percent of maximum heart rate (hr_max), beats per minute (bpm), or perceived exertion, Borg 6-20 (rpe): then heart rate credits nothing.';
+
+-- Name: COLUMN prescription.day_adds_up; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.day_adds_up IS 'The bouts of a day add up to a session (method, section 13).';
+
+-- Name: COLUMN prescription.resistance_per_week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.resistance_per_week IS 'Days a week with resistance work; null: not prescribed.';
+
+-- Name: COLUMN prescription.resistance_min; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.resistance_min IS 'Minutes of one time; null: any length counts.';
+
+-- Name: COLUMN prescription.rest_days; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.rest_days IS 'Whole days between two times of resistance work that both count.';
+
+-- Name: COLUMN prescription.balance_per_week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.balance_per_week IS 'Days a week with balance work; null: not prescribed.';
+
+-- Name: COLUMN prescription.balance_min; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.balance_min IS 'Minutes of one time; null: any length counts.';
+
+-- Name: COLUMN prescription.steps_per_day; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.steps_per_day IS 'Null: not prescribed.';
+
+-- Name: prescription_phase; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.prescription_phase (
+    prescription_id integer NOT NULL,
+    from_week integer NOT NULL,
+    phase text NOT NULL,
+    zone_lo double precision,
+    zone_hi double precision,
+    session_min double precision,
+    sessions_per_week double precision,
+    weekly_min double precision,
+    CONSTRAINT prescription_phase_from_week_check CHECK (((from_week >= 1) AND (from_week <= 520))),
+    CONSTRAINT prescription_phase_phase_check CHECK ((phase = ANY (ARRAY['adapt'::text, 'progress'::text, 'reach'::text, 'hold'::text]))),
+    CONSTRAINT prescription_phase_session_min_check CHECK (((session_min > (0)::double precision) AND (session_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_phase_sessions_per_week_check CHECK (((sessions_per_week > (0)::double precision) AND (sessions_per_week < 'Infinity'::double precision))),
+    CONSTRAINT prescription_phase_weekly_min_check CHECK (((weekly_min > (0)::double precision) AND (weekly_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_phase_zone_hi_check CHECK (((zone_hi > (0)::double precision) AND (zone_hi < 'Infinity'::double precision))),
+    CONSTRAINT prescription_phase_zone_lo_check CHECK (((zone_lo > (0)::double precision) AND (zone_lo < 'Infinity'::double precision)))
+);
+
+-- Name: TABLE prescription_phase; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.prescription_phase IS 'From which week of the programme on the aerobic part of a version asks something else; it belongs to its version and is never edited.';
+
+-- Name: COLUMN prescription_phase.from_week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription_phase.from_week IS 'Week 1 is the one in which the enrolment starts; a phase holds from the Monday of its week until the next phase.';
+
+-- Name: COLUMN prescription_phase.zone_lo; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription_phase.zone_lo IS 'As in the version, where null; so are the others.';
+
+-- Name: prescribed; Type: VIEW; Schema: public; Owner: -
+
+CREATE VIEW public.prescribed AS
+ SELECT version.id AS prescription_id,
+    piece.days,
+    piece.phase,
+    COALESCE(piece.zone_lo, version.zone_lo) AS zone_lo,
+    COALESCE(piece.zone_hi, version.zone_hi) AS zone_hi,
+    COALESCE(piece.session_min, version.session_min) AS session_min,
+    COALESCE(piece.sessions_per_week, version.sessions_per_week) AS sessions_per_week,
+    COALESCE(piece.weekly_min, version.weekly_min) AS weekly_min
+   FROM ((public.prescription version
+     JOIN public.enrolment ON ((enrolment.id = version.enrolment_id)))
+     CROSS JOIN LATERAL ( SELECT ((daterange(part.begins, lead(part.begins) OVER (ORDER BY part.begins NULLS FIRST)) * version.effective) * daterange(enrolment.starts_on, enrolment.ends_on)) AS days,
+            part.begins,
+            part.phase,
+            part.zone_lo,
+            part.zone_hi,
+            part.session_min,
+            part.sessions_per_week,
+            part.weekly_min
+           FROM ( SELECT NULL::date AS begins,
+                    NULL::text AS phase,
+                    NULL::double precision AS zone_lo,
+                    NULL::double precision AS zone_hi,
+                    NULL::double precision AS session_min,
+                    NULL::double precision AS sessions_per_week,
+                    NULL::double precision AS weekly_min
+                UNION ALL
+                 SELECT ((date_trunc('week'::text, (enrolment.starts_on)::timestamp without time zone))::date + (7 * (prescription_phase.from_week - 1))),
+                    prescription_phase.phase,
+                    prescription_phase.zone_lo,
+                    prescription_phase.zone_hi,
+                    prescription_phase.session_min,
+                    prescription_phase.sessions_per_week,
+                    prescription_phase.weekly_min
+                   FROM public.prescription_phase
+                  WHERE (prescription_phase.prescription_id = version.id)) part) piece)
+  WHERE (NOT isempty(piece.days));
+
+-- Name: VIEW prescribed; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON VIEW public.prescribed IS 'What the aerobic part of each version asks on which local days, its phases worked in.';
 
 -- Name: prescription_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -1744,6 +2062,17 @@ COMMENT ON COLUMN public.rr_interval.span_ms IS 'The time it stands for; 0 for a
 -- Name: COLUMN rr_interval.flags; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.rr_interval.flags IS 'Bits: 1 contact is known, 2 contact, 4 suspect, 8 time of hearing, 16 clock suspect.';
+
+-- Name: session_log_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.session_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.session_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 -- Name: staff; Type: TABLE; Schema: public; Owner: -
 
@@ -1947,9 +2276,9 @@ CREATE TABLE public.week (
     all_credit_min double precision NOT NULL,
     above_min double precision NOT NULL,
     mod_eq_min double precision NOT NULL,
-    attendance double precision NOT NULL,
-    rdi double precision NOT NULL,
-    volume double precision NOT NULL,
+    attendance double precision,
+    rdi double precision,
+    volume double precision,
     intensity double precision,
     duration double precision,
     adherent boolean NOT NULL,
@@ -1959,6 +2288,10 @@ CREATE TABLE public.week (
     method_version text NOT NULL,
     input_sha256 bytea NOT NULL,
     counted_to date NOT NULL,
+    aerobic_pct double precision,
+    resistance_pct double precision,
+    balance_pct double precision,
+    steps_pct double precision,
     CONSTRAINT week_check CHECK (((state = 'cannot_judge'::text) = (reason IS NOT NULL))),
     CONSTRAINT week_state_check CHECK ((state = ANY (ARRAY['met'::text, 'not_met'::text, 'cannot_judge'::text]))),
     CONSTRAINT week_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
@@ -1976,6 +2309,14 @@ COMMENT ON COLUMN public.week.week IS 'Its Monday.';
 
 COMMENT ON COLUMN public.week.prescription_id IS 'The version whose targets held on its Monday 00:00.';
 
+-- Name: COLUMN week.attendance; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.week.attendance IS 'Null, like the relative dose and the volume, where no aerobic part is prescribed.';
+
+-- Name: COLUMN week.adherence_pct; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.week.adherence_pct IS 'The lowest of the parts prescribed (method, section 13).';
+
 -- Name: COLUMN week.reason; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.week.reason IS 'Why it can not be judged; null otherwise.';
@@ -1983,6 +2324,10 @@ COMMENT ON COLUMN public.week.reason IS 'Why it can not be judged; null otherwis
 -- Name: COLUMN week.counted_to; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.week.counted_to IS 'The last local day that counts in the row: its Sunday, or the night''s day while the week runs.';
+
+-- Name: COLUMN week.aerobic_pct; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.week.aerobic_pct IS 'Of the aerobic part alone (C14); null where it is not prescribed, and so are the next three.';
 
 -- Name: alert_episode alert_episode_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -2249,6 +2594,11 @@ ALTER TABLE ONLY public.prescription
 ALTER TABLE ONLY public.prescription
     ADD CONSTRAINT prescription_enrolment_id_version_key UNIQUE (enrolment_id, version);
 
+-- Name: prescription_phase prescription_phase_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.prescription_phase
+    ADD CONSTRAINT prescription_phase_pkey PRIMARY KEY (prescription_id, from_week);
+
 -- Name: prescription prescription_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.prescription
@@ -2258,6 +2608,16 @@ ALTER TABLE ONLY public.prescription
 
 ALTER TABLE ONLY public.roster_issue
     ADD CONSTRAINT roster_issue_pkey PRIMARY KEY (gateway_id);
+
+-- Name: session_log session_log_entry_key_revision_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.session_log
+    ADD CONSTRAINT session_log_entry_key_revision_key UNIQUE (entry_key, revision);
+
+-- Name: session_log session_log_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.session_log
+    ADD CONSTRAINT session_log_pkey PRIMARY KEY (id);
 
 -- Name: staff staff_code_key; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -2401,6 +2761,10 @@ CREATE INDEX quarantined_reading_batch_id_idx ON public.quarantined_reading USIN
 
 CREATE INDEX rr_interval_device_id_at_idx ON ONLY public.rr_interval USING btree (device_id, at);
 
+-- Name: session_log_enrolment_id_date_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX session_log_enrolment_id_date_idx ON public.session_log USING btree (enrolment_id, date);
+
 -- Name: steps_counter_device_id_at_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX steps_counter_device_id_at_idx ON ONLY public.steps_counter USING btree (device_id, at);
@@ -2449,6 +2813,10 @@ CREATE TRIGGER call_the_watch AFTER INSERT ON public.batch_queue FOR EACH STATEM
 
 CREATE TRIGGER call_the_watch AFTER INSERT ON public.edge_event FOR EACH STATEMENT EXECUTE FUNCTION public.call_the_watch();
 
+-- Name: prescription_phase check_phase; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER check_phase BEFORE INSERT OR UPDATE ON public.prescription_phase FOR EACH ROW EXECUTE FUNCTION public.check_phase();
+
 -- Name: device_assignment note_added_or_removed; Type: TRIGGER; Schema: public; Owner: -
 
 CREATE TRIGGER note_added_or_removed AFTER INSERT OR DELETE ON public.device_assignment FOR EACH ROW EXECUTE FUNCTION public.note_changed_assignment();
@@ -2473,6 +2841,14 @@ CREATE TRIGGER note_added_or_removed AFTER INSERT OR DELETE ON public.pause FOR 
 
 CREATE TRIGGER note_added_or_removed AFTER INSERT OR DELETE ON public.prescription FOR EACH ROW EXECUTE FUNCTION public.note_changed_prescription();
 
+-- Name: prescription_phase note_added_or_removed; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER note_added_or_removed AFTER INSERT OR DELETE ON public.prescription_phase FOR EACH ROW EXECUTE FUNCTION public.note_changed_phase();
+
+-- Name: session_log note_added_or_removed; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER note_added_or_removed AFTER INSERT OR DELETE ON public.session_log FOR EACH ROW EXECUTE FUNCTION public.note_changed_session();
+
 -- Name: device_assignment note_changed; Type: TRIGGER; Schema: public; Owner: -
 
 CREATE TRIGGER note_changed AFTER UPDATE ON public.device_assignment FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.note_changed_assignment();
@@ -2496,6 +2872,14 @@ CREATE TRIGGER note_changed AFTER UPDATE ON public.pause FOR EACH ROW WHEN ((old
 -- Name: prescription note_changed; Type: TRIGGER; Schema: public; Owner: -
 
 CREATE TRIGGER note_changed AFTER UPDATE ON public.prescription FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.note_changed_prescription();
+
+-- Name: prescription_phase note_changed; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER note_changed AFTER UPDATE ON public.prescription_phase FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.note_changed_phase();
+
+-- Name: session_log note_changed; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER note_changed AFTER UPDATE ON public.session_log FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.note_changed_session();
 
 -- Name: patient note_moved; Type: TRIGGER; Schema: public; Owner: -
 
@@ -2735,6 +3119,11 @@ ALTER TABLE ONLY public.payment_line_week
 ALTER TABLE ONLY public.prescription
     ADD CONSTRAINT prescription_enrolment_id_fkey FOREIGN KEY (enrolment_id) REFERENCES public.enrolment(id);
 
+-- Name: prescription_phase prescription_phase_prescription_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.prescription_phase
+    ADD CONSTRAINT prescription_phase_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
+
 -- Name: quarantined_reading quarantined_reading_batch_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.quarantined_reading
@@ -2744,6 +3133,21 @@ ALTER TABLE ONLY public.quarantined_reading
 
 ALTER TABLE ONLY public.roster_issue
     ADD CONSTRAINT roster_issue_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
+-- Name: session_log session_log_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.session_log
+    ADD CONSTRAINT session_log_enrolment_id_fkey FOREIGN KEY (enrolment_id) REFERENCES public.enrolment(id);
+
+-- Name: session_log session_log_noted_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.session_log
+    ADD CONSTRAINT session_log_noted_by_fkey FOREIGN KEY (noted_by) REFERENCES public.staff(id);
+
+-- Name: session_log session_log_supervised_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.session_log
+    ADD CONSTRAINT session_log_supervised_by_fkey FOREIGN KEY (supervised_by) REFERENCES public.staff(id);
 
 -- Name: staff staff_organisation_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 

@@ -82,8 +82,8 @@ class District:
         terms = {
             "hr_max_bpm": 170.0,
             "rest_hr_bpm": 60.0,
-            "zone_lo_pct": 40.0,
-            "zone_hi_pct": 85.0,
+            "zone_lo": 40.0,
+            "zone_hi": 85.0,
             "session_min": 30.0,
             "sessions_per_week": 3.0,
             "weekly_min": 90.0,

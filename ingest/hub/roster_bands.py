@@ -23,6 +23,7 @@ from ingest.batch.keys import key_id
 from ingest.batch.limits import MAX_UTC_MS
 from ingest.batch.parts import WORD, as_bpm, is_subject
 from ingest.batch.roster import MAX_RECIPIENTS, Roster, RosterBand, seal_roster
+from storage.intensity import zone_in_bpm
 from storage.rosters import Content, GatewayRoster, WornRow
 
 log = structlog.get_logger()
@@ -64,7 +65,7 @@ def roster_bands(rows: Iterable[WornRow], zone: ZoneInfo) -> Iterator[RosterBand
         known_family = family if family is not None and WORD.fullmatch(family) else None
         yield from _entries(
             RosterBand(device_key, known_family, subject, since or 0, until, None, None, None),
-            [row for row in versions if row.zone_lo_pct is not None],
+            [row for row in versions if row.intensity_kind is not None],
             zone,
         )
 
@@ -90,8 +91,9 @@ def _entries(worn: RosterBand, versions: list[WornRow], zone: ZoneInfo) -> Itera
             worn_until_ms=None if until == MAX_UTC_MS else until,
             ceiling_bpm=min((c for row in held if (c := _bpm(row.ceiling_bpm))), default=None),
         )
-        if held:  # the rows are in the order in which the programmes began
-            low, high = _zone(held[-1])
+        aerobic = [row for row in held if row.zone_lo is not None]
+        if aerobic:  # the rows are in the order in which the programmes began
+            low, high = _zone(aerobic[-1])
             entry = entry._replace(zone_lo_bpm=low, zone_hi_bpm=high)
         if last is not None and last[5:] == entry[5:]:
             last = last._replace(worn_until_ms=entry.worn_until_ms)
@@ -104,12 +106,15 @@ def _entries(worn: RosterBand, versions: list[WornRow], zone: ZoneInfo) -> Itera
 
 
 def _zone(row: WornRow) -> tuple[float | None, float | None]:
-    """Return the zone in bpm by the reserve of rest and maximum (Karvonen, C8); None: not known."""
-    rest, top, low, high = row.rest_hr_bpm, row.hr_max_bpm, row.zone_lo_pct, row.zone_hi_pct
-    if rest is None or top is None or low is None or high is None or top <= rest:
-        return None, None
-    limits = [_bpm(rest + (top - rest) * pct / 100) for pct in sorted((low, high))]
-    return (None, None) if None in limits else (limits[0], limits[1])
+    """Return the zone in bpm; None: not known, or not by heart rate."""
+    found = zone_in_bpm(
+        row.intensity_kind,
+        (row.zone_lo, row.zone_hi),
+        hr_max_bpm=row.hr_max_bpm,
+        rest_hr_bpm=row.rest_hr_bpm,
+    )
+    limits = [_bpm(limit) for limit in sorted(found or ())]
+    return (limits[0], limits[1]) if limits and None not in limits else (None, None)
 
 
 def _bpm(limit: float | None) -> float | None:

@@ -6,7 +6,7 @@ import polars as pl
 
 from adherence.clock import DAY_MS, MINUTE_MS
 from adherence.method import bouts, days
-from adherence.schema import BOUT, DAY, STEP_ROWS, typed
+from adherence.schema import BOUT, DAY, HRR, STEP_ROWS, typed
 from adherence.steps import step_minutes
 from config.conventions import Conventions
 from reports.nightly.evidence import Evidence, conventions_sha256, sha256_of_facts
@@ -89,7 +89,10 @@ def figures_of(closed_round: Round, conventions: Conventions) -> Block:
 
 
 def _frozen(version: dict[str, object], *names: str) -> dict[str, object]:
-    return {name: version[name] for name in ("hr_max", "rest_hr", "zone_lo", "zone_hi", *names)}
+    """Return what of a version decides its days and bouts; of a zone of the reserve, no kind."""
+    said = {name: version[name] for name in ("hr_max", "rest_hr", "zone_lo", "zone_hi", *names)}
+    kind = version["intensity_kind"]
+    return said if kind == HRR else said | {"intensity_kind": kind}
 
 
 def _hashed_days(

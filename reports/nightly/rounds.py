@@ -13,6 +13,8 @@ import polars as pl
 
 from adherence.clock import MINUTE_MS
 from adherence.method import chains, held, kept
+from adherence.prescription import in_phases, needs_figures
+from adherence.schema import PRESCRIBED
 from config.conventions import Conventions
 from reports.nightly.reach import Reach
 from reports.nightly.tables import frame_of
@@ -34,9 +36,31 @@ VERSION = pl.Schema(
         "session_min": pl.Float64,
         "sessions_per_week": pl.Float64,
         "weekly_min": pl.Float64,
+        "intensity_kind": pl.String,
+        "day_adds_up": pl.Boolean,
+        "resistance_per_week": pl.Float64,
+        "resistance_min": pl.Float64,
+        "rest_days": pl.Int64,
+        "balance_per_week": pl.Float64,
+        "balance_min": pl.Float64,
+        "steps_per_day": pl.Float64,
+        "start_day": pl.Date,
     }
 )
-"""One version of a prescription (`version` is its id), with the local days it is in force."""
+"""One version of a prescription, or one phase of it, with the local days it is in force."""
+
+VERSIONS = 2**31
+"""Prescription ids lie below; the place of a phase above them makes a version of both: of a
+prescription without phases `version` is its id."""
+
+_PHASE = pl.Schema(
+    {
+        "version": pl.Int64,
+        "phase": pl.String,
+        "from_week": pl.Int64,
+        **dict.fromkeys(PRESCRIBED, pl.Float64),
+    }
+)
 
 CASES = 2**31
 """Enrolment ids lie below; the window's number above them makes a case of both."""
@@ -79,13 +103,40 @@ class Round(NamedTuple):
 
 
 def has_figures() -> pl.Expr:
-    """Say whether the version has a maximum above a resting heart rate; else no figures (C8)."""
+    """Say whether the version has what it needs: by heart rate, a maximum above rest (C8)."""
+    return ~needs_figures() | _is_sound()
+
+
+def _is_sound() -> pl.Expr:
     return (pl.col("hr_max") > pl.col("rest_hr")).fill_null(value=False)
 
 
+def prescription_id() -> pl.Expr:
+    """Return the prescription that a `version` belongs to."""
+    return pl.col("version") % VERSIONS
+
+
 def versions_of(conn: Connection, patients: list[int]) -> pl.DataFrame:
-    """Return VERSION: every version of every enrolment of these patients."""
-    return frame_of(conn, "versions_in_force", {"patients": patients}, VERSION)
+    """Return VERSION: every version of every enrolment of these patients, phase by phase."""
+    written = frame_of(conn, "versions_in_force", {"patients": patients}, VERSION)
+    asked = {"prescriptions": written["version"].to_list()}
+    phases = frame_of(conn, "phases_of", asked, _PHASE)
+    if phases.is_empty():
+        return written
+    enrolments = written.select("version", case="enrolment_id")
+    return (
+        in_phases(
+            written.lazy().with_columns(case="enrolment_id"),
+            phases.join(enrolments, on="version").lazy(),
+        )
+        .with_columns(
+            version=pl.col("version")
+            + VERSIONS * pl.int_range(pl.len()).over("version", order_by="from_day")
+        )
+        .select(VERSION.names())
+        .sort("enrolment_id", "from_day", nulls_last=False)
+        .collect()
+    )
 
 
 def rounds(
@@ -130,14 +181,21 @@ def rounds(
 
 
 def _cases(windows: pl.DataFrame, versions: pl.DataFrame) -> pl.LazyFrame:
-    """Return the core's cases: one per window, enrolment and version that has figures."""
+    """Return the core's cases: one per window, enrolment and version that has what it needs.
+
+    Who needs no figures has both or neither, as the core asks.
+    """
+    both = [
+        pl.when(needs_figures() | _is_sound()).then(pl.col(name)).alias(name)
+        for name in ("hr_max", "rest_hr")
+    ]
     return (
         windows.select("window", "patient_id")
-        .join(versions.filter(has_figures()), on="patient_id")
+        .join(versions.filter(has_figures()).with_columns(both), on="patient_id")
         .select(
             (pl.col("window") * CASES + pl.col("enrolment_id")).alias("case"),
             pl.col("window").alias("person"),
-            pl.exclude("window", "patient_id"),
+            pl.exclude("window", "patient_id", "start_day"),
         )
         .lazy()
     )

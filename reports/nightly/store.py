@@ -5,6 +5,7 @@ from typing import NamedTuple
 import polars as pl
 
 from reports.nightly.blocks import Block
+from reports.nightly.rounds import prescription_id
 from reports.nightly.tables import stage
 from storage.database import Connection
 from storage.queries import query
@@ -109,7 +110,7 @@ def store_block(
         spans,
     )
     named = [
-        pl.col("version").alias("prescription_id"),
+        prescription_id().alias("prescription_id"),
         pl.lit(method_version).alias("method_version"),
     ]
     day_rows = block.days.unique(["enrolment_id", "date"], maintain_order=True).with_columns(named)

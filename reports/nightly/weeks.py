@@ -13,7 +13,7 @@ import polars as pl
 from adherence.method import states, weeks
 from config.conventions import Conventions
 from reports.nightly.evidence import conventions_sha256, sha256_of_facts
-from reports.nightly.rounds import has_figures, versions_of
+from reports.nightly.rounds import has_figures, prescription_id, versions_of
 from reports.nightly.tables import frame_of
 from storage.database import Connection
 
@@ -110,7 +110,7 @@ def roll_up(
     return judged.with_columns(
         _hashes(judged, day_rows, bout_rows, versions, conventions),
         enrolment_id="case",
-        prescription_id="version",
+        prescription_id=prescription_id(),
         method_version=pl.lit(conventions.version),
     )
 

@@ -65,14 +65,15 @@ WHERE %(gateway_id)s::integer IS NULL OR gateway.id = %(gateway_id)s
 ORDER BY gateway.id;
 
 -- name: roster_bands
--- Who of a centre wears which band, now, lately or later, with every version that may hold then.
+-- Who of a centre wears which band, now, lately or later, with every version that may hold then; a
+-- version with phases has a row for each.
 -- Times are milliseconds since 1970 or null for no end; days are null for no end.
 SELECT
     patient.centre_id, device.device_key, device.family, patient.pseudonym,
     CASE WHEN isfinite(lower(worn)) THEN (1000 * extract(epoch FROM lower(worn)))::bigint END,
     CASE WHEN isfinite(upper(worn)) THEN (1000 * extract(epoch FROM upper(worn)))::bigint END,
     held.from_day, held.until_day, held.ceiling_bpm, held.rest_hr_bpm, held.hr_max_bpm,
-    held.zone_lo_pct, held.zone_hi_pct
+    held.intensity_kind, held.zone_lo, held.zone_hi
 FROM device_assignment
 JOIN device ON device.id = device_assignment.device_id
 JOIN patient ON patient.id = device_assignment.patient_id
@@ -80,18 +81,19 @@ LEFT JOIN LATERAL (
     SELECT
         CASE WHEN isfinite(lower(days)) THEN lower(days) END AS from_day,
         CASE WHEN isfinite(upper(days)) THEN upper(days) END AS until_day,
-        prescription.*, enrolment.starts_on
+        prescription.id, prescription.ceiling_bpm, prescription.rest_hr_bpm,
+        prescription.hr_max_bpm, prescription.intensity_kind, prescribed.zone_lo,
+        prescribed.zone_hi, enrolment.starts_on
     FROM enrolment
     JOIN prescription ON prescription.enrolment_id = enrolment.id
-    CROSS JOIN LATERAL (
-        SELECT effective * daterange(enrolment.starts_on, enrolment.ends_on) AS days
-    ) AS both_hold
-    WHERE enrolment.patient_id = patient.id AND NOT isempty(days)
+    JOIN prescribed ON prescribed.prescription_id = prescription.id
+    WHERE enrolment.patient_id = patient.id
         AND (upper_inf(days) OR upper(days) > (now() - interval '3 days')::date)
 ) AS held ON true
 WHERE (%(centre_id)s::integer IS NULL OR patient.centre_id = %(centre_id)s)
     AND (upper_inf(worn) OR upper(worn) > now() - interval '1 day')
-ORDER BY patient.centre_id, device.device_key, lower(worn) NULLS FIRST, held.starts_on, held.id;
+ORDER BY patient.centre_id, device.device_key, lower(worn) NULLS FIRST, held.starts_on, held.id,
+    held.from_day;
 
 -- name: lock_gateway
 -- One hub at a time issues a gateway's roster; what refers to the gateway is not held up.

@@ -79,17 +79,34 @@ SELECT
     least(upper(p.effective), e.ends_on) AS until_day,
     p.hr_max_bpm AS hr_max,
     p.rest_hr_bpm AS rest_hr,
-    p.zone_lo_pct AS zone_lo,
-    p.zone_hi_pct AS zone_hi,
+    p.zone_lo,
+    p.zone_hi,
     p.session_min,
     p.sessions_per_week,
-    p.weekly_min
+    p.weekly_min,
+    p.intensity_kind,
+    p.day_adds_up,
+    p.resistance_per_week,
+    p.resistance_min,
+    p.rest_days,
+    p.balance_per_week,
+    p.balance_min,
+    p.steps_per_day,
+    e.starts_on AS start_day
 FROM enrolment AS e
 JOIN prescription AS p ON p.enrolment_id = e.id
 WHERE e.patient_id = ANY(%(patients)s)
     AND greatest(lower(p.effective), e.starts_on)
         < coalesce(least(upper(p.effective), e.ends_on), 'infinity')
 ORDER BY e.id, p.version;
+
+-- name: phases_of
+-- What these versions ask from some week of the programme on; null: as in the version.
+SELECT
+    prescription_id, phase, from_week, zone_lo, zone_hi, session_min, sessions_per_week, weekly_min
+FROM prescription_phase
+WHERE prescription_id = ANY(%(prescriptions)s)
+ORDER BY prescription_id, from_week;
 
 -- name: enrolments_of
 SELECT patient_id, id AS enrolment_id FROM enrolment

@@ -116,7 +116,7 @@ ORDER BY starts_on DESC, id DESC;
 -- name: read_prescriptions_of
 SELECT
     version, lower(effective), upper(effective), age_years, sex, beta_blocker, hr_max_bpm,
-    hr_max_source, rest_hr_bpm, rest_hr_source, frozen_on, zone_lo_pct, zone_hi_pct, session_min,
+    hr_max_source, rest_hr_bpm, rest_hr_source, frozen_on, zone_lo, zone_hi, session_min,
     sessions_per_week, weekly_min, ceiling_bpm, ceiling_source
 FROM prescription
 WHERE enrolment_id = %(enrolment_id)s

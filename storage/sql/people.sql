@@ -66,24 +66,37 @@ WHERE enrolment_id = %(enrolment_id)s
 -- name: put_prescription
 INSERT INTO prescription (
     enrolment_id, version, effective, age_years, sex, beta_blocker, hr_max_bpm, hr_max_source,
-    rest_hr_bpm, rest_hr_source, frozen_on, zone_lo_pct, zone_hi_pct, session_min,
-    sessions_per_week, weekly_min, ceiling_bpm, ceiling_source
+    rest_hr_bpm, rest_hr_source, frozen_on, zone_lo, zone_hi, session_min,
+    sessions_per_week, weekly_min, ceiling_bpm, ceiling_source, intensity_kind, day_adds_up,
+    resistance_per_week, resistance_min, rest_days, balance_per_week, balance_min, steps_per_day
 )
 VALUES (
     %(enrolment_id)s, %(version)s, daterange(%(effective_from)s, NULL), %(age_years)s, %(sex)s,
     %(beta_blocker)s, %(hr_max_bpm)s, %(hr_max_source)s, %(rest_hr_bpm)s, %(rest_hr_source)s,
-    %(frozen_on)s, %(zone_lo_pct)s, %(zone_hi_pct)s, %(session_min)s, %(sessions_per_week)s,
-    %(weekly_min)s, %(ceiling_bpm)s, %(ceiling_source)s
+    %(frozen_on)s, %(zone_lo)s, %(zone_hi)s, %(session_min)s, %(sessions_per_week)s,
+    %(weekly_min)s, %(ceiling_bpm)s, %(ceiling_source)s, %(intensity_kind)s, %(day_adds_up)s,
+    %(resistance_per_week)s, %(resistance_min)s, %(rest_days)s, %(balance_per_week)s,
+    %(balance_min)s, %(steps_per_day)s
 )
 ON CONFLICT (enrolment_id, version) DO NOTHING;
 
 -- name: find_prescription
 SELECT
     id, lower(effective), age_years, sex, beta_blocker, hr_max_bpm, hr_max_source, rest_hr_bpm,
-    rest_hr_source, frozen_on, zone_lo_pct, zone_hi_pct, session_min, sessions_per_week, weekly_min,
-    ceiling_bpm, ceiling_source
+    rest_hr_source, frozen_on, zone_lo, zone_hi, session_min, sessions_per_week, weekly_min,
+    ceiling_bpm, ceiling_source, intensity_kind, day_adds_up, resistance_per_week, resistance_min,
+    rest_days, balance_per_week, balance_min, steps_per_day
 FROM prescription
 WHERE enrolment_id = %(enrolment_id)s AND version = %(version)s;
+
+-- name: put_phase
+INSERT INTO prescription_phase (
+    prescription_id, from_week, phase, zone_lo, zone_hi, session_min, sessions_per_week, weekly_min
+)
+VALUES (
+    %(prescription_id)s, %(from_week)s, %(phase)s, %(zone_lo)s, %(zone_hi)s, %(session_min)s,
+    %(sessions_per_week)s, %(weekly_min)s
+);
 
 -- name: put_pause
 INSERT INTO pause (enrolment_id, during, reason)

@@ -105,7 +105,7 @@ def test_nothing_stored_becomes_markup_on_any_page(doctor, browsers, conn, house
     texts = [browser.get(path).text for browser, paths in asked.items() for path in paths]
     texts += [
         doctor.post(f"/alerts/{alert}/close", {"outcome": "x", "reason": MARKUP}).text,
-        doctor.post("/patients/p1/prescription", {"zone_lo_pct": MARKUP[:40], "newest": "1"}).text,
+        doctor.post("/patients/p1/prescription", {"zone_lo": MARKUP[:40], "newest": "1"}).text,
     ]
 
     assert all("<html lang" in text for text in texts)

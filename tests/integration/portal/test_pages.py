@@ -20,8 +20,8 @@ TERMS = {
     "case": "p1",
     "newest": "1",
     "effective_from": (TODAY + timedelta(days=1)).isoformat(),
-    "zone_lo_pct": "45",
-    "zone_hi_pct": "60",
+    "zone_lo": "45",
+    "zone_hi": "60",
     "session_min": "25",
     "sessions_per_week": "3",
     "weekly_min": "75",
@@ -238,7 +238,7 @@ def test_an_adjusted_prescription_is_a_new_version_and_closes_its_alert(doctor, 
     assert 'name="ceiling_bpm" min="60" max="220" step="any" value="150"' in form
     assert done.headers["location"] == "/patients/p1"
     assert house.conn.execute(
-        "SELECT version, lower(effective), upper(effective), zone_lo_pct, session_min, ceiling_bpm,"
+        "SELECT version, lower(effective), upper(effective), zone_lo, session_min, ceiling_bpm,"
         " ceiling_source, hr_max_bpm FROM prescription WHERE enrolment_id = %s ORDER BY version",
         (house.enrolment,),
     ).fetchall() == [
@@ -250,9 +250,9 @@ def test_an_adjusted_prescription_is_a_new_version_and_closes_its_alert(doctor, 
 
 
 WRONG = (
-    {"zone_lo_pct": "60"},
-    {"zone_hi_pct": "101"},
-    {"zone_lo_pct": "nan"},
+    {"zone_lo": "60"},
+    {"zone_hi": "101"},
+    {"zone_lo": "nan"},
     {"session_min": ""},
     {"weekly_min": "inf"},
     {"sessions_per_week": "0"},

@@ -77,9 +77,9 @@ def test_late_data_makes_a_revision_and_leaves_the_first_file_as_it_was(conn, di
 def test_what_is_put_right_again_is_the_newest_revision_too(conn, tmp_path):
     first = run_night(conn, NIGHT, tmp_path, "en")
     chinese = run_night(conn, NIGHT, tmp_path, "zh_CN")
-    conn.execute("UPDATE prescription SET zone_lo_pct = 70")
+    conn.execute("UPDATE prescription SET zone_lo = 70")
     mistaken = run_night(conn, NIGHT, tmp_path, "en")
-    conn.execute("UPDATE prescription SET zone_lo_pct = 40")
+    conn.execute("UPDATE prescription SET zone_lo = 40")
     right = run_night(conn, NIGHT, tmp_path, "en")
 
     again = [run_night(conn, NIGHT, tmp_path, language) for language in ("zh_CN", "en")]

@@ -220,7 +220,7 @@ def test_zones_change_at_local_midnight_and_a_bout_runs_on(conn, district):
     enrolment = district.enrol(patient, "p1", date(2026, 11, 2))
     first = district.prescribe(enrolment, date(2026, 11, 2), date(2026, 11, 10), session_min=50.0)
     second = district.prescribe(
-        enrolment, date(2026, 11, 10), version=2, zone_lo_pct=30.0, zone_hi_pct=50.0
+        enrolment, date(2026, 11, 10), version=2, zone_lo=30.0, zone_hi=50.0
     )
     district.assign(district.add_device("p1"), patient)
     district.hear("p1", heart_rate=every(MIDNIGHT - 30 * MINUTE, MIDNIGHT + 30 * MINUTE, 120))
@@ -251,7 +251,7 @@ def test_a_zone_raised_from_midnight_on_shortens_the_bout_that_ran_over_it(conn,
         (30 * MINUTE + 55_000, date(2026, 11, 9))
     ]
 
-    conn.execute("UPDATE prescription SET zone_lo_pct = 70 WHERE id = %s", (second,))
+    conn.execute("UPDATE prescription SET zone_lo = 70 WHERE id = %s", (second,))
     recompute(conn)
 
     assert [(end, day) for _, end, day in bouts(conn)] == [(0, date(2026, 11, 9))]
@@ -321,7 +321,7 @@ def test_a_changed_prescription_recomputes_its_days_without_any_reading(conn, di
     district.hear("p1", heart_rate=every(start, start + 40 * MINUTE, 120))
     recompute(conn)
 
-    conn.execute("UPDATE prescription SET zone_lo_pct = 70 WHERE enrolment_id = %s", (enrolment,))
+    conn.execute("UPDATE prescription SET zone_lo = 70 WHERE enrolment_id = %s", (enrolment,))
     recompute(conn)
 
     assert bouts(conn) == []

@@ -35,7 +35,7 @@ class World:
         for n in range(4):
             mode = random.choice(["worn", "site"])
             enrolment = district.enrol(self.patients[n % 3], f"c{n}", self.day(0, 9), mode=mode)
-            district.prescribe(enrolment, self.day(0, 12), zone_lo_pct=random.choice([40.0, 45.0]))
+            district.prescribe(enrolment, self.day(0, 12), zone_lo=random.choice([40.0, 45.0]))
             self.enrolments.append(enrolment)
 
     def day(self, first, last):

@@ -152,7 +152,7 @@ class World:
             self.prescribe(*rest)
         elif what == "raise the zone":
             self.conn.execute(
-                "UPDATE prescription SET zone_lo_pct = %s WHERE version = 2",
+                "UPDATE prescription SET zone_lo = %s WHERE version = 2",
                 (30.0 + rest[0] % 40,),
             )
         elif what == "pause":
@@ -201,7 +201,7 @@ class World:
         ).fetchone()
         if found:
             self.district.prescribe(
-                enrolment, since, version=2, zone_lo_pct=30.0 + bpm % 30, session_min=10.0
+                enrolment, since, version=2, zone_lo=30.0 + bpm % 30, session_min=10.0
             )
 
     def worn(self, rows, value):
@@ -229,7 +229,7 @@ class World:
         cases = pl.LazyFrame(
             self.conn.execute(
                 "SELECT e.id, e.patient_id, p.id, lower(effective), upper(effective), hr_max_bpm,"
-                " rest_hr_bpm, zone_lo_pct, zone_hi_pct, session_min, sessions_per_week, weekly_min"
+                " rest_hr_bpm, zone_lo, zone_hi, session_min, sessions_per_week, weekly_min"
                 " FROM enrolment e JOIN prescription p ON p.enrolment_id = e.id"
             ).fetchall(),
             schema={

@@ -21,7 +21,7 @@ def row(**changed):
     return WornRow(
         centre_id=1, device_key=BAND, family="hrs", subject="p-1", worn_from_ms=None,
         worn_until_ms=None, from_day=None, until_day=None, ceiling_bpm=150.0, rest_hr_bpm=70.0,
-        hr_max_bpm=170.0, zone_lo_pct=40.0, zone_hi_pct=60.0,
+        hr_max_bpm=170.0, intensity_kind="hrr", zone_lo=40.0, zone_hi=60.0,
     )._replace(**changed)  # fmt: skip
 
 
@@ -52,9 +52,31 @@ def test_without_both_figures_there_is_no_zone_and_the_ceiling_still_stands(chan
 
 
 def test_limits_given_the_wrong_way_round_are_the_same_zone():
-    [one] = bands(row(zone_lo_pct=60.0, zone_hi_pct=40.0))
+    [one] = bands(row(zone_lo=60.0, zone_hi=40.0))
 
     assert (one.zone_lo_bpm, one.zone_hi_bpm) == (110, 130)
+
+
+@pytest.mark.parametrize(
+    ("written", "zone"),
+    [
+        ({"intensity_kind": "hr_max"}, (68, 102)),
+        ({"intensity_kind": "hr_max", "rest_hr_bpm": None}, (68, 102)),
+        ({"intensity_kind": "bpm", "zone_lo": 95.0, "zone_hi": 115.0}, (95, 115)),
+        ({"intensity_kind": "rpe", "zone_lo": 11.0, "zone_hi": 14.0}, (None, None)),
+        ({"zone_lo": None, "zone_hi": None}, (None, None)),
+    ],
+)
+def test_a_zone_is_in_bpm_whatever_it_is_written_in(written, zone):
+    [one] = bands(row(**written))
+
+    assert (one.ceiling_bpm, one.zone_lo_bpm, one.zone_hi_bpm) == (150, *zone)
+
+
+def test_a_programme_without_an_aerobic_part_hides_no_zone():
+    [one] = bands(row(), row(zone_lo=None, zone_hi=None, ceiling_bpm=None))
+
+    assert (one.ceiling_bpm, one.zone_lo_bpm, one.zone_hi_bpm) == (150, 110, 130)
 
 
 def test_a_new_version_holds_from_its_local_midnight_on():
@@ -111,14 +133,14 @@ def test_before_and_after_a_programme_a_band_is_registered_and_nothing_is_watche
 
 def test_without_a_prescription_a_band_is_registered():
     [one] = bands(
-        row(ceiling_bpm=None, rest_hr_bpm=None, hr_max_bpm=None, zone_lo_pct=None, zone_hi_pct=None)
+        row(ceiling_bpm=None, rest_hr_bpm=None, hr_max_bpm=None, intensity_kind=None, zone_hi=None)
     )
 
     assert (one.subject, one.ceiling_bpm, one.zone_lo_bpm) == ("p-1", None, None)
 
 
 def test_of_two_programmes_the_lower_ceiling_holds_and_the_zone_of_the_later():
-    [one] = bands(row(ceiling_bpm=140.0), row(ceiling_bpm=150.0, zone_lo_pct=50.0))
+    [one] = bands(row(ceiling_bpm=140.0), row(ceiling_bpm=150.0, zone_lo=50.0))
     [other] = bands(row(ceiling_bpm=140.0), row(ceiling_bpm=None))
 
     assert (one.ceiling_bpm, one.zone_lo_bpm) == (140, 120)
