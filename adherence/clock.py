@@ -5,6 +5,7 @@ import polars as pl
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
+WEEK_DAYS = 7
 
 
 def local_day_number(at_ms: pl.Expr, *, utc_offset_ms: int) -> pl.Expr:

@@ -11,11 +11,19 @@ import polars as pl
 from adherence import bouts as bouts_stage
 from adherence.cleaning import kept_samples
 from adherence.clock import MINUTE_MS, SECOND_MS
+from adherence.components import (
+    days_with_steps,
+    judged_log,
+    log_facts_of,
+    logged_days,
+    no_log,
+)
 from adherence.days import daily_zones, days_of
 from adherence.figures import formula_hr_max, frozen_figures, rest_days_of
 from adherence.holding import held_time
 from adherence.minutes import minutes_of
-from adherence.schema import ABOUT, KEYS, SAMPLES, STEP_ROWS, figured, typed
+from adherence.prescription import where_needed
+from adherence.schema import ABOUT, KEYS, PRESCRIBED, SAMPLES, STEP_ROWS, completed, figured, typed
 from adherence.side import (
     asked_about,
     bpm_days,
@@ -26,8 +34,9 @@ from adherence.side import (
 )
 from adherence.states import states_of
 from adherence.steps import daily_steps, step_minutes
-from adherence.weeks import targets_of, weeks_of
+from adherence.weeks import done_in_weeks, sessions_of, targets_of, weeks_of
 from adherence.zones import held_by_case
+from config.components import Components, load_components
 from config.conventions import Conventions
 from config.side_figures import SideFigures
 
@@ -57,13 +66,14 @@ def people(
 ) -> pl.LazyFrame:
     """Return PEOPLE: per case hr_max and rest_hr to freeze, or the reason why there are none.
 
-    `cases`: case, person, age, beta_blocker, rest_hr, hr_max. Of `samples` only the rows are
-    counted.
+    `cases`: case, person, age, beta_blocker, rest_hr, hr_max and, where a case may rest on
+    something else than heart rate, PRESCRIBED and any of OPTIONAL. A case may have several
+    versions, with the same figures. Of `samples` only the rows are counted.
     """
-    return frozen_figures(
+    figures = frozen_figures(
         samples,
         kept_samples,
-        typed(cases, KEYS | ABOUT),
+        typed(cases.unique("case", keep="first", maintain_order=True), KEYS | ABOUT),
         hr_max_bpm=formula_hr_max(
             intercept_bpm=conventions.hr_max_intercept_bpm,
             intercept_beta_blocker_bpm=conventions.hr_max_intercept_beta_blocker_bpm,
@@ -73,12 +83,15 @@ def people(
         rest_least_minutes=conventions.rest_least_minutes,
         rest_percentile=conventions.rest_percentile,
     )
+    tells_what_for = PRESCRIBED.keys() <= set(cases.collect_schema().names())
+    return where_needed(figures, cases) if tells_what_for else figures
 
 
 def usable(cases: pl.LazyFrame, figures: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the cases that have figures, with them as `hr_max` and `rest_hr`.
+    """Return the cases that can be judged, with their figures as `hr_max` and `rest_hr`.
 
-    A case without figures has its row in PEOPLE, with the reason, and none in any other result.
+    A case without figures that needs them has its row in PEOPLE, with the reason, and none in any
+    other result. `cases` may be versions.
     """
     frozen = figures.filter(pl.col("reason").is_null()).select("case", "hr_max", "rest_hr")
     return cases.drop("hr_max", "rest_hr").join(frozen, on="case")
@@ -162,22 +175,54 @@ def weeks(
     cases: pl.LazyFrame,
     spans: pl.LazyFrame,
     conventions: Conventions,
+    log: pl.LazyFrame | None = None,
+    components: Components | None = None,
 ) -> pl.LazyFrame:
     """Return WEEK for every week that `spans` (case, first_day, last_day) touches.
 
     `day_rows` and `bout_rows` may come from `days` and `bouts` or out of a store: of a day are
     needed case, date, valid_day, wear_ms, credit_ms, above_ms, moderate_ms, vigorous_ms and
-    near_max_ms, of a bout case, date, credit_ms, effort_ms and complete.
+    near_max_ms, of a bout case, date, credit_ms, effort_ms and complete. Where `cases` says
+    steps_per_day, days need their steps too. `log` is LOG, `components` the numbers of section 13.
     """
-    return weeks_of(
+    numbers = components or load_components()
+    names = cases.collect_schema()
+    versions = figured(cases)
+    targets = targets_of(versions, spans)
+    logged = judged_log(
+        no_log(names["case"]) if log is None else log,
+        versions,
+        logged_from_pct=numbers.logged_from_pct,
+    )
+    key = ["case", "week"]
+    done = done_in_weeks(
+        targets,
         day_rows,
         bout_rows,
-        targets_of(figured(cases), spans),
+        sessions_of(bout_rows, logged),
         valid_week_days=conventions.valid_week_days,
         complete_from_pct=conventions.complete_from_pct,
-        adherent_from_pct=conventions.adherent_from_pct,
         vigorous_weight=conventions.vigorous_weight,
     )
+    stepped = targets.select(*key, steps_days=pl.lit(None, pl.Int64))
+    if "steps_per_day" in names:
+        stepped = days_with_steps(day_rows, targets)
+    return weeks_of(
+        done.join(logged_days(logged, targets), on=key, how="left").join(
+            stepped, on=key, how="left"
+        ),
+        adherent_from_pct=conventions.adherent_from_pct,
+        steps_days_per_week=numbers.steps_days_per_week,
+    )
+
+
+def log_facts(cases: pl.LazyFrame, spans: pl.LazyFrame, log: pl.LazyFrame) -> pl.LazyFrame:
+    """Return case, week, log_excuse and log_observed for the weeks of `spans`.
+
+    `cases` is one row per version, `log` is LOG. See `adherence.components` for what they say, and
+    `states` for what they are for.
+    """
+    return log_facts_of(targets_of(completed(cases), spans), log)
 
 
 def states(week_rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -171,7 +171,9 @@ WEEK = (
     "duration",
     "adherent",
     "adherence_pct",
+    *(f"{component}_pct" for component in COMPONENTS),
 )
+"""`adherence_pct` is the lowest of the prescribed components; the others' column is null."""
 
 
 def typed(frame: pl.LazyFrame, columns: Mapping[str, type[pl.DataType] | None]) -> pl.LazyFrame:
@@ -182,41 +184,53 @@ def typed(frame: pl.LazyFrame, columns: Mapping[str, type[pl.DataType] | None]) 
     )
 
 
-def figured(cases: pl.LazyFrame) -> pl.LazyFrame:
-    """Return cases with frozen `hr_max` and `rest_hr`, every optional column standing.
+def zone_zero() -> pl.Expr:
+    """Give the bpm at 0 of the scale that the zone is prescribed on; null where it has none."""
+    kind = pl.col("intensity_kind")
+    return pl.when(kind == HRR).then("rest_hr").when(kind.is_in([HR_MAX, BPM])).then(pl.lit(0.0))
 
-    One row per version of a prescription; versions of one case do not overlap in time. On the
-    scale of `zone_lo` and `zone_hi` 0 lies at `zone_zero` bpm, and 100 lies `zone_span` bpm higher:
-    both are null where heart rate decides nothing.
+
+def zone_span() -> pl.Expr:
+    """Give the bpm from 0 to 100 of the scale that the zone is prescribed on."""
+    kind = pl.col("intensity_kind")
+    return (
+        pl.when(kind == HRR)
+        .then(pl.col("hr_max") - pl.col("rest_hr"))
+        .when(kind == HR_MAX)
+        .then("hr_max")
+        .when(kind == BPM)
+        .then(pl.lit(100.0))
+    )
+
+
+def completed(cases: pl.LazyFrame) -> pl.LazyFrame:
+    """Return what cases prescribe, every optional column standing; NaN says nothing, as null does.
+
+    One row per version of a prescription; versions of one case do not overlap in time.
     """
     given = cases.collect_schema().names()
-    kind = pl.col("intensity_kind")
-    hr_max, rest_hr = pl.col("hr_max"), pl.col("rest_hr")
+    numbers = [*PRESCRIBED, *(name for name, (dtype, _) in OPTIONAL.items() if dtype == pl.Float64)]
+    defaults = {name: default for name, (_, default) in OPTIONAL.items() if default is not None}
     return (
         cases.select(
             "case",
             "person",
-            *(pl.col(name).cast(pl.Float64) for name in ("hr_max", "rest_hr", *PRESCRIBED)),
+            *(pl.col(name).cast(dtype) for name, dtype in PRESCRIBED.items()),
             *(
-                (pl.col(name) if name in given else pl.lit(default)).cast(dtype).alias(name)
-                for name, (dtype, default) in OPTIONAL.items()
+                (pl.col(name) if name in given else pl.lit(None)).cast(dtype).alias(name)
+                for name, (dtype, _) in OPTIONAL.items()
             ),
+            *(pl.col(name).cast(pl.Float64) for name in ("hr_max", "rest_hr") if name in given),
         )
-        .with_columns(
-            pl.col(name).fill_null(default)
-            for name, (_, default) in OPTIONAL.items()
-            if default is not None
-        )
-        .with_columns(
-            zone_zero=pl.when(kind == HRR)
-            .then(rest_hr)
-            .when(kind.is_in([HR_MAX, BPM]))
-            .then(pl.lit(0.0)),
-            zone_span=pl.when(kind == HRR)
-            .then(hr_max - rest_hr)
-            .when(kind == HR_MAX)
-            .then(hr_max)
-            .when(kind == BPM)
-            .then(pl.lit(100.0)),
-        )
+        .with_columns(pl.col(numbers).fill_nan(None))
+        .with_columns(pl.col(name).fill_null(default) for name, default in defaults.items())
     )
+
+
+def figured(cases: pl.LazyFrame) -> pl.LazyFrame:
+    """Return `completed` cases with their frozen `hr_max` and `rest_hr`.
+
+    With `zone_zero` and `zone_span`, the scale of `zone_lo` and `zone_hi`: null where heart rate
+    decides nothing.
+    """
+    return completed(cases).with_columns(zone_zero=zone_zero(), zone_span=zone_span())

@@ -29,26 +29,30 @@ def is_observed() -> pl.Expr:
     """Decide whether enough was seen to say "not met".
 
     Mode `worn`: a valid week (C13). Mode `site`: the centre's gateways were up in its opening hours
-    (`site_observed`; null, not known, is not observed).
+    (`site_observed`; null, not known, is not observed). Where all that the week asks for is logged
+    and the log has a row of it (`log_observed`), no band need have been worn.
     """
-    return (
+    by_band = (
         pl.when(pl.col("mode") == SITE)
         .then(pl.col("site_observed").fill_null(value=False))
         .otherwise(pl.col("valid_week"))
     )
+    return pl.col("log_observed").fill_null(value=False) | by_band
 
 
 def states_of(weeks: pl.LazyFrame) -> pl.LazyFrame:
     """Return `weeks` with `state` and `reason`; the reason is null unless it cannot be judged.
 
     `weeks` has adherent and valid_week, and may have, from the caller: mode (missing or null is
-    worn), site_observed (bool), excuse (one of EXCUSES or null), hindrance (of HINDRANCES or null).
+    worn), site_observed and log_observed (Boolean), excuse (one of EXCUSES or null), hindrance (of
+    HINDRANCES or null).
     An adherent week is met, whatever the wear and whatever the excuse: what was recorded is enough.
     """
     given = weeks.collect_schema().names()
     facts = {
         "mode": pl.lit(WORN),
         "site_observed": pl.lit(None, pl.Boolean),
+        "log_observed": pl.lit(None, pl.Boolean),
         "excuse": pl.lit(None, pl.String),
         "hindrance": pl.lit(None, pl.String),
     }

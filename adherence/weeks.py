@@ -1,15 +1,31 @@
-"""One row per case and week, from days and bouts alone (conventions C12, C13, C14)."""
+"""One row per case and week, from days, bouts and logged sessions (C12, C13, C14; section 13)."""
 
 import polars as pl
 
 from adherence.clock import MINUTE_MS, in_minutes, monday
-from adherence.schema import WEEK
+from adherence.components import AEROBIC, counts_from_log, share_pct
+from adherence.schema import COMPONENTS, LOG, WEEK, completed, typed
 
 
-def recorded_spans(days: pl.LazyFrame) -> pl.LazyFrame:
-    """Return case, first_day, last_day: from the first to the last local day with held time."""
+def recorded_spans(
+    days: pl.LazyFrame, cases: pl.LazyFrame | None = None, log: pl.LazyFrame | None = None
+) -> pl.LazyFrame:
+    """Return case, first_day, last_day: from the first to the last local day with held time.
+
+    With `cases` a day with a step count is such a day too where steps are prescribed, and with
+    `log` (LOG) one with a logged session where sessions are counted from the log.
+    """
+    found = [days.filter(pl.col("wear_ms") > 0).select("case", "date")]
+    if cases is not None:
+        asked = completed(cases)
+        counted = asked.filter(pl.col("steps_per_day").is_not_null()).select("case")
+        found.append(days.join(counted, on="case", how="semi").select("case", "date"))
+        if log is not None:
+            logged = asked.filter(counts_from_log()).select("case")
+            sessions = typed(log, LOG).select("case", "date")
+            found.append(sessions.join(logged, on="case", how="semi"))
     return (
-        days.filter(pl.col("wear_ms") > 0)
+        pl.concat(found)
         .group_by("case")
         .agg(first_day=pl.col("date").min(), last_day=pl.col("date").max())
     )
@@ -44,19 +60,34 @@ def targets_of(cases: pl.LazyFrame, spans: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def weeks_of(
+def sessions_of(bouts: pl.LazyFrame, judged: pl.LazyFrame) -> pl.LazyFrame:
+    """Return case, week, date, credit_ms, complete: recorded bouts and logged aerobic sessions.
+
+    `judged` is as `components.judged_log` gives it; of it only what is rated as asked for counts.
+    """
+    columns = ("case", "week", "date", "credit_ms", "complete")
+    return pl.concat(
+        [
+            bouts.with_columns(week=monday(pl.col("date"))).select(columns),
+            judged.filter(pl.col("component") == AEROBIC).select(columns),
+        ]
+    )
+
+
+def done_in_weeks(
+    targets: pl.LazyFrame,
     days: pl.LazyFrame,
     bouts: pl.LazyFrame,
-    targets: pl.LazyFrame,
+    sessions: pl.LazyFrame,
     *,
     valid_week_days: int,
     complete_from_pct: int,
-    adherent_from_pct: int,
     vigorous_weight: int,
 ) -> pl.LazyFrame:
-    """Return WEEK, sorted: every week of `targets`, empty ones too.
+    """Return `targets` with what was done in each week, in whole ms and days, empty weeks too.
 
-    Held time and what is made of it belong to the week of its day; bouts to the week they start in.
+    `targets` is as `targets_of` gives it, `sessions` as `sessions_of`. Held time and what is made
+    of it belong to the week of its day; a bout to the week it starts in.
     """
     week = monday(pl.col("date")).alias("week")
     session_ms = pl.col("session_min") * MINUTE_MS
@@ -77,9 +108,8 @@ def weeks_of(
         .group_by("case", "week")
         .agg(
             bouts=pl.len().cast(pl.Int64),
-            complete_sessions=pl.col("complete").sum().cast(pl.Int64),
-            bout_credit_ms=pl.col("credit_ms").sum(),
-            bout_effort_ms=pl.col("effort_ms").sum(),
+            recorded_ms=pl.col("credit_ms").sum(),
+            effort_ms=pl.col("effort_ms").sum(),
             # Whole milliseconds are added, then divided once: the order of bouts cannot show.
             duration=pl.min_horizontal("credit_ms", session_ms).sum()
             / (session_ms.first() * pl.len()),
@@ -87,34 +117,61 @@ def weeks_of(
     )
     adds_up = 100 * pl.col("credit_ms").sum() >= complete_from_pct * session_ms.first()
     of_sessions = (
-        bouts.with_columns(week)
-        .join(prescribed, on=["case", "week"])
+        sessions.join(prescribed, on=["case", "week"])
         .group_by("case", "week", "date")
         .agg(
-            session_day=pl.col("complete").any() | (pl.col("day_adds_up").first() & adds_up),
+            pl.col("complete").sum().cast(pl.Int64),
+            pl.col("credit_ms").sum(),
+            session_day=pl.col("complete").any()
+            | (pl.col("day_adds_up").first() & adds_up).fill_null(value=False),
         )
         .group_by("case", "week")
-        .agg(session_days=pl.col("session_day").sum().cast(pl.Int64))
+        .agg(
+            session_days=pl.col("session_day").sum().cast(pl.Int64),
+            complete_sessions=pl.col("complete").sum(),
+            bout_credit_ms=pl.col("credit_ms").sum(),
+        )
     )
     counts = ("wear_ms", "valid_days", "all_credit_ms", "above_ms", "mod_eq_ms", "bouts")
-    more = ("complete_sessions", "bout_credit_ms", "bout_effort_ms", "session_days")
-    weekly_ms = pl.col("weekly_min") * MINUTE_MS
+    more = ("complete_sessions", "bout_credit_ms", "session_days")
     return (
         targets.join(of_days, on=["case", "week"], how="left")
         .join(of_bouts, on=["case", "week"], how="left")
         .join(of_sessions, on=["case", "week"], how="left")
         .with_columns(pl.col(*counts, *more).fill_null(0))
+        .with_columns(valid_week=pl.col("valid_days") >= valid_week_days)
+    )
+
+
+def weeks_of(
+    done: pl.LazyFrame, *, adherent_from_pct: int, steps_days_per_week: int
+) -> pl.LazyFrame:
+    """Return WEEK, sorted: what was done against what was asked for, component by component.
+
+    `done` is as `done_in_weeks` gives it, with resistance_days, balance_days and steps_days (null
+    is none).
+    """
+    weekly_ms = pl.col("weekly_min") * MINUTE_MS
+    asked = {
+        "session_days": pl.col("sessions_per_week"),
+        "bout_credit_ms": weekly_ms,
+        "resistance_days": pl.col("resistance_per_week"),
+        "balance_days": pl.col("balance_per_week"),
+        "steps_days": pl.when(pl.col("steps_per_day").is_not_null()).then(steps_days_per_week),
+    }
+    enough = [100 * pl.col(name) >= adherent_from_pct * wanted for name, wanted in asked.items()]
+    pct = [f"{component}_pct" for component in COMPONENTS]
+    return (
+        done.with_columns(pl.col("resistance_days", "balance_days", "steps_days").fill_null(0))
         .with_columns(
             attendance=(pl.col("session_days") / pl.col("sessions_per_week")).clip(upper_bound=1.0),
             rdi=pl.col("bout_credit_ms") / weekly_ms,
             intensity=pl.when(pl.col("bouts") > 0).then(
-                pl.col("bout_credit_ms") / pl.col("bout_effort_ms")
+                pl.col("recorded_ms") / pl.col("effort_ms")
             ),
-            valid_week=pl.col("valid_days") >= valid_week_days,
-            adherent=(
-                100 * pl.col("session_days") >= adherent_from_pct * pl.col("sessions_per_week")
-            )
-            & (100 * pl.col("bout_credit_ms") >= adherent_from_pct * weekly_ms),
+            # What is not prescribed is null and has no say; nothing prescribed is never adherent.
+            adherent=pl.all_horizontal(expr.fill_null(value=True) for expr in enough)
+            & pl.any_horizontal(wanted.is_not_null() for wanted in asked.values()),
             wear_min=in_minutes(pl.col("wear_ms")),
             bout_credit_min=in_minutes(pl.col("bout_credit_ms")),
             all_credit_min=in_minutes(pl.col("all_credit_ms")),
@@ -122,7 +179,15 @@ def weeks_of(
             mod_eq_min=in_minutes(pl.col("mod_eq_ms")),
         )
         .with_columns(volume=pl.col("rdi").clip(upper_bound=1.0))
-        .with_columns(adherence_pct=100 * pl.min_horizontal("attendance", "volume"))
+        .with_columns(
+            aerobic_pct=100 * pl.min_horizontal("attendance", "volume"),
+            **{
+                f"{component}_pct": share_pct(f"{component}_days", asked[f"{component}_days"])
+                for component in COMPONENTS
+                if component != AEROBIC
+            },
+        )
+        .with_columns(adherence_pct=pl.min_horizontal(pct))
         .select(WEEK)
         .sort("case", "week")
     )
