@@ -15,6 +15,7 @@ STARTS = (
     MONDAY - 7 * MINUTE - 1,
     MONDAY + DAY - 11 * MINUTE,
     MONDAY + 3 * DAY + 5 * 60 * MINUTE + 17,
+    -3 * MINUTE - 1,  # a clock that was never set: about 1970
 )
 GAPS = (
     1, 999, 5 * SECOND, 29_999, 30_000, 30_001, 59_999, 60_000, 60_001,
@@ -106,6 +107,17 @@ def cases(draw: st.DrawFn, case: Any, person: Any) -> dict[str, Any]:
 
 
 @st.composite
+def long_recordings(draw: st.DrawFn) -> tuple:
+    """A few stretches over 400 days and more: most of the weeks between are empty."""
+    rows: list[tuple] = []
+    for day in draw(st.lists(st.integers(0, 420), min_size=2, max_size=5)):
+        moved = day * DAY
+        rows += [("a", at + moved, bpm) for _, at, bpm in draw(heart_rate_rows("a"))]
+    steps = draw(step_rows("a", rows[-200:])) if draw(st.booleans()) else []
+    return rows, steps, [draw(cases(0, "a")), draw(cases(1, "a"))]
+
+
+@st.composite
 def recordings(draw: st.DrawFn, people: tuple[Any, ...] = ("b", "a")) -> tuple:
     """Heart rate, steps and cases of some people; the first has two cases."""
     hr: list[tuple] = []
@@ -182,3 +194,8 @@ def training_weeks(draw: st.DrawFn) -> tuple:
         "weekly_min": draw(st.sampled_from((10, 12.5, 15, 25, 30))),
     }
     return rows, [], [case]
+
+
+def one_person() -> st.SearchStrategy:
+    """A recording of person "a" alone, of any kind."""
+    return st.one_of(recordings(people=("a",)), training_weeks())

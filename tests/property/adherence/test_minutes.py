@@ -1,20 +1,16 @@
 """The minutes of a person's time add up to the days, bouts and weeks, to the millisecond."""
 
 import polars as pl
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from adherence import method
 from adherence.minutes import HELD_REASONS
 from config.conventions import load_conventions
+from tests.property.adherence.examples import examples
 from tests.property.adherence.recordings import MINUTE, recordings, training_weeks
 from tests.reference import core
 
 C = load_conventions()
-thorough = settings(
-    deadline=None,
-    max_examples=40,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 SEEN = {"person": None, "minute": pl.Int64, "steps": pl.Int64, "unseen": pl.String}
 
 
@@ -63,13 +59,13 @@ def assert_adds_up(minutes, days, bouts):
     assert by_bout.rows() == bouts.select("case", "start_ms", "credit_ms").rows()
 
 
-@thorough
+@examples(30)
 @given(recording=recordings())
 def test_minutes_add_up_whatever_was_recorded(recording):
     assert_adds_up(*told(*recording))
 
 
-@thorough
+@examples(30)
 @given(recording=training_weeks())
 def test_minutes_add_up_over_weeks_of_training(recording):
     assert_adds_up(*told(*recording))
