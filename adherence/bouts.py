@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from adherence.clock import local_date, minute
+from adherence.clock import local_date, minute, whole_ms
 from adherence.schema import BOUT, CHAIN
 from adherence.zones import in_effort, is_above
 
@@ -83,7 +83,7 @@ def chains_of(
     densest = densest_window(
         stretches.join(long_enough, on="chain", how="semi"), window_ms=window_ms
     )
-    session_ms = pl.col("session_min") * 60_000
+    session_ms = whole_ms(pl.col("session_min"))
     qualifies = (pl.col("densest_ms") >= window_effort_ms).fill_null(value=False)
     return (
         totals.join(densest, on="chain", how="left")

@@ -37,6 +37,14 @@ def divided(span_ms: pl.Expr, unit_ms: int) -> pl.Expr:
     return span_ms / (0 * span_ms + unit_ms)
 
 
+def whole_ms(minutes: pl.Expr) -> pl.Expr:
+    """Give prescribed or logged minutes in whole milliseconds, as a number without a fraction.
+
+    A decimal like 16.4 is no binary fraction: whole milliseconds compare as they were meant.
+    """
+    return (minutes * MINUTE_MS).round()
+
+
 def in_minutes(span_ms: pl.Expr) -> pl.Expr:
     """Give a span in minutes, exactly ms / 60,000."""
     return divided(span_ms, MINUTE_MS)

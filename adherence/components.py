@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from adherence.clock import MINUTE_MS, WEEK_DAYS, monday
+from adherence.clock import WEEK_DAYS, monday, whole_ms
 from adherence.schema import LOG, LOGGED, RPE, typed
 from adherence.zones import in_force
 
@@ -39,7 +39,7 @@ def is_long_enough(asked_min: str, *, logged_from_pct: int) -> pl.Expr:
 
     Where no minutes are asked for, any length is enough, an unknown one too.
     """
-    asked_ms = pl.col(asked_min) * MINUTE_MS
+    asked_ms = whole_ms(pl.col(asked_min))
     reached = 100 * pl.col("logged_ms") >= logged_from_pct * asked_ms
     return asked_ms.is_null() | reached.fill_null(value=False)
 
@@ -53,7 +53,7 @@ def judged_log(log: pl.LazyFrame, cases: pl.LazyFrame, *, logged_from_pct: int) 
     """
     of_component = pl.col("component")
     aerobic = (of_component == AEROBIC) & is_within_rating()
-    logged_ms = (pl.col("minutes").fill_nan(None) * MINUTE_MS).round().cast(pl.Int64)
+    logged_ms = whole_ms(pl.col("minutes").fill_nan(None)).cast(pl.Int64)
     long_enough = (
         pl.when(of_component == AEROBIC)
         .then(aerobic & is_long_enough("session_min", logged_from_pct=logged_from_pct))

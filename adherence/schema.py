@@ -184,22 +184,33 @@ def typed(frame: pl.LazyFrame, columns: Mapping[str, type[pl.DataType] | None]) 
     )
 
 
-def zone_zero() -> pl.Expr:
-    """Give the bpm at 0 of the scale that the zone is prescribed on; null where it has none."""
-    kind = pl.col("intensity_kind")
-    return pl.when(kind == HRR).then("rest_hr").when(kind.is_in([HR_MAX, BPM])).then(pl.lit(0.0))
+EDGE_DIGITS = 6
+"""Digits of an edge that count: beyond any figure written down, before the error of a float."""
 
 
-def zone_span() -> pl.Expr:
-    """Give the bpm from 0 to 100 of the scale that the zone is prescribed on."""
+def reserve_edge(pct: pl.Expr | int) -> pl.Expr:
+    """Give the heart rate at this percentage of the reserve (C8), in hundredths of a bpm.
+
+    Figures with a decimal are no binary fractions; the edge is freed of its last digits, so that a
+    heart rate on the edge is in the zone as it is on paper.
+    """
+    hr_max, rest_hr = pl.col("hr_max"), pl.col("rest_hr")
+    return (pct * hr_max + (100 - pct) * rest_hr).round(EDGE_DIGITS)
+
+
+def zone_edge(level: pl.Expr) -> pl.Expr:
+    """Give the heart rate at a level of the zone's own kind, in hundredths of a bpm.
+
+    Null where no heart rate is prescribed: under a rating of exertion, or without aerobic work.
+    """
     kind = pl.col("intensity_kind")
     return (
         pl.when(kind == HRR)
-        .then(pl.col("hr_max") - pl.col("rest_hr"))
+        .then(reserve_edge(level))
         .when(kind == HR_MAX)
-        .then("hr_max")
+        .then((level * pl.col("hr_max")).round(EDGE_DIGITS))
         .when(kind == BPM)
-        .then(pl.lit(100.0))
+        .then((100 * level).round(EDGE_DIGITS))
     )
 
 
@@ -228,9 +239,12 @@ def completed(cases: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def figured(cases: pl.LazyFrame) -> pl.LazyFrame:
-    """Return `completed` cases with their frozen `hr_max` and `rest_hr`.
+    """Return `completed` cases with their frozen `hr_max` and `rest_hr`, and the zone's edges.
 
-    With `zone_zero` and `zone_span`, the scale of `zone_lo` and `zone_hi`: null where heart rate
-    decides nothing.
+    From `effort_edge` on heart rate is effort, from `above_edge` on it is above (C9); both in
+    hundredths of a bpm, null where heart rate decides nothing.
     """
-    return completed(cases).with_columns(zone_zero=zone_zero(), zone_span=zone_span())
+    return completed(cases).with_columns(
+        effort_edge=zone_edge(pl.min_horizontal("zone_lo", "zone_hi")),
+        above_edge=zone_edge(pl.col("zone_hi")),
+    )

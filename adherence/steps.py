@@ -4,7 +4,7 @@ import polars as pl
 
 from adherence.clock import MINUTE_MS, SECOND_MS, local_date, minute
 from adherence.holding import cut_at_minutes
-from adherence.schema import STEP_MINUTES
+from adherence.schema import STEP_MINUTES, reserve_edge
 from adherence.zones import in_force
 from config.conventions import Conventions
 
@@ -51,19 +51,13 @@ def is_still_so_far(*, still_minutes: int) -> pl.Expr:
     return (unbroken & all_zero).fill_null(value=False)
 
 
-def mean_held_reaches(pct: int) -> pl.Expr:
-    """Compare: the minute's mean held bpm is at least this percentage of the reserve."""
-    held = MINUTE_SCALE * pl.col("held_ms")
-    reserve = pl.col("held_bpm") - held * pl.col("rest_hr")
-    return 100 * reserve >= pct * (pl.col("hr_max") - pl.col("rest_hr")) * held
+def mean_held_reaches(edge: pl.Expr) -> pl.Expr:
+    """Compare: the minute's mean held bpm is at or above an edge in hundredths of a bpm.
 
-
-def mean_held_in_effort() -> pl.Expr:
-    """Compare: the minute's mean held bpm is at or above the prescribed zone's lower end."""
+    Null where there is no such edge.
+    """
     held = MINUTE_SCALE * pl.col("held_ms")
-    over = pl.col("held_bpm") - held * pl.col("zone_zero")
-    level = pl.min_horizontal("zone_lo", "zone_hi")
-    return (100 * over >= level * pl.col("zone_span") * held).fill_null(value=False)
+    return 100 * pl.col("held_bpm") >= (edge * held).round()
 
 
 def is_locked(*, within_bpm: int) -> pl.Expr:
@@ -92,11 +86,11 @@ def daily_steps(
         "cad100_min": moderate,
         "cad130_min": steps >= c.vigorous_cadence_spm,
         "hrless_cad100_min": moderate & ~present,
-        "still_min": present & pl.col("still_so_far") & mean_held_in_effort(),
+        "still_min": present & pl.col("still_so_far") & mean_held_reaches(pl.col("effort_edge")),
         "lock_min": present & (steps >= c.lock_cadence_spm) & locked,
         "shake_min": present
         & (steps >= c.shake_cadence_spm)
-        & ~mean_held_reaches(c.shake_below_pct),
+        & ~mean_held_reaches(reserve_edge(c.shake_below_pct)),
         "fast_min": steps > c.fast_above_spm,
     }
     return (

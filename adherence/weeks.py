@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from adherence.clock import MINUTE_MS, in_minutes, monday
+from adherence.clock import in_minutes, monday, whole_ms
 from adherence.components import AEROBIC, counts_from_log, share_pct
 from adherence.schema import COMPONENTS, LOG, WEEK, completed, typed
 
@@ -90,7 +90,7 @@ def done_in_weeks(
     of it belong to the week of its day; a bout to the week it starts in.
     """
     week = monday(pl.col("date")).alias("week")
-    session_ms = pl.col("session_min") * MINUTE_MS
+    session_ms = whole_ms(pl.col("session_min"))
     of_days = days.group_by("case", week).agg(
         pl.col("wear_ms").sum(),
         valid_days=pl.col("valid_day").sum().cast(pl.Int64),
@@ -151,7 +151,7 @@ def weeks_of(
     `done` is as `done_in_weeks` gives it, with resistance_days, balance_days and steps_days (null
     is none).
     """
-    weekly_ms = pl.col("weekly_min") * MINUTE_MS
+    weekly_ms = whole_ms(pl.col("weekly_min"))
     asked = {
         "session_days": pl.col("sessions_per_week"),
         "bout_credit_ms": weekly_ms,

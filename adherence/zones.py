@@ -1,44 +1,39 @@
 """Intensity: zones of heart-rate reserve and credit (conventions C8, C9; method, section 13).
 
-Comparisons are multiplied out, 100 * (bpm - rest) >= p * (max - rest), and once more by the number
+Comparisons are multiplied out, 100 * bpm >= p * max + (100 - p) * rest, and once more by the number
 of twins in the sample: nothing is divided, so nothing is rounded at the edge of a zone. A zone may
-be prescribed on another scale; the time in the five zones of the method is always of the reserve.
+be prescribed in another kind; the time in the five zones of the method is always of the reserve.
 """
 
 import polars as pl
 
 from adherence.holding import cut_at_midnight
+from adherence.schema import reserve_edge
 
 
-def reaches(pct: pl.Expr | int) -> pl.Expr:
+def reaches_edge(edge: pl.Expr) -> pl.Expr:
+    """Compare: the sample is at or above an edge in hundredths of a bpm; never at a null one."""
+    return (100 * pl.col("bpm_sum") >= pl.col("bpm_n") * edge).fill_null(value=False)
+
+
+def reaches(pct: int) -> pl.Expr:
     """Compare: the sample's heart-rate reserve is at least this percentage."""
-    reserve = pl.col("bpm_sum") - pl.col("bpm_n") * pl.col("rest_hr")
-    whole = pl.col("hr_max") - pl.col("rest_hr")
-    return 100 * reserve >= pl.col("bpm_n") * pct * whole
-
-
-def reaches_on_scale(level: pl.Expr) -> pl.Expr:
-    """Compare: the sample is at least this much on the prescribed zone's own scale.
-
-    False where no heart rate is prescribed: under a rating of exertion, or without aerobic work.
-    """
-    over = pl.col("bpm_sum") - pl.col("bpm_n") * pl.col("zone_zero")
-    return (100 * over >= pl.col("bpm_n") * level * pl.col("zone_span")).fill_null(value=False)
+    return reaches_edge(reserve_edge(pct))
 
 
 def in_effort() -> pl.Expr:
     """Compare: at or above the prescribed zone's lower end, so creditable or above it."""
-    return reaches_on_scale(pl.min_horizontal("zone_lo", "zone_hi"))
+    return reaches_edge(pl.col("effort_edge"))
 
 
 def is_above() -> pl.Expr:
     """Compare: at or above the prescribed zone's upper end; reported, never credited."""
-    return reaches_on_scale(pl.col("zone_hi"))
+    return reaches_edge(pl.col("above_edge"))
 
 
 def has_heart_rate_zone() -> pl.Expr:
     """Compare: the version prescribes a zone that heart rate can be in."""
-    return pl.col("zone_lo").is_not_null() & pl.col("zone_span").is_not_null()
+    return pl.col("effort_edge").is_not_null()
 
 
 def in_force() -> pl.Expr:
