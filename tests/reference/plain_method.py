@@ -24,7 +24,7 @@ from tests.reference.plain_numbers import (
     local_day,
     middle,
 )
-from tests.reference.plain_prescription import Version, in_force
+from tests.reference.plain_prescription import Version, in_force, needs_figures
 from tests.reference.plain_weeks import weeks_of
 
 
@@ -262,9 +262,12 @@ def bouts_of(versions: list[Version], spans: list, steps: dict[int, int]) -> lis
     return bouts
 
 
-def figures_of(case: Row, kept: list) -> tuple[Number | None, Number | None, str | None]:
-    """C6, C7, C8: maximum, rest, and why there can be no figures."""
-    hr_max, rest = hr_max_of(case), rest_of(case, kept)
+def figures_of(rows: list[Row], kept: list) -> tuple[Number | None, Number | None, str | None]:
+    """C6, C7, C8: maximum, rest, and why there can be no figures though some version needs them."""
+    hr_max, rest = hr_max_of(rows[0]), rest_of(rows[0], kept)
+    is_sound = hr_max is not None and rest is not None and hr_max > rest
+    if not any(needs_figures(row) for row in rows):
+        return (hr_max, rest, None) if is_sound else (None, None, None)
     reason = None
     if not kept:
         reason = "no_samples"
@@ -272,15 +275,26 @@ def figures_of(case: Row, kept: list) -> tuple[Number | None, Number | None, str
         reason = "no_age"
     elif rest is None:
         reason = "no_rest_day"
-    elif hr_max <= rest:
+    elif not is_sound:
         reason = "max_not_above_rest"
+    elif any(Version(row, rest, hr_max).has_low_ceiling() for row in rows):
+        reason = "ceiling_not_above_zone"
     return hr_max, rest, reason
+
+
+def judged(rows: list[Row], kept: list) -> list[Version]:
+    """Every version with its frozen figures, both or neither."""
+    figures = [figures_of([row], kept) for row in rows]
+    return [
+        Version(row, rest, hr_max) for row, (hr_max, rest, _) in zip(rows, figures, strict=True)
+    ]
 
 
 def score(
     hr: list[tuple[Any, int, float | None]],
     steps: list[tuple[Any, int, float | None]],
     cases: list[Row],
+    log: list[Row] | None = None,
 ) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
     """People, days, bouts, weeks; sorted by case, then time.
 
@@ -300,7 +314,7 @@ def score(
         if who not in kept_of:
             kept_of[who] = without_spikes(samples_of(beats_of[who]))
         kept = kept_of[who]
-        hr_max, rest, reason = figures_of(rows[0], kept)
+        hr_max, rest, reason = figures_of(rows, kept)
         people.append(
             {
                 "case": name,
@@ -314,14 +328,13 @@ def score(
         )
         if reason is not None:
             continue
-        versions = [Version(row, rest_of(row, kept), hr_max_of(row)) for row in rows]
+        versions = judged(rows, kept)
         counts = step_minutes(counts_of[who])
         spans = held(kept)
         its_days = days_of(versions, spans, counts)
         its_bouts = bouts_of(versions, spans, counts)
-        worn = [day["date"] for day in its_days if day["wear_ms"] > 0]
+        its_log = [row for row in log or [] if row["case"] == name]
         days += its_days
         bouts += its_bouts
-        if worn:
-            weeks += weeks_of(versions, its_days, its_bouts, min(worn), max(worn))
+        weeks += weeks_of(versions, its_days, its_bouts, its_log)
     return people, days, bouts, weeks

@@ -1,6 +1,7 @@
 """What a case asks of heart rate, and when: C8, C9; of section 13 kinds, versions, phases."""
 
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any
 
 from tests.reference.plain_numbers import Number, Row, given, monday_of
@@ -48,6 +49,18 @@ class Version:
             return 100 * bpm >= limit * self.hr_max
         return self.reaches(bpm, limit)
 
+    def has_low_ceiling(self) -> bool:
+        """Whoever reaches the zone is at the ceiling already."""
+        ceiling = given(self.row, "ceiling_bpm")
+        if ceiling is None or not needs_figures(self.row):
+            return False
+        begins = {
+            "hrr": lambda: self.rest + self.zone_lo * Fraction(self.hr_max - self.rest, 100),
+            "hr_max": lambda: self.zone_lo * Fraction(self.hr_max, 100),
+            "bpm": lambda: self.zone_lo,
+        }
+        return ceiling <= begins[self.kind]()
+
     def above(self, bpm: Number) -> bool:
         """C9: reported, never credited."""
         return self.meets(bpm, self.zone_hi)
@@ -59,6 +72,11 @@ class Version:
     def creditable(self, bpm: Number) -> bool:
         """C9."""
         return self.meets(bpm, self.zone_lo) and not self.above(bpm)
+
+
+def needs_figures(row: Row) -> bool:
+    """A rating of exertion, or a component beside heart rate, needs none."""
+    return given(row, "zone_lo") is not None and row.get("intensity_kind") != "rpe"
 
 
 def in_force(versions: list[Version], day: date) -> Version | None:
