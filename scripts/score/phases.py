@@ -17,7 +17,7 @@ Phase = dict[str, Any]
 PHASE_TYPE = pl.Struct({"phase": pl.String, "from_week": pl.Int64, **PRESCRIBED})
 
 
-class UnreadablePhase(ValueError):
+class NoPhaseError(ValueError):
     """The text or list says no phase."""
 
 
@@ -29,7 +29,7 @@ def phases_of(column: pl.Series) -> tuple[pl.Series, pl.Series]:
         try:
             read.append(_read(said) or None)
             faulty.append(False)
-        except UnreadablePhase:
+        except NoPhaseError:
             read.append(None)
             faulty.append(True)
     return (
@@ -45,7 +45,7 @@ def _read(said: object) -> list[Phase]:
         return [_from_text(part) for part in said.split(";") if part.strip()]
     if isinstance(said, pl.Series):
         return [_from_struct(part) for part in said]
-    raise UnreadablePhase
+    raise NoPhaseError
 
 
 def _from_text(text: str) -> Phase:
@@ -53,27 +53,27 @@ def _from_text(text: str) -> Phase:
     name, at, week = head.partition("@")
     said = dict(change.split("=", 1) for change in changes if "=" in change)
     if not at or len(said) != len(changes):
-        raise UnreadablePhase
+        raise NoPhaseError
     return _phase(name, week, said)
 
 
 def _from_struct(part: object) -> Phase:
     if not isinstance(part, dict):
-        raise UnreadablePhase
+        raise NoPhaseError
     said = {name: value for name, value in part.items() if value is not None}
     return _phase(said.pop("phase", None), said.pop("from_week", None), said)
 
 
 def _phase(name: object, week: object, said: dict[str, Any]) -> Phase:
     if str(name).strip().lower() not in PHASES or set(said) - set(PRESCRIBED):
-        raise UnreadablePhase
+        raise NoPhaseError
     try:
         from_week = int(str(week))
         numbers = {key: float(value) for key, value in said.items()}
     except (TypeError, ValueError) as error:
-        raise UnreadablePhase from error
+        raise NoPhaseError from error
     if not all(math.isfinite(value) and value > 0 for value in numbers.values()):
-        raise UnreadablePhase
+        raise NoPhaseError
     nothing = dict.fromkeys(PRESCRIBED)
     return {"phase": str(name).strip().lower(), "from_week": from_week, **nothing, **numbers}
 
