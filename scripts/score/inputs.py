@@ -1,23 +1,27 @@
-"""The three files of `adhere score`, read and checked, as the core takes them."""
+"""The files of `adhere score`, looked through and checked, as the core takes them."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
 from config.conventions import Conventions
 from config.errors import Misconfigured
-from config.language import _
 from scripts.score.cases import COLUMNS, SECTION_13, check_cases
 from scripts.score.keys import alike, key_of, number_if_written_so
-from scripts.score.table import Table, numbers, read_table
-from scripts.score.times import utc_ms
+from scripts.score.looked import Looked, look
+from scripts.score.people import Recorded, recorded
+from scripts.score.rows import files_of
+from scripts.score.rules import HEART_RATE, STEPS
+from scripts.score.table import Table, read_table
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What there is to score."""
+    """What there is to score, all in memory."""
 
     samples: pl.DataFrame
     """person, ts (Int64 ms UTC), hr (Float64, null where missing)."""
@@ -31,67 +35,113 @@ class Inputs:
     """Of the files' bytes and what else the results depend on."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """What there is to score, found by person and not yet read."""
+
+    samples: Recorded
+    step_rows: Recorded
+    cases: pl.DataFrame
+    """The usable cases, sorted."""
+    refused: pl.DataFrame
+    """case, person, row, reason: the cases nothing is computed for."""
+    unknown: pl.DataFrame
+    """case, person, row: the usable cases of people who have no row of heart rate."""
+    failures: pl.DataFrame
+    """FAILURES: the rows that break a rule of their file, and are left out."""
+    told: Sequence[str]
+    """The failures in words."""
+
+
 def read_inputs(
     hr: Path, steps: Path | None, cases: Path, *, zone: str, conventions: Conventions
 ) -> Inputs:
-    """Read the files; raise Misconfigured naming file, column and row of every fault at once.
+    """Read the files whole; raise Misconfigured naming file, column and row of every fault at once.
 
     `zone` is the site's, for times without one.
     """
     prescriptions = read_table(cases, COLUMNS, SECTION_13)
-    tables = {"hr": read_table(hr, ("person", "ts", "hr"))}
-    if steps is not None:
-        tables["steps"] = read_table(steps, ("person", "ts", "steps"))
-    faults: list[str] = []
-    rows = {
-        value: _rows(table, value, zone, conventions, faults) for value, table in tables.items()
-    }
+    with TemporaryDirectory(prefix="adhere-score-") as folder:
+        beats, walked = _looked(hr, steps, zone, conventions, Path(folder))
+        good, refused = check_cases(prescriptions)
+        if told := [*beats.told, *walked.told]:
+            raise Misconfigured("\n".join(told))
+        frames = (good, beats.good(), walked.good())
+    persons = _alike(good, beats, walked)
+    good, samples, step_rows = (frame.cast({"person": persons[0].dtype}) for frame in frames)
+    sha256 = input_sha256((hr, steps, cases), zone, conventions)
+    return Inputs(samples, step_rows, good, refused, sha256)
+
+
+def find_inputs(
+    hr: Path,
+    steps: Path | None,
+    cases: Path,
+    *,
+    zone: str,
+    conventions: Conventions,
+    spool: Path,
+    block_rows: int,
+) -> Found:
+    """Look through the files; raise Misconfigured where one cannot be read or lacks a column.
+
+    `spool` is a folder for what has to be written anew, `block_rows` how much of it at a time.
+    """
+    prescriptions = read_table(cases, COLUMNS, SECTION_13)
+    beats, walked = _looked(hr, steps, zone, conventions, spool)
     good, refused = check_cases(prescriptions)
-    if faults:
-        raise Misconfigured("\n".join(faults))
-    empty_steps = pl.DataFrame(
-        schema={"person": rows["hr"]["person"].dtype, "ts": pl.Int64, "steps": pl.Float64}
+    persons, *places = _alike(good, beats, walked)
+    good = good.with_columns(persons)
+    samples, step_rows = (
+        recorded(
+            file.shape,
+            file.parts,
+            file.where.with_columns(place).join(good, on="person", how="semi"),
+            spool,
+            block_rows=block_rows,
+        )
+        for file, place in zip((beats, walked), places, strict=True)
     )
-    step_rows = rows.get("steps", empty_steps)
-    people = alike(good["person"], rows["hr"]["person"], step_rows["person"])
-    frames = (good, rows["hr"], step_rows)
-    good, samples, step_rows = (
-        frame.with_columns(person.alias("person"))
-        for frame, person in zip(frames, people, strict=True)
-    )
-    return Inputs(
+    unknown = good.join(samples.where, on="person", how="anti").select("case", "person")
+    return Found(
         samples=samples,
         step_rows=step_rows,
         cases=good,
         refused=refused,
-        sha256=_sha256((hr, steps, cases), zone, conventions),
+        unknown=unknown.join(_case_rows(prescriptions), on="case").sort("row"),
+        failures=pl.concat([beats.failures, walked.failures]),
+        told=[*beats.told, *walked.told],
     )
 
 
-def _rows(
-    table: Table, value: str, zone: str, conventions: Conventions, faults: list[str]
-) -> pl.DataFrame:
-    frame = table.frame
-    person, nobody = key_of(frame["person"])
-    if table.is_csv:
-        person = number_if_written_so(person)
-    ts = utc_ms(frame["ts"], zone=zone, conventions=conventions)
-    number, no_number = numbers(frame[value])
-    faults += table.fault("person", nobody, _("names nobody: give text or a whole number"))
-    faults += table.fault(
-        "ts", ts.is_null(), _("is not a time like 2026-05-01 07:30:00 or 2026-05-01T07:30:00+08:00")
-    )
-    faults += table.fault(value, no_number, _("is not a number: correct it or leave it empty"))
-    return pl.DataFrame({"person": person, "ts": ts, value: number})
+def _looked(
+    hr: Path, steps: Path | None, zone: str, conventions: Conventions, spool: Path
+) -> tuple[Looked, Looked]:
+    beats = look(hr, HEART_RATE, zone=zone, conventions=conventions, spool=spool)
+    return beats, look(steps, STEPS, zone=zone, conventions=conventions, spool=spool)
 
 
-def _sha256(files: tuple[Path | None, ...], zone: str, conventions: Conventions) -> str:
+def _alike(good: pl.DataFrame, beats: Looked, walked: Looked) -> list[pl.Series]:
+    """Return the people of all three in one type."""
+    return alike(good["person"], beats.where["person"], walked.where["person"])
+
+
+def _case_rows(prescriptions: Table) -> pl.DataFrame:
+    """Return case, row: where in the file each case stands."""
+    case, _nameless = key_of(prescriptions.frame["case"])
+    if prescriptions.is_csv:
+        case = number_if_written_so(case)
+    return pl.DataFrame({"case": case}).with_row_index("row", prescriptions.first_row)
+
+
+def input_sha256(files: tuple[Path | None, ...], zone: str, conventions: Conventions) -> str:
     """Hash the files' bytes, the zone and the method's version, so that a result can be traced."""
     parts = [conventions.version, zone]
     for path in files:
         if path is None:
             parts.append("-")
             continue
-        with path.open("rb") as file:
-            parts.append(hashlib.file_digest(file, "sha256").hexdigest())
+        for file in files_of(path):
+            with file.open("rb") as opened:
+                parts.append(hashlib.file_digest(opened, "sha256").hexdigest())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,12 +1,16 @@
 """A table of a file, Parquet or CSV: read, and the place of a fault in it named."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 from config.errors import Misconfigured
 from config.language import _
+
+Read = TypeVar("Read")
 
 PARQUET_MAGIC = b"PAR1"
 SHOWN_ROWS = 5
@@ -16,83 +20,130 @@ MISSING_WORDS = ("", "nan", "null", "none", "na")
 
 @dataclass(frozen=True)
 class Table:
-    """A file's rows. CSV columns are all text until they are parsed."""
+    """A file's rows, all in memory. CSV columns are all text until they are parsed."""
 
     path: Path
     frame: pl.DataFrame
     is_csv: bool
 
+    @property
+    def first_row(self) -> int:
+        """The number by which a person finds the first row; the heading of a CSV is line 1."""
+        return first_row(is_csv=self.is_csv)
+
     def places(self, faulty: pl.Series) -> str:
         """Name the rows where `faulty` is true: the first few, and how many there are."""
         rows = faulty.arg_true()
-        # A person finds a CSV line by its number in an editor, where the heading is line 1.
-        shown = ", ".join(str(row + (2 if self.is_csv else 1)) for row in rows.head(SHOWN_ROWS))
-        if len(rows) > SHOWN_ROWS:
-            shown += ", ..."
-        words = {"rows": shown, "count": len(rows)}
-        if self.is_csv:
-            return _("line %(rows)s (%(count)d in all)") % words
-        return _("row %(rows)s (%(count)d in all)") % words
+        shown = (rows.head(SHOWN_ROWS) + self.first_row).to_list()
+        return places(shown, len(rows), is_csv=self.is_csv)
 
     def fault(self, column: str, faulty: pl.Series, what: str) -> list[str]:
         """Return one sentence naming file, column and rows, or none where nothing is faulty."""
         if not faulty.any():
             return []
-        return [
-            _("%(path)s: column %(column)s, %(places)s: %(what)s")
-            % {"path": self.path, "column": column, "places": self.places(faulty), "what": what}
-        ]
+        return [fault(self.path, column, self.places(faulty), what)]
+
+
+def first_row(*, is_csv: bool) -> int:
+    """Return the number of the first row, as an editor or a table of rows counts."""
+    return 2 if is_csv else 1
+
+
+def places(first_rows: list[int], count: int, *, is_csv: bool) -> str:
+    """Name `count` rows by the first few."""
+    shown = ", ".join(map(str, first_rows)) + (", ..." if count > len(first_rows) else "")
+    words = {"rows": shown, "count": count}
+    if is_csv:
+        return _("line %(rows)s (%(count)d in all)") % words
+    return _("row %(rows)s (%(count)d in all)") % words
+
+
+def fault(path: Path, column: str, where: str, what: str) -> str:
+    """Return one sentence naming file, column and rows."""
+    return _("%(path)s: column %(column)s, %(places)s: %(what)s") % {
+        "path": path,
+        "column": column,
+        "places": where,
+        "what": what,
+    }
 
 
 def read_table(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Table:
     """Read the named columns of a Parquet or CSV file; raise Misconfigured if it has not all."""
+    frame, is_csv = scan(path, columns, optional)
+    return Table(path, readable(frame.collect, path), is_csv)
+
+
+def scan(
+    path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> tuple[pl.LazyFrame, bool]:
+    """Return the named columns, to be read later, and whether the file is a CSV.
+
+    Raises Misconfigured if the file cannot be read or has not all `columns`.
+    """
+    is_csv = _is_csv(path)
+    frame = pl.scan_csv(path, infer_schema=False) if is_csv else pl.scan_parquet(path)
     try:
-        with path.open("rb") as file:
-            is_csv = file.read(4) != PARQUET_MAGIC
-        frame = pl.read_csv(path, infer_schema=False) if is_csv else _parquet(path)
-    except OSError as error:
-        raise Misconfigured(
-            _("%(path)s cannot be read (%(why)s): give the path of a Parquet or CSV file")
-            % {"path": path, "why": error.strerror or _("not a readable file")}
-        ) from error
+        names = readable(frame.collect_schema, path).names()
     except pl.exceptions.NoDataError as error:
         raise Misconfigured(
             _("%(path)s is empty: it needs the columns %(columns)s")
             % {"path": path, "columns": ", ".join(columns)}
         ) from error
-    except pl.exceptions.PolarsError as error:
-        # The library's own words may quote the file; they stay in the chain for a developer.
-        raise Misconfigured(
-            _("%(path)s is neither Parquet nor a regular CSV table in UTF-8: export it again")
-            % {"path": path}
-        ) from error
-    missing = [name for name in columns if name not in frame.columns]
+    missing = [name for name in columns if name not in names]
     if missing:
         raise Misconfigured(
             _("%(path)s has no column %(missing)s; it needs %(columns)s")
             % {"path": path, "missing": ", ".join(missing), "columns": ", ".join(columns)}
         )
-    return Table(path, frame.select(*columns, *set(optional) & set(frame.columns)), is_csv)
+    return frame.select(*columns, *(name for name in optional if name in names)), is_csv
 
 
-def _parquet(path: Path) -> pl.DataFrame:
+def _is_csv(path: Path) -> bool:
     try:
-        return pl.read_parquet(path)
-    except pl.exceptions.PanicException as error:
-        raise pl.exceptions.ComputeError(str(error)) from error
+        with path.open("rb") as file:
+            return file.read(len(PARQUET_MAGIC)) != PARQUET_MAGIC
+    except OSError as error:
+        raise Misconfigured(
+            _("%(path)s cannot be read (%(why)s): give the path of a Parquet or CSV file")
+            % {"path": path, "why": error.strerror or _("not a readable file")}
+        ) from error
 
 
-def numbers(column: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return the column as Float64, and where it is neither a number nor missing."""
-    if column.dtype == pl.String:
+def readable(read: Callable[[], Read], path: Path) -> Read:
+    """Return what `read` returns; raise Misconfigured where it cannot make sense of the file."""
+    try:
+        return read()
+    except pl.exceptions.NoDataError:
+        raise
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        # The library's own words may quote the file; they stay in the chain for a developer.
+        raise Misconfigured(
+            _("%(path)s is neither Parquet nor a regular CSV table in UTF-8: export it again")
+            % {"path": path}
+        ) from error
+
+
+def can_count(dtype: pl.DataType) -> bool:
+    """Whether a column of this type can hold numbers at all."""
+    return dtype in (pl.String, pl.Null) or dtype.is_numeric()
+
+
+def number(name: str, dtype: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
+    """Return the column `name` as Float64, and where it is neither a number nor missing."""
+    column = pl.col(name)
+    if dtype == pl.String:
         text = column.str.strip_chars()
         parsed = text.cast(pl.Float64, strict=False)
         missing = column.is_null() | text.str.to_lowercase().is_in(MISSING_WORDS)
         return parsed, parsed.is_null() & ~missing
-    if column.dtype.is_numeric() or column.dtype == pl.Null:
-        return column.cast(pl.Float64), _nowhere(column)
-    return pl.Series(column.name, [None] * len(column), dtype=pl.Float64), column.is_not_null()
+    if can_count(dtype):
+        return column.cast(pl.Float64), column.is_null() & False
+    return pl.lit(None, dtype=pl.Float64), column.is_not_null()
 
 
-def _nowhere(column: pl.Series) -> pl.Series:
-    return pl.Series(column.name, [False]).new_from_index(0, len(column))
+def numbers(column: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return the column as Float64, and where it is neither a number nor missing."""
+    parsed, faulty = number(column.name, column.dtype)
+    frame = column.to_frame().select(faulty.alias("faulty"), parsed=parsed)
+    return frame["parsed"].rename(column.name), frame["faulty"].rename(column.name)

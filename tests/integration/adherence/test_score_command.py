@@ -1,10 +1,16 @@
 """`adhere score` as a person or a program runs it: results, refusals, clear faults."""
 
 import json
+import os
+import subprocess
+import sys
+from datetime import datetime
 
 import polars as pl
 import pytest
 
+from config.conventions import load_conventions
+from reports.nightly.evidence import conventions_sha256
 from tests.recordings import adhere
 
 CASE = "{case},{person},40,M,false,60,160,40,60,15,1,15"
@@ -23,6 +29,8 @@ COLUMNS = {
     "session_days bout_credit_min all_credit_min above_min mod_eq_min attendance rdi volume "
     "intensity duration adherent adherence_pct",
 }
+
+NO_TIME = "is not a time like 2026-05-01 07:30:00 or 2026-05-01T07:30:00+08:00"
 
 
 @pytest.fixture
@@ -48,21 +56,37 @@ def score(folder, *more, expect=0):
     )
 
 
+def run_score(folder, *more):
+    """Run it as `score` does; return what it said on both channels, and how it ended."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "scripts.main", "score", "--hr", folder / "hr.csv"),
+            *("--cases", folder / "cases.csv", "--out", folder / "out", *more),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=os.environ | {"ADHERE_LANGUAGE": "en"},
+        check=False,
+    )
+
+
 def result(folder, name):
     return pl.read_parquet(folder / "out" / f"{name}.parquet")
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("name", [*COLUMNS, "refused", "failures"])
 def test_each_result_has_its_columns_and_says_what_it_was_made_of(folder, name):
     summary = score(folder, "--json")
 
     table = result(folder, name)
-    assert table.columns == COLUMNS[name].split()
+    assert table.columns == COLUMNS.get(name, " ".join(table.columns)).split()
     instants = {dtype for dtype in table.schema.dtypes() if isinstance(dtype, pl.Datetime)}
     assert instants <= {pl.Datetime("ms", "UTC")}
     metadata = pl.read_parquet_metadata(folder / "out" / f"{name}.parquet")
     assert metadata["adhere.method_version"] == "c1"
     assert metadata["adhere.input_sha256"] == summary["input_sha256"]
+    assert metadata["adhere.conventions_sha256"] == conventions_sha256(load_conventions()).hex()
 
 
 def test_a_session_from_csv_to_week(folder):
@@ -126,28 +150,83 @@ def test_a_person_without_figures_is_named_with_the_reason(folder):
     assert result(folder, "weeks").height == 0
 
 
-def test_the_faults_of_the_files_are_all_told_with_file_column_and_line(folder):
+def test_rows_that_break_a_rule_are_left_out_counted_and_told(folder):
+    score(folder)
+    without = {name: result(folder, name) for name in COLUMNS}
     with (folder / "hr.csv").open("a") as file:
-        file.write("\n7,2026-05-04 07:13:00,fast\n,yesterday,80")
+        file.write("\n7,2026-05-04 07:13:00,fast\n,yesterday,80\n ,2026-05-04 07:13:00,80")
     with (folder / "steps.csv").open("a") as file:
         file.write("\n7,2026-05-04 07:13:00,many")
 
-    said = score(folder, expect=2).splitlines()
+    said = score(folder, expect=3).splitlines()
 
-    hr, steps = f"adhere: {folder / 'hr.csv'}", f"adhere: {folder / 'steps.csv'}"
-    assert [line.partition(" (1 in all): ")[0] for line in said] == [
-        f"{hr}: column person, line 76",
-        f"{hr}: column ts, line 76",
-        f"{hr}: column hr, line 75",
-        f"{steps}: column steps, line 14",
+    hr, steps = f"left out: {folder / 'hr.csv'}", f"left out: {folder / 'steps.csv'}"
+    assert said == [
+        f"{hr}: column person, line 76, 77 (2 in all): names nobody: give text or a whole number",
+        f"{hr}: column ts, line 76 (1 in all): {NO_TIME}",
+        f"{hr}: column hr, line 75 (1 in all): is not a number: correct it or leave it empty",
+        f"{steps}: column steps, line 14 (1 in all): is not a number: correct it or leave it empty",
     ]
+    assert result(folder, "failures").rows() == [
+        ("hr", "hr.csv", "no_person", 2, [76, 77]),
+        ("hr", "hr.csv", "no_time", 1, [76]),
+        ("hr", "hr.csv", "no_number", 1, [75]),
+        ("steps", "steps.csv", "no_number", 1, [14]),
+    ]
+    assert all(result(folder, name).equals(without[name]) for name in COLUMNS)
+
+
+def test_a_program_is_told_of_rows_left_out(folder):
+    pl.DataFrame(
+        {"person": ["7", None, "7", "7"], "ts": [None, *range(3)], "hr": [70, 70, None, 400]},
+        schema_overrides={"ts": pl.Datetime("ms")},
+    ).write_parquet(folder / "hr.csv")
+
+    done = run_score(folder, "--json")
+
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["failures"] == [
+        {"table": "hr", "file": "hr.csv", "rule": "no_person", "rows": 1, "first_rows": [2]},
+        {"table": "hr", "file": "hr.csv", "rule": "no_time", "rows": 1, "first_rows": [1]},
+    ]
+    assert result(folder, "people")["n_in"].to_list() == [2]  # what no wrist shows is no failure
+
+
+def test_without_a_bad_row_the_table_of_failures_is_empty(folder):
+    summary = score(folder, "--json")
+
+    assert summary["failures"] == []
+    assert result(folder, "failures").columns == ["table", "file", "rule", "rows", "first_rows"]
+
+
+@pytest.mark.parametrize("column", ["ts", "hr", "person"])
+def test_a_column_that_cannot_hold_what_it_is_for_is_named(folder, column):
+    good = {"person": ["7"], "ts": [datetime(2026, 5, 4)], "hr": [70.0]}  # noqa: DTZ001
+    pl.DataFrame(good | {column: [True]}).write_parquet(folder / "hr.csv")
+
+    said = score(folder, expect=2)
+
+    assert said.startswith(f"adhere: {folder / 'hr.csv'}: column {column}, every row: ")
     assert not (folder / "out").exists()
 
 
 def test_no_value_of_a_person_stands_in_a_message(folder):
     (folder / "hr.csv").write_text("person,ts,hr\n7,2026-05-04 07:00:00,one-hundred-and-ten")
 
-    assert "one-hundred-and-ten" not in score(folder, expect=2)
+    assert "one-hundred-and-ten" not in score(folder, expect=3)
+
+
+def test_an_unknown_person_of_the_cases_is_named_with_the_row(folder):
+    write_cases(folder, CASE.format(case="c", person=7), CASE.format(case="d", person=8))
+
+    done = run_score(folder)
+
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        f"{folder / 'cases.csv'}: nobody in {folder / 'hr.csv'} is the person of case d (row 3)"
+    ]
+    assert score(folder, "--json")["unknown"] == [{"case": "d", "person": 8, "row": 3}]
+    assert result(folder, "people")["reason"].to_list() == [None, "no_samples"]
 
 
 def test_a_missing_column_is_named(folder):

@@ -1,0 +1,74 @@
+"""A recording by blocks of whole people: as much as the core takes at once, whatever there is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from scripts.score.inputs import Found
+
+BLOCK_ROWS = 2_000_000
+"""Rows of heart rate and steps at a time: enough to keep the core busy, few enough for memory.
+A person with more is a block alone."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some people and all their rows; a number, the code, stands for each person."""
+
+    samples: pl.DataFrame
+    step_rows: pl.DataFrame
+    cases: pl.DataFrame
+    people: pl.DataFrame
+    """person, code (Int32)."""
+    rows: int
+    """In the files, those left out too."""
+
+    def named(self, results: pl.DataFrame) -> pl.DataFrame:
+        """Return `results` with the people's own keys for their codes."""
+        key = self.people.sort("code")["person"].gather(results["person"])
+        return results.with_columns(key.alias("person"))
+
+
+def blocks_of(found: Found, *, block_rows: int = BLOCK_ROWS) -> Iterator[Block]:
+    """Return the people of the cases in the order of the files; who has no rows comes last.
+
+    There is one block at least, if an empty one.
+    """
+    for people in _parted(found, block_rows):
+        codes = people.select("person", "code")
+        cases = found.cases.join(codes, on="person", maintain_order="left")
+        yield Block(
+            samples=found.samples.read(codes),
+            step_rows=found.step_rows.read(codes),
+            cases=cases.with_columns(person=pl.col("code")).drop("code"),
+            people=codes,
+            rows=_total(people["rows"]),
+        )
+
+
+def rows_of(found: Found) -> int:
+    """Return how many rows all blocks have."""
+    return _total(found.samples.where["rows"]) + _total(found.step_rows.where["rows"])
+
+
+def _total(rows: pl.Series) -> int:
+    return int(rows.sum())
+
+
+def _parted(found: Found, block_rows: int) -> list[pl.DataFrame]:
+    """Return person, rows, code: one frame for each block."""
+    walked = found.step_rows.where.select("person", steps="rows")
+    recorded = found.samples.where.sort("part", "first").select("person", beats="rows")
+    people = (
+        pl.concat([recorded.select("person"), found.cases.select("person")])
+        .unique(maintain_order=True)
+        .join(recorded, on="person", how="left", maintain_order="left")
+        .join(walked, on="person", how="left", maintain_order="left")
+        .select("person", rows=pl.sum_horizontal("beats", "steps"))
+        .with_columns(block=(pl.col("rows").cum_sum() - pl.col("rows")) // block_rows)
+        .with_columns(code=pl.int_range(pl.len(), dtype=pl.Int32).over("block"))
+    )
+    return people.partition_by("block", maintain_order=True, include_key=False) or [
+        people.drop("block")
+    ]

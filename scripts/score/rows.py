@@ -1,0 +1,176 @@
+"""The rows of a file of readings, read a piece at a time where they lie.
+
+Text is parsed once, into Parquet in a folder for a while: so a row is found by its number in any
+file, and no file has to be in memory.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from config.conventions import Conventions
+from config.errors import Misconfigured, Unavailable
+from config.language import _
+from scripts.score.keys import can_name, key
+from scripts.score.rules import FAILURES, NO_NUMBER, NO_PERSON, NO_TIME, SENTENCES, Shape
+from scripts.score.table import SHOWN_ROWS, can_count, fault, first_row, number, places, readable
+from scripts.score.table import scan as scan_table
+from scripts.score.times import can_tell_time, instant
+
+ROW = "row"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One file of readings: how to read its columns, and how to see that a row breaks a rule."""
+
+    path: Path
+    shape: Shape
+    raw: pl.LazyFrame
+    """person, ts and the value as the file has them, each row at its place."""
+    person: pl.Expr
+    ts: pl.Expr
+    """Int64 ms UTC."""
+    value: pl.Expr
+    """A number of any type."""
+    breaks: Mapping[str, pl.Expr]
+    """By rule, whether a row breaks it; no type of column here can break another."""
+    is_csv: bool
+
+    def good(self) -> pl.LazyFrame:
+        """Return person, ts and value of the rows that break no rule, in their order."""
+        kept = self.raw
+        if self.breaks:
+            kept = kept.filter(~pl.any_horizontal(*self.breaks.values()))
+        return kept.select(
+            self.person.alias("person"), self.ts.alias("ts"), self.value.alias(self.shape.value)
+        )
+
+
+def open_rows(
+    path: Path, shape: Shape, *, zone: str, conventions: Conventions, spool: Path
+) -> list[Rows]:
+    """Look at a file, or at each of a folder of Parquet files, and return how to read it.
+
+    Raises Misconfigured where a column is missing or cannot hold what it is for. `zone` is the
+    site's, for times without one; `spool` is a folder for what had to be parsed.
+    """
+    return [
+        _opened(file, shape, zone, conventions, spool / f"{shape.table}-{number_}.parquet")
+        for number_, file in enumerate(files_of(path))
+    ]
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the file, or the Parquet files of the folder."""
+    if not path.is_dir():
+        return [path]
+    if files := sorted(path.glob("*.parquet")):
+        return files
+    raise Misconfigured(_("the folder %(path)s holds no Parquet file") % {"path": path})
+
+
+def _opened(
+    path: Path, shape: Shape, zone: str, conventions: Conventions, spool_file: Path
+) -> Rows:
+    raw, is_csv = scan_table(path, shape.columns)
+    schema = readable(raw.collect_schema, path)
+    _refuse_useless_types(path, shape, schema)
+    person = key("person", schema["person"])
+    if is_csv:  # blanks around a name are the file's, not the name's
+        person = person.str.strip_chars()
+    ts = instant("ts", schema["ts"], zone=zone, conventions=conventions)
+    value, no_number = number(shape.value, schema[shape.value])
+    if pl.String not in (schema["ts"], schema[shape.value]):
+        if schema[shape.value].is_integer():  # need not be made wider here
+            value = pl.col(shape.value)
+        breaks = {NO_PERSON: person.is_null(), NO_TIME: ts.is_null()}
+        return Rows(path, shape, raw, person, ts, value, breaks, is_csv)
+    columns = {"person": person, "ts": ts, shape.value: value}
+    found = {NO_PERSON: person.is_null(), NO_TIME: ts.is_null(), NO_NUMBER: no_number}
+    spooled(raw.select(**columns, **found), spool_file, path)
+    breaks = {rule: pl.col(rule) for rule in found}
+    return replace(ours(spool_file, shape), path=path, breaks=breaks, is_csv=is_csv)
+
+
+def ours(path: Path, shape: Shape) -> Rows:
+    """Return the rows of a file that we wrote: parsed, and no rule broken."""
+    columns = (pl.col("person"), pl.col("ts"), pl.col(shape.value))
+    return Rows(path, shape, pl.scan_parquet(path), *columns, breaks={}, is_csv=False)
+
+
+def _refuse_useless_types(path: Path, shape: Shape, schema: pl.Schema) -> None:
+    able = {NO_PERSON: can_name, NO_TIME: can_tell_time, NO_NUMBER: can_count}
+    faults = [
+        fault(path, column, _("every row"), _(SENTENCES[rule]))
+        for rule, column in shape.rules.items()
+        if not able[rule](schema[column])
+    ]
+    if faults:
+        raise Misconfigured("\n".join(faults))
+
+
+def spooled(frame: pl.LazyFrame, target: Path, source: Path) -> None:
+    """Write what is read from `source` to a file of ours, a piece at a time."""
+    try:
+        readable(lambda: frame.sink_parquet(target, compression="lz4"), source)
+    except OSError as error:
+        raise Unavailable(
+            _("the folder for temporary files, %(folder)s (%(why)s): make room or set TMPDIR")
+            % {"folder": target.parent, "why": error.strerror or error}
+        ) from error
+
+
+def people_of(rows: Rows) -> pl.DataFrame:
+    """Return, for each person of a file: person, first (row, from 0), last, rows.
+
+    A person's rows lie together where last - first + 1 = rows. Person null: the rows of nobody.
+    """
+    found = (
+        rows.raw.with_row_index(ROW)
+        .group_by("person")
+        .agg(first=pl.col(ROW).min(), last=pl.col(ROW).max(), rows=pl.len())
+        .cast({"first": pl.Int64, "last": pl.Int64, "rows": pl.Int64})
+    )
+    by_name = readable(lambda: found.collect(engine="streaming"), rows.path)
+    return (
+        by_name.with_columns(person=rows.person)
+        .group_by("person")  # two ways to write nobody
+        .agg(pl.col("first").min(), pl.col("last").max(), pl.col("rows").sum())
+        .sort("first")
+    )
+
+
+def failures_of(rows: Rows, people: pl.DataFrame) -> pl.DataFrame:
+    """Return FAILURES of a file, of which `people_of` is known."""
+    breaks = dict(rows.breaks)
+    if not people["person"].has_nulls():
+        breaks.pop(NO_PERSON, None)
+    numbered = rows.raw.with_row_index(ROW, first_row(is_csv=rows.is_csv))
+    # Each rule by itself: Parquet's statistics can say at once that no time is missing.
+    asked = [
+        numbered.filter(broken).select(
+            rows=pl.len().cast(pl.Int64),
+            first_rows=pl.col(ROW).cast(pl.Int64).bottom_k(SHOWN_ROWS).sort().implode(),
+        )
+        for broken in breaks.values()
+    ]
+    found = readable(lambda: pl.collect_all(asked, engine="streaming"), rows.path)
+    return pl.DataFrame(
+        [
+            (rows.shape.table, rows.path.name, rule, *one.row(0))
+            for rule, one in zip(breaks, found, strict=True)
+            if one.item(0, "rows")
+        ],
+        schema=FAILURES,
+        orient="row",
+    )
+
+
+def in_words(failure: Mapping[str, object], rows: Rows) -> str:
+    """Return one sentence for a row of FAILURES."""
+    rule = str(failure["rule"])
+    where = places(failure["first_rows"], failure["rows"], is_csv=rows.is_csv)  # type: ignore[arg-type]
+    return fault(rows.path, rows.shape.rules[rule], where, _(SENTENCES[rule]))

@@ -1,0 +1,114 @@
+"""`adhere score`: files in, the whole method over blocks of people, files out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+
+from adherence.whole import whole
+from config.conventions import Conventions
+from reports.nightly.evidence import conventions_sha256
+from scripts.score.blocks import BLOCK_ROWS, Block, blocks_of, rows_of
+from scripts.score.cases import SECTION_13
+from scripts.score.inputs import Found, find_inputs, input_sha256
+from scripts.score.judging import judged
+from scripts.score.parts import Parts, write_table
+from scripts.score.phases import versions_of
+from scripts.score.results import published
+
+Watch = Callable[[int, int], None]
+"""Is told rows done and rows in all."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """What there is to score."""
+
+    hr: Path
+    steps: Path | None
+    cases: Path
+
+    @property
+    def all(self) -> tuple[Path | None, ...]:
+        """Every one, in the order in which they are hashed."""
+        return (self.hr, self.steps, self.cases)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the files."""
+
+    metadata: dict[str, str]
+    """What stands in every file written."""
+    rows: dict[str, int]
+    """Of each table of results."""
+    without_figures: pl.DataFrame
+    """case, person, reason: the usable cases for which nothing can be computed."""
+    found: Found
+
+    @property
+    def is_all(self) -> bool:
+        """Whether no case was refused and no row left out."""
+        return not (self.found.refused.height or self.found.failures.height)
+
+
+def run(
+    files: Files,
+    out: Path,
+    *,
+    zone: str,
+    conventions: Conventions,
+    watch: Watch = lambda _done, _all: None,
+    block_rows: int = BLOCK_ROWS,
+) -> Outcome:
+    """Score the files into the folder `out`; raise Misconfigured where one cannot be used.
+
+    Memory follows `block_rows` and the largest person, not the number of people: what does not fit
+    waits in a folder for temporary files.
+    """
+    with TemporaryDirectory(prefix="adhere-score-") as folder:
+        spool = Path(folder)
+        found = find_inputs(
+            files.hr,
+            files.steps,
+            files.cases,
+            zone=zone,
+            conventions=conventions,
+            spool=spool,
+            block_rows=block_rows,
+        )
+        metadata = {
+            "adhere.method_version": conventions.version,
+            "adhere.conventions_sha256": conventions_sha256(conventions).hex(),
+            "adhere.input_sha256": input_sha256(files.all, zone, conventions),
+        }
+        parts, silent = Parts(spool), []
+        done, rows = 0, rows_of(found)
+        watch(done, rows)
+        for block in blocks_of(found, block_rows=block_rows):
+            tables = results_of(block, conventions)
+            parts.add(tables)
+            silent.append(tables["people"].drop_nulls("reason"))
+            done += block.rows
+            watch(done, rows)
+        parts.write(found.cases["case"], out, metadata)
+        for name, table in (("refused", found.refused), ("failures", found.failures)):
+            write_table(table.lazy(), out / f"{name}.parquet", metadata)
+    return Outcome(
+        metadata,
+        rows=dict(parts.rows) | {"refused": found.refused.height},
+        without_figures=pl.concat(silent).select("case", "person", "reason").sort("case"),
+        found=found,
+    )
+
+
+def results_of(block: Block, conventions: Conventions) -> dict[str, pl.DataFrame]:
+    """Return the tables of one block as they are published."""
+    results = whole(block.samples, block.step_rows, versions_of(block.cases), conventions)
+    weeks = results.weeks
+    if set(SECTION_13) & set(block.cases.columns):
+        weeks = judged(weeks, block.cases)
+    tables = published(results, weeks)
+    return {name: block.named(table) for name, table in tables.items()}
