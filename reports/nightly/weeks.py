@@ -1,4 +1,4 @@
-"""Weeks out of stored days and bouts, with their state: what a payer looks at.
+"""Weeks out of stored days, bouts and logged sessions, with their state: what a payer looks at.
 
 A week is judged by the targets of its Monday. Every enrolled week that has begun has a row, data or
 none, as long as a prescription is in force in it.
@@ -6,15 +6,17 @@ none, as long as a prescription is in force in it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import time, timedelta
 
 import polars as pl
 
-from adherence.method import states, weeks
+from adherence.method import log_facts, states, weeks
+from adherence.prescription import needs_figures
+from adherence.schema import LOG
 from config.conventions import Conventions
-from reports.nightly.evidence import conventions_sha256, sha256_of_facts
 from reports.nightly.rounds import has_figures, prescription_id, versions_of
 from reports.nightly.tables import frame_of
+from reports.nightly.week_evidence import week_hashes
 from storage.database import Connection
 
 ASKED = pl.Schema(
@@ -33,9 +35,11 @@ _DAYS = pl.Schema(
         "moderate_ms": pl.Int64,
         "vigorous_ms": pl.Int64,
         "near_max_ms": pl.Int64,
+        "steps": pl.Int64,
         "input_sha256": pl.Binary,
     }
 )
+_LOG = pl.Schema({name: dtype or pl.Int64 for name, dtype in LOG.items()})
 _BOUTS = pl.Schema(
     {
         "case": pl.Int64,
@@ -58,6 +62,7 @@ _FACTS = pl.Schema(
     }
 )
 _WEEK_DAYS = timedelta(days=6)
+NO_LOG = "rpe_without_log"
 MOST_WEEKS = 20_000
 """Weeks rolled up at once; memory stays bounded however many are due."""
 
@@ -93,22 +98,34 @@ def roll_up(
         "closes": opening.closes,
     }
     facts = frame_of(conn, "facts_of_weeks", listed | terms, _FACTS)
+    log_rows = frame_of(conn, "log_of_weeks", listed, _LOG)
     versions = versions_of(conn, asked["patient_id"].unique().sort().to_list()).with_columns(
         case="enrolment_id", person="patient_id"
     )
-    spans = asked.select(case="enrolment_id", first_day="week", last_day="week")
-    figures = weeks(day_rows.lazy(), bout_rows.lazy(), versions.lazy(), spans.lazy(), conventions)
+    spans = asked.select(case="enrolment_id", first_day="week", last_day="week").lazy()
+    cases, log = versions.lazy(), log_rows.lazy()
+    figures = weeks(day_rows.lazy(), bout_rows.lazy(), cases, spans, conventions, log=log)
     known = asked.select("week", "counted_to", case="enrolment_id")
-    figured = versions.select("version", "from_day", has_figures().alias("figured"))
     with_facts = (
         figures.join(known.lazy(), on=["case", "week"])
         .join(facts.lazy(), on=["case", "week"])
-        .join(figured.lazy(), on="version")
+        .join(log_facts(cases, spans, log), on=["case", "week"])
+        .join(
+            versions.lazy().select(
+                "version",
+                "from_day",
+                figured=has_figures(),
+                rests_on_band=needs_figures() | pl.col("steps_per_day").is_not_null(),
+            ),
+            on="version",
+        )
         .with_columns(excuse=_excuse(), hindrance=_hindrance())
     )
     judged = states(with_facts).sort("case", "week").collect()
     return judged.with_columns(
-        _hashes(judged, day_rows, bout_rows, versions, conventions),
+        week_hashes(
+            judged, [(day_rows, "date"), (bout_rows, "start_ms")], log_rows, versions, conventions
+        ),
         enrolment_id="case",
         prescription_id=prescription_id(),
         method_version=pl.lit(conventions.version),
@@ -128,50 +145,18 @@ def _excuse() -> pl.Expr:
         .then(pl.lit("week_not_over"))
         .when(~pl.col("figured"))
         .then(pl.lit("no_figures"))
+        .otherwise("log_excuse")
     )
 
 
 def _hindrance() -> pl.Expr:
-    """Why too little was seen, where it is known; else the core's own word for the mode."""
-    return pl.when(~pl.col("has_band")).then(pl.lit("no_band"))
+    """Why too little was seen, where it is known; else the core's own word for the mode.
 
-
-def _hashes(
-    judged: pl.DataFrame,
-    day_rows: pl.DataFrame,
-    bout_rows: pl.DataFrame,
-    versions: pl.DataFrame,
-    conventions: Conventions,
-) -> pl.Series:
-    """Hash each week: its rows' hashes, the targets of its Monday, the facts of its state."""
-    method = conventions_sha256(conventions).hex()
-    targets = {row["version"]: row for row in versions.to_dicts()}
-    below: dict[tuple[int, date], list[str]] = {}
-    monday = pl.col("date").dt.truncate("1w")
-    for rows, at in ((day_rows, "date"), (bout_rows, "start_ms")):
-        named = rows.select(
-            "case", monday.alias("week"), pl.col(at).cast(pl.String), "input_sha256"
-        )
-        for case, week, place, data in named.iter_rows():
-            below.setdefault((case, week), []).append(f"{place} {data.hex()}")
-    facts = ("mode", "excuse", "hindrance", "site_observed", "valid_week")
-    hashes = []
-    for row in judged.to_dicts():
-        target = targets[row["version"]]
-        said = {name: row[name] for name in facts if name in row}
-        if row["mode"] != "site":
-            said.pop("site_observed", None)
-        hashes.append(
-            sha256_of_facts(
-                {
-                    "row": "week",
-                    "method": method,
-                    "rows": below.get((row["case"], row["week"]), []),
-                    "targets": [
-                        target[name] for name in ("session_min", "sessions_per_week", "weekly_min")
-                    ],
-                    **said,
-                }
-            )
-        )
-    return pl.Series("input_sha256", hashes, pl.Binary)
+    Where nothing asked for is seen by a band, what is missing is the log.
+    """
+    return (
+        pl.when(~pl.col("rests_on_band"))
+        .then(pl.lit(NO_LOG))
+        .when(~pl.col("has_band"))
+        .then(pl.lit("no_band"))
+    )

@@ -214,7 +214,7 @@ WHERE w.enrolment_id = s.enrolment_id AND w.week = s.week
 -- name: days_of_weeks
 SELECT
     d.enrolment_id, d.date, d.valid_day, d.wear_ms, d.credit_ms, d.above_ms, d.moderate_ms,
-    d.vigorous_ms, d.near_max_ms, d.input_sha256
+    d.vigorous_ms, d.near_max_ms, d.steps, d.input_sha256
 FROM unnest(%(enrolments)s::integer[], %(weeks)s::date[], %(until)s::date[])
     AS w (enrolment_id, week, counted_to)
 JOIN day AS d
@@ -230,6 +230,18 @@ FROM unnest(%(enrolments)s::integer[], %(weeks)s::date[], %(until)s::date[])
 JOIN bout AS b
     ON b.enrolment_id = w.enrolment_id AND b.date BETWEEN w.week AND w.counted_to
 ORDER BY b.enrolment_id, b.start_at;
+
+-- name: log_of_weeks
+-- What the session log says of each week; who did not come has an entry of no minutes.
+SELECT
+    s.enrolment_id, s.date, s.component, CASE WHEN s.attended THEN s.minutes ELSE 0 END, s.rpe,
+    staff.code
+FROM unnest(%(enrolments)s::integer[], %(weeks)s::date[], %(until)s::date[])
+    AS w (enrolment_id, week, counted_to)
+JOIN logged_session AS s
+    ON s.enrolment_id = w.enrolment_id AND s.date BETWEEN w.week AND w.counted_to
+LEFT JOIN staff ON staff.id = s.supervised_by
+ORDER BY s.enrolment_id, s.date, s.id;
 
 -- name: facts_of_weeks
 -- What is known of each week beside its figures.
@@ -336,8 +348,8 @@ WHERE old.* IS DISTINCT FROM excluded.*;
 COPY new_week (
     enrolment_id, week, prescription_id, wear_min, valid_days, valid_week, bouts,
     complete_sessions, session_days, bout_credit_min, all_credit_min, above_min, mod_eq_min,
-    attendance, rdi, volume, intensity, duration, adherent, adherence_pct, state, reason,
-    method_version, input_sha256, counted_to
+    attendance, rdi, volume, intensity, duration, adherent, adherence_pct, aerobic_pct,
+    resistance_pct, balance_pct, steps_pct, state, reason, method_version, input_sha256, counted_to
 ) FROM STDIN;
 
 -- name: put_weeks
@@ -345,28 +357,30 @@ COPY new_week (
 INSERT INTO week AS old (
     enrolment_id, week, prescription_id, wear_min, valid_days, valid_week, bouts,
     complete_sessions, session_days, bout_credit_min, all_credit_min, above_min, mod_eq_min,
-    attendance, rdi, volume, intensity, duration, adherent, adherence_pct, state, reason,
-    method_version, input_sha256, counted_to
+    attendance, rdi, volume, intensity, duration, adherent, adherence_pct, aerobic_pct,
+    resistance_pct, balance_pct, steps_pct, state, reason, method_version, input_sha256, counted_to
 )
 SELECT
     enrolment_id, week, prescription_id, wear_min, valid_days, valid_week, bouts,
     complete_sessions, session_days, bout_credit_min, all_credit_min, above_min, mod_eq_min,
-    attendance, rdi, volume, intensity, duration, adherent, adherence_pct, state, reason,
-    method_version, input_sha256, counted_to
+    attendance, rdi, volume, intensity, duration, adherent, adherence_pct, aerobic_pct,
+    resistance_pct, balance_pct, steps_pct, state, reason, method_version, input_sha256, counted_to
 FROM new_week
 ON CONFLICT (enrolment_id, week) DO UPDATE
 SET (
         prescription_id, wear_min, valid_days, valid_week, bouts, complete_sessions,
         session_days, bout_credit_min, all_credit_min, above_min, mod_eq_min, attendance,
-        rdi, volume, intensity, duration, adherent, adherence_pct, state, reason,
-        method_version, input_sha256, counted_to
+        rdi, volume, intensity, duration, adherent, adherence_pct, aerobic_pct, resistance_pct,
+        balance_pct, steps_pct, state, reason, method_version, input_sha256, counted_to
     ) = (
         excluded.prescription_id, excluded.wear_min, excluded.valid_days,
         excluded.valid_week, excluded.bouts, excluded.complete_sessions,
         excluded.session_days, excluded.bout_credit_min, excluded.all_credit_min,
         excluded.above_min, excluded.mod_eq_min, excluded.attendance, excluded.rdi,
         excluded.volume, excluded.intensity, excluded.duration, excluded.adherent,
-        excluded.adherence_pct, excluded.state, excluded.reason, excluded.method_version,
+        excluded.adherence_pct, excluded.aerobic_pct, excluded.resistance_pct,
+        excluded.balance_pct, excluded.steps_pct, excluded.state, excluded.reason,
+        excluded.method_version,
         excluded.input_sha256, excluded.counted_to
     )
 WHERE old.* IS DISTINCT FROM excluded.*;

@@ -37,8 +37,9 @@ def bouts(conn):
 
 def assert_as_from_scratch(conn):
     stored = results(conn)
+    (counted_to,) = conn.execute("SELECT max(counted_to) FROM week").fetchone()
     from_scratch(conn)
-    recompute(conn, through=max(row[-1] for row in stored["week"]))
+    recompute(conn, through=counted_to)
     fresh = results(conn)
     for table, rows in stored.items():
         for old, new in zip(rows, fresh[table], strict=True):

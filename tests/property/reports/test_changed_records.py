@@ -1,5 +1,6 @@
 """Whatever is changed in the records beside the readings, the stored results follow: enrolments,
-prescriptions, pauses, bands, centres and outages, with band memory read twice in between."""
+prescriptions with their phases, the session log, pauses, bands, centres and outages, with band
+memory read twice in between."""
 
 from contextlib import suppress
 from datetime import date, timedelta
@@ -20,6 +21,17 @@ def day(number):
     return date(2026, 11, 2) + timedelta(days=number)
 
 
+PARTS = (
+    {},
+    {"zone_lo": 40.0},
+    {"day_adds_up": True, "session_min": 40.0},
+    {"resistance_per_week": 2.0, "rest_days": 1, "steps_per_day": 500.0},
+    {"intensity_kind": "rpe", "zone_lo": 11.0, "zone_hi": 14.0, "session_min": 20.0},
+    {"intensity_kind": "bpm", "zone_lo": 100.0, "zone_hi": 140.0, "balance_per_week": 1.0},
+)
+"""What a prescription may say beside, or instead of, one zone of the reserve."""
+
+
 class World:
     """Three people with a band each, in four enrolments, and a die."""
 
@@ -35,7 +47,8 @@ class World:
         for n in range(4):
             mode = random.choice(["worn", "site"])
             enrolment = district.enrol(self.patients[n % 3], f"c{n}", self.day(0, 9), mode=mode)
-            district.prescribe(enrolment, self.day(0, 12), zone_lo=random.choice([40.0, 45.0]))
+            parts = random.choice(PARTS)
+            district.prescribe(enrolment, self.day(0, 12), **{"zone_lo": 45.0} | parts)
             self.enrolments.append(enrolment)
 
     def day(self, first, last):
@@ -70,6 +83,9 @@ class World:
                 self.paused,
                 self.band_changed,
                 self.outage,
+                self.phase_changed,
+                self.logged,
+                self.log_corrected,
             ]
         )()
         with suppress(psycopg.errors.IntegrityError, psycopg.errors.DataError):
@@ -102,6 +118,57 @@ class World:
             self.random.choice([None, day(22)]),
             self.random.choice([None, 170.0, 150.0]),
             self.random.choice(self.enrolments),
+        )
+
+    def phase_changed(self):
+        return self.random.choice(
+            [
+                ("DELETE FROM prescription_phase",),
+                (
+                    (
+                        "INSERT INTO prescription_phase"
+                        " (prescription_id, from_week, phase, session_min, weekly_min)"
+                        " SELECT id, %s, 'progress', %s, 60 FROM prescription"
+                        " WHERE enrolment_id = %s ON CONFLICT (prescription_id, from_week)"
+                        " DO UPDATE SET session_min = excluded.session_min"
+                    ),
+                    self.random.choice([2, 3]),
+                    self.random.choice([10, 35]),
+                    self.random.choice(self.enrolments),
+                ),
+            ]
+        )
+
+    def logged(self):
+        return (
+            (
+                "INSERT INTO session_log"
+                " (entry_key, revision, enrolment_id, date, component, attended, minutes, rpe,"
+                " noted_by) VALUES (%s, 1, %s, %s, %s, true, %s, %s, %s)"
+            ),
+            str(self.random.random()),
+            self.random.choice(self.enrolments),
+            self.day(0, 24),
+            self.random.choice(["aerobic", "resistance", "balance"]),
+            self.random.choice([None, 25]),
+            self.random.choice([None, 12]),
+            self.district.doctor,
+        )
+
+    def log_corrected(self):
+        """Move the entry written first to another day, or take it back."""
+        return (
+            (
+                "INSERT INTO session_log"
+                " (entry_key, revision, enrolment_id, date, component, attended, minutes, rpe,"
+                " withdrawn, correction_reason, noted_by)"
+                " SELECT entry_key, revision + 1, enrolment_id, %s, component, attended, minutes,"
+                " rpe, %s, 'wrong', noted_by FROM session_log AS entry WHERE NOT EXISTS ("
+                "SELECT FROM session_log AS later WHERE later.entry_key = entry.entry_key"
+                " AND later.revision > entry.revision) ORDER BY id LIMIT 1"
+            ),
+            self.day(0, 24),
+            self.random.choice([False, False, True]),
         )
 
     def paused(self):
@@ -151,12 +218,12 @@ class World:
         )
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 def test_results_follow_every_change_of_a_record(database, seed):
     random = Random(seed)
     with connect(database) as conn:
         world = World(conn, random)
-        for step in random.choices(["hear", "change", "change", "recompute"], k=24):
+        for step in random.choices(["hear", "change", "change", "recompute"], k=32):
             if step == "recompute":
                 recompute(conn, through=THROUGH)
             else:
