@@ -17,7 +17,7 @@ POSTGRES_EPOCH_MS = 946_684_800_000
 """2000-01-01T00:00Z: PostgreSQL counts microseconds from there."""
 MS_US = 1_000
 NULL = -1
-_INT2, _INT4, _INT8 = struct.Struct(">h"), struct.Struct(">i"), struct.Struct(">q")
+_INT2, _INT4 = struct.Struct(">h"), struct.Struct(">i")
 _ARRAY_HEADER_BYTES = 20
 
 _WIRE = {"int16": ">i2", "int32": ">i4", "int64": ">i8", "float64": ">f8"}
@@ -64,18 +64,14 @@ def split_row(row: memoryview) -> list[memoryview | None]:
     return fields
 
 
-def decode_int8(field: memoryview) -> int:
-    """Return a bigint."""
-    value: int = _INT8.unpack(field)[0]
-    return value
+def decode_array(field: memoryview | None, kind: str) -> NDArray[np.void]:
+    """Return the elements of a one-dimensional array without nulls; where it is null, none.
 
-
-def decode_array(field: memoryview, kind: str) -> NDArray[np.void]:
-    """Return the elements of a one-dimensional array of 8-byte values without nulls.
-
-    `kind` is ">i8" or ">f8". Format: five int32 (dimensions, has nulls, element type, length, lower
-    bound), then per element its length and its bytes.
+    `kind` is ">i4", ">i8" or ">f8". Format: five int32 (dimensions, has nulls, element type,
+    length, lower bound), then per element its length and its bytes.
     """
+    if field is None:
+        return np.empty(0, kind)
     elements = np.frombuffer(
         field, dtype=[("length", ">i4"), ("value", kind)], offset=_ARRAY_HEADER_BYTES
     )

@@ -5,9 +5,8 @@ one union, and a reading of an unassigned time is nobody's. Each function reads 
 transaction, if there is one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -52,32 +51,28 @@ def steps_of(conn: Connection, spans: pl.DataFrame) -> pl.DataFrame:
     return _read(conn, "steps", "steps", spans, LONGEST_MINUTE_SPAN_MS)
 
 
-class _Part(NamedTuple):
-    """Readings of one band on one day."""
-
-    window: int
-    device_id: int
-    at_ms: NDArray[np.int64]
-    value: NDArray[np.float64]
-    device_ts_ms: NDArray[np.int64] | None
-
-
 def _read(
     conn: Connection, table: str, value_name: str, spans: pl.DataFrame, longest_span_ms: int
 ) -> pl.DataFrame:
-    heard: list[_Part] = []
-    stamped: list[_Part] = []
+    columns = {"window": pl.Int64, "device_id": pl.Int32, "ts": pl.Int64, value_name: pl.Float64}
+    heard = [pl.DataFrame(schema=columns)]
+    stamped = [pl.DataFrame(schema=columns | {"device_ts_ms": pl.Int64})]
     if spans.height:
-        for part in _parts(conn, table, spans, longest_span_ms):
-            (heard if part.device_ts_ms is None else stamped).append(part)
-    once = _each_once(_frame(stamped, value_name), value_name)
-    columns = ["window", "ts", value_name]
-    return pl.concat([_frame(heard, value_name).select(columns), once.select(columns)])
+        for windows, devices, *arrays in _groups(conn, table, spans, longest_span_ms):
+            asked = pl.DataFrame({"window": windows, "device_id": devices})
+            for frames, found in ((heard, arrays[:3]), (stamped, arrays[3:])):
+                names = [name for name in frames[0].columns if name != "window"]
+                rows = pl.DataFrame(dict(zip(names, found, strict=True)))
+                # A band may be asked for by several windows, and a window asks for several bands.
+                frames.append(rows.join(asked, on="device_id").select(frames[0].columns))
+    once = _each_once(pl.concat(stamped), value_name)
+    return pl.concat(frame.select("window", "ts", value_name) for frame in (*heard, once))
 
 
-def _parts(
+def _groups(
     conn: Connection, table: str, spans: pl.DataFrame, longest_span_ms: int
-) -> Iterator[_Part]:
+) -> Iterator[list[NDArray[np.number]]]:
+    """Yield per part of a day: windows and bands in pairs; readings without stamp, and with one."""
     statement = sql.SQL(query("copy_readings_of")).format(reading_table=sql.Identifier(table))
     asked = {name: spans[name].to_list() for name in SPANS} | {
         "earliest": _instant(spans["from_ms"].to_numpy().min()),
@@ -88,19 +83,8 @@ def _parts(
         for number, row in enumerate(copy):
             data = memoryview(row)[len(pgcopy.HEADER) :] if number == 0 else memoryview(row)
             if len(data) > len(pgcopy.TRAILER):
-                yield from _parts_of_row(pgcopy.split_row(data))
-
-
-def _parts_of_row(fields: list[memoryview | None]) -> Iterator[_Part]:
-    window, device_id, heard_at, heard_value, stamped_at, stamped_value, device_ts_ms = fields
-    if window is None or device_id is None:
-        return
-    head = pgcopy.decode_int8(window), pgcopy.decode_int8(device_id)
-    if heard_at is not None and heard_value is not None:
-        yield _Part(*head, _times(heard_at), _values(heard_value), None)
-    if stamped_at is not None and stamped_value is not None and device_ts_ms is not None:
-        stamps = pgcopy.decode_array(device_ts_ms, ">i8").astype(np.int64)
-        yield _Part(*head, _times(stamped_at), _values(stamped_value), stamps)
+                fields = zip(pgcopy.split_row(data), _GROUP, strict=True)
+                yield [decode(field) for field, decode in fields]
 
 
 def _instant(utc_ms: int) -> datetime:
@@ -109,31 +93,28 @@ def _instant(utc_ms: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=within)
 
 
-def _times(field: memoryview) -> NDArray[np.int64]:
+def _ints(field: memoryview | None) -> NDArray[np.int32]:
+    return pgcopy.decode_array(field, ">i4").astype(np.int32)
+
+
+def _bigints(field: memoryview | None) -> NDArray[np.int64]:
+    return pgcopy.decode_array(field, ">i8").astype(np.int64)
+
+
+def _times(field: memoryview | None) -> NDArray[np.int64]:
     return pgcopy.to_utc_ms(pgcopy.decode_array(field, ">i8"))
 
 
-def _values(field: memoryview) -> NDArray[np.float64]:
+def _values(field: memoryview | None) -> NDArray[np.float64]:
     return pgcopy.decode_array(field, ">f8").astype(np.float64)
 
 
-def _frame(parts: list[_Part], value_name: str) -> pl.DataFrame:
-    """Return [window, device_id, ts, value, device_ts_ms]; the stamp is 0 where there is none."""
-    lengths = [len(part.at_ms) for part in parts]
-    none = np.empty(0, np.int64)
-    return pl.DataFrame(
-        {
-            "window": np.repeat(np.array([part.window for part in parts], np.int64), lengths),
-            "device_id": np.repeat(np.array([part.device_id for part in parts], np.int64), lengths),
-            "ts": np.concatenate([none, *(part.at_ms for part in parts)]),
-            value_name: np.concatenate([np.empty(0), *(part.value for part in parts)]),
-            "device_ts_ms": np.concatenate(
-                [none, *(part.device_ts_ms for part in parts if part.device_ts_ms is not None)]
-            )
-            if any(part.device_ts_ms is not None for part in parts)
-            else np.zeros(sum(lengths), np.int64),
-        }
-    )
+_Decode = Callable[[memoryview | None], NDArray[np.number]]
+_PAIRS: tuple[_Decode, ...] = (_bigints, _ints)
+_HEARD: tuple[_Decode, ...] = (_ints, _times, _values)
+_STAMPED = (*_HEARD, _bigints)
+_GROUP = (*_PAIRS, *_HEARD, *_STAMPED)
+"""What the arrays of a group hold, in the order of the query's columns."""
 
 
 def _each_once(stamped: pl.DataFrame, value_name: str) -> pl.DataFrame:

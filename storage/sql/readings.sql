@@ -1,43 +1,60 @@
 -- name: copy_readings_of
--- Readings of patients in spans of time, by whoever was assigned then. One row per band and UTC day,
--- holding whole arrays: a message per reading is what makes a plain COPY slow to read. Day by day also
--- means one partition at a time; `earliest` and `latest` are constants, by which the planner leaves
--- out all others.
+-- Readings of patients in spans of time, by whoever was assigned then. Bands that are asked for the same
+-- part of a UTC day are one group, and a group is one row that holds whole arrays: a message per
+-- reading is what makes a plain COPY slow to read, and a look into the table per band is what makes
+-- it slow to find, as a page holds readings of many. Day by day also means one partition at a time;
+-- `earliest` and `latest` are constants, by which the planner leaves out all others.
 -- Readings with a stamp of the band come apart, with the stamp, so that repeats can be told.
 COPY (
-    SELECT
-        span.number, assignment.device_id::bigint,
-        reading.heard_at, reading.heard_value,
-        reading.stamped_at, reading.stamped_value, reading.device_ts_ms
-    FROM (
+    WITH piece AS MATERIALIZED (
         SELECT
-            number, patient_id,
-            timestamptz 'epoch' + from_ms * interval '1 millisecond' AS from_at,
-            timestamptz 'epoch' + to_ms * interval '1 millisecond' AS to_at
-        FROM unnest(
-            %(window)s::bigint[], %(patient_id)s::bigint[],
-            %(from_ms)s::bigint[], %(to_ms)s::bigint[]
-        ) AS given (number, patient_id, from_ms, to_ms)
-    ) AS span
-    JOIN device_assignment AS assignment
-        ON assignment.patient_id = span.patient_id
-        AND assignment.worn && tstzrange(span.from_at, span.to_at)
-    CROSS JOIN LATERAL generate_series(
-        date_trunc('day', greatest(span.from_at, lower(assignment.worn)), 'UTC'),
-        least(span.to_at, upper(assignment.worn)),
-        interval '24 hours'
-    ) AS day (start_at)
+            span.number,
+            assignment.device_id,
+            greatest(day.start_at, span.from_at, lower(assignment.worn)) AS from_at,
+            least(day.start_at + interval '24 hours', span.to_at, upper(assignment.worn)) AS to_at
+        FROM (
+            SELECT
+                number, patient_id,
+                timestamptz 'epoch' + from_ms * interval '1 millisecond' AS from_at,
+                timestamptz 'epoch' + to_ms * interval '1 millisecond' AS to_at
+            FROM unnest(
+                %(window)s::bigint[], %(patient_id)s::bigint[],
+                %(from_ms)s::bigint[], %(to_ms)s::bigint[]
+            ) AS given (number, patient_id, from_ms, to_ms)
+        ) AS span
+        JOIN device_assignment AS assignment
+            ON assignment.patient_id = span.patient_id
+            AND assignment.worn && tstzrange(span.from_at, span.to_at)
+        CROSS JOIN LATERAL generate_series(
+            date_trunc('day', greatest(span.from_at, lower(assignment.worn)), 'UTC'),
+            least(span.to_at, upper(assignment.worn)),
+            interval '24 hours'
+        ) AS day (start_at)
+    ),
+    asked AS MATERIALIZED (
+        SELECT
+            from_at, to_at, array_agg(number) AS windows, array_agg(device_id) AS devices
+        FROM piece
+        GROUP BY from_at, to_at
+    )
+    SELECT
+        asked.windows, asked.devices,
+        reading.heard_device, reading.heard_at, reading.heard_value,
+        reading.stamped_device, reading.stamped_at, reading.stamped_value, reading.device_ts_ms
+    FROM asked
     CROSS JOIN LATERAL (
         SELECT
+            array_agg(device_id) FILTER (WHERE device_ts_ms IS NULL) AS heard_device,
             array_agg(at) FILTER (WHERE device_ts_ms IS NULL) AS heard_at,
             array_agg(value) FILTER (WHERE device_ts_ms IS NULL) AS heard_value,
+            array_agg(device_id) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_device,
             array_agg(at) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_at,
             array_agg(value) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_value,
             array_agg(device_ts_ms) FILTER (WHERE device_ts_ms IS NOT NULL) AS device_ts_ms
         FROM {reading_table}
-        WHERE device_id = assignment.device_id
-            AND at >= greatest(day.start_at, span.from_at, lower(assignment.worn))
-            AND at < least(day.start_at + interval '24 hours', span.to_at, upper(assignment.worn))
+        WHERE device_id = ANY (asked.devices)
+            AND at >= asked.from_at
+            AND at < asked.to_at
             AND at >= %(earliest)s::timestamptz
             AND at < %(latest)s::timestamptz
             AND span_ms <= %(longest_span_ms)s

@@ -50,6 +50,18 @@ def test_an_array_is_its_elements():
     assert pgcopy.decode_array(memoryview(field), ">i8").tolist() == [5, -2]
 
 
+def test_elements_of_four_bytes_stand_closer():
+    field = bytes.fromhex(
+        "00000001 00000000 00000017 00000002 00000001 00000004 00000005 00000004 fffffffe"
+    )
+
+    assert pgcopy.decode_array(memoryview(field), ">i4").tolist() == [5, -2]
+
+
+def test_no_array_has_no_elements():
+    assert pgcopy.decode_array(None, ">i8").tolist() == []
+
+
 def test_times_before_2000_are_whole_milliseconds_too():
     microseconds = np.array([-1_000, 0, 1_000], ">i8")
 
