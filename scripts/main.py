@@ -54,6 +54,7 @@ COMMANDS = {
     "portal": Command("portal", "district", later("Serve the web pages; make the first accounts")),
     "decode": Command("decode", "gateway", later("Decode frames of one family of bands")),
     "db": Command("db", "district", later("Look after the database")),
+    "bench": Command("bench", "bench", later("Measure the program on this machine")),
 }
 
 

@@ -2,13 +2,13 @@
 
 Everybody wears a band all day: one heart rate and one step count a minute. Every second person
 exercises for 40 minutes a day, at one heart rate a second. Forty people share a gateway, and a
-gateway sends a batch every quarter of an hour, its readings in the order of time: so the rows of one
-person lie scattered over the day's table, as they do in a district.
+gateway sends a batch every quarter of an hour, its readings in the order of time: so the rows of
+one person lie scattered over the day's table, as they do in a district.
 """
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -90,8 +90,8 @@ def _enrol_one(conn: Connection, name: str) -> None:
         rest_hr_bpm=REST_BPM,
         rest_hr_source="measured",
         frozen_on=ENROLLED_ON,
-        zone_lo_pct=40,
-        zone_hi_pct=85,
+        zone_lo=40,
+        zone_hi=85,
         session_min=30,
         sessions_per_week=5,
         weekly_min=150,
@@ -105,6 +105,17 @@ def _enrol_one(conn: Connection, name: str) -> None:
     )
 
 
+def some_of(groups: list[Group], people: int) -> list[Group]:
+    """Return the first so many people of these gateways."""
+    some = []
+    for group in groups:
+        count = min(group.count, people)
+        if count:
+            some.append(replace(group, count=count))
+        people -= count
+    return some
+
+
 def night_of(number: int) -> date:
     """Return the local day of a night: the first is the day after the enrolment."""
     return ENROLLED_ON + timedelta(days=1 + number)
@@ -112,19 +123,21 @@ def night_of(number: int) -> date:
 
 def store_night(
     conn: Connection, groups: list[Group], number: int, *, utc_offset_min: int
-) -> Iterator[int]:
-    """Store one local day of these people, batches in the order of time; yield readings so far."""
-    start_ms = (
-        night_of(number) - date(1970, 1, 1)
-    ).days * DAY_MS - utc_offset_min * MINUTE_MS
+) -> Iterator[tuple[float, int]]:
+    """Store one local day of these people, batches in the order of time.
+
+    Yields how much of the day is stored (0 to 1) and how many readings that is.
+    """
+    start_ms = (night_of(number) - date(1970, 1, 1)).days * DAY_MS - utc_offset_min * MINUTE_MS
     made = [_batches(group, number, start_ms) for group in groups]
     stored = 0
-    for together in zip(*made, strict=True):
+    batches = DAY_MINUTES // BATCH_MINUTES
+    for place, together in enumerate(zip(*made, strict=True), start=1):
         for at in range(0, len(together), BATCHES_AT_ONCE):
             some = together[at : at + BATCHES_AT_ONCE]
             store_batches(conn, some)
             stored += sum(batch.reading_count for batch in some)
-            yield stored
+        yield place / batches, stored
 
 
 class _Column:
@@ -197,9 +210,7 @@ def _lives(group: Group, chance: np.random.Generator, start_ms: int) -> tuple[_C
 
     seconds = np.arange(SESSION_MINUTES * 60)
     sportive = bands[exercises]
-    session_at = (
-        start_ms + session_from[exercises][:, None] * MINUTE_MS + seconds * SECOND_MS
-    )
+    session_at = start_ms + session_from[exercises][:, None] * MINUTE_MS + seconds * SECOND_MS
     effort_bpm = chance.normal(118, 6, (len(sportive), 1))
     rise = np.minimum(seconds / 180, 1)
     wave = 5 * np.sin(seconds / 45) + chance.normal(0, 1.5, session_at.shape)

@@ -1,0 +1,73 @@
+"""`adhere bench`: how fast the program is on this machine, with made-up people."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.language import _
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))]
+
+
+@app.callback()
+def bench() -> None:
+    """Measure the program on this machine, with made-up people."""
+
+
+@app.command()
+def night(
+    *,
+    people: Annotated[
+        int, typer.Option(min=100, max=100_000, help=_("So many wear a band day and night."))
+    ] = 4000,
+    nights: Annotated[
+        int, typer.Option(min=1, max=28, help=_("So many nights in which all have news."))
+    ] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Measure nights: new readings out of a database, recomputed and written back.
+
+    An embedded PostgreSQL is filled by the hub's own way before; that takes longer than the rest.
+    """
+    from config.conventions import load_conventions
+    from scripts.bench import night_shown
+    from scripts.bench.night import run
+
+    with _new_folder() as folder, _progress() as progress:
+        figures = run(people, nights, folder / "postgres", load_conventions(), progress)
+    if as_json:
+        typer.echo(json.dumps(night_shown.as_json(figures)))
+    else:
+        night_shown.show(figures)
+
+
+@contextmanager
+def _new_folder() -> Iterator[Path]:
+    """Yield a folder that is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="adhere-bench-") as name:
+        if os.geteuid() == 0:
+            # The database runs as another account then, and has to pass through here.
+            Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Show a bar for what is under way where a person watches; yield how to move it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(
+        console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("", total=1)
+        yield lambda what, done: bar.update(task, description=what, completed=done)
