@@ -41,6 +41,10 @@ def test_a_week_by_hand():
         "duration": (12 / 15 + 10 / 15) / 2,
         "adherent": False,
         "adherence_pct": 50.0,
+        "aerobic_pct": 50.0,
+        "resistance_pct": None,
+        "balance_pct": None,
+        "steps_pct": None,
     }
     assert {name: week[name] for name in expected} == pytest.approx(expected)
 
@@ -158,6 +162,11 @@ MET, NOT_MET, CANNOT = "met", "not_met", "cannot_judge"
         (False, True, {"mode": "site", "site_observed": False}, CANNOT, "gateway_outage"),
         (False, False, {"mode": "site", "site_observed": True}, NOT_MET, None),
         (False, False, {"mode": "worn", "site_observed": True}, CANNOT, "not_enough_wear"),
+        (False, False, {"log_observed": True}, NOT_MET, None),
+        (False, False, {"log_observed": True, "mode": "site"}, NOT_MET, None),
+        (False, False, {"log_observed": False}, CANNOT, "not_enough_wear"),
+        (False, True, {"log_observed": None}, NOT_MET, None),
+        (False, True, {"excuse": "rpe_without_log"}, CANNOT, "rpe_without_log"),
     ],
 )
 def test_the_state_of_a_week(adherent, valid_week, facts, state, reason):
