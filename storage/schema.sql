@@ -9,6 +9,265 @@ CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
 
+-- Name: enrolment; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.enrolment (
+    id integer NOT NULL,
+    case_label text NOT NULL,
+    patient_id integer NOT NULL,
+    mode text NOT NULL,
+    starts_on date NOT NULL,
+    ends_on date,
+    CONSTRAINT enrolment_check CHECK ((ends_on > starts_on)),
+    CONSTRAINT enrolment_mode_check CHECK ((mode = ANY (ARRAY['worn'::text, 'site'::text])))
+);
+
+-- Name: TABLE enrolment; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.enrolment IS 'One person in one programme: the `case` of the files that `adhere score` reads.';
+
+-- Name: COLUMN enrolment.mode; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.enrolment.mode IS 'Band worn all day, or worn in the centre only: decides what "observed" means (method, section 13).';
+
+-- Name: COLUMN enrolment.ends_on; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.enrolment.ends_on IS 'The first local day after it; null while it runs.';
+
+-- Name: prescription; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.prescription (
+    id integer NOT NULL,
+    enrolment_id integer NOT NULL,
+    version integer NOT NULL,
+    effective daterange NOT NULL,
+    age_years double precision,
+    sex text,
+    beta_blocker boolean,
+    hr_max_bpm double precision,
+    hr_max_source text,
+    rest_hr_bpm double precision,
+    rest_hr_source text,
+    frozen_on date NOT NULL,
+    zone_lo double precision,
+    zone_hi double precision,
+    session_min double precision,
+    sessions_per_week double precision,
+    weekly_min double precision,
+    ceiling_bpm double precision,
+    ceiling_source text,
+    intensity_kind text DEFAULT 'hrr'::text NOT NULL,
+    day_adds_up boolean DEFAULT false NOT NULL,
+    resistance_per_week double precision,
+    resistance_min double precision,
+    rest_days integer DEFAULT 0 NOT NULL,
+    balance_per_week double precision,
+    balance_min double precision,
+    steps_per_day double precision,
+    CONSTRAINT prescription_adds_up_aerobic CHECK (((NOT day_adds_up) OR (zone_lo IS NOT NULL))),
+    CONSTRAINT prescription_aerobic_whole CHECK ((num_nonnulls(zone_lo, zone_hi, session_min, sessions_per_week, weekly_min) = ANY (ARRAY[0, 5]))),
+    CONSTRAINT prescription_amount CHECK (((session_min < 'Infinity'::double precision) AND (sessions_per_week < 'Infinity'::double precision) AND (weekly_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_balance_min_check CHECK (((balance_min > (0)::double precision) AND (balance_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_balance_per_week_check CHECK (((balance_per_week > (0)::double precision) AND (balance_per_week <= (7)::double precision))),
+    CONSTRAINT prescription_ceiling_above_zone CHECK (
+CASE intensity_kind
+    WHEN 'bpm'::text THEN (ceiling_bpm > zone_lo)
+    WHEN 'hr_max'::text THEN (((100)::double precision * ceiling_bpm) > (zone_lo * hr_max_bpm))
+    WHEN 'hrr'::text THEN (((100)::double precision * (ceiling_bpm - rest_hr_bpm)) > (zone_lo * (hr_max_bpm - rest_hr_bpm)))
+    ELSE NULL::boolean
+END),
+    CONSTRAINT prescription_ceiling_bpm_check CHECK ((ceiling_bpm > (0)::double precision)),
+    CONSTRAINT prescription_ceiling_source_check CHECK ((ceiling_source = ANY (ARRAY['prescribed'::text, 'default'::text]))),
+    CONSTRAINT prescription_check CHECK (((ceiling_bpm IS NULL) = (ceiling_source IS NULL))),
+    CONSTRAINT prescription_effective_check CHECK ((NOT isempty(effective))),
+    CONSTRAINT prescription_hr_max_source_check CHECK ((hr_max_source = ANY (ARRAY['measured'::text, 'gellish'::text, 'brawner'::text]))),
+    CONSTRAINT prescription_intensity_kind_check CHECK ((intensity_kind = ANY (ARRAY['hrr'::text, 'hr_max'::text, 'bpm'::text, 'rpe'::text]))),
+    CONSTRAINT prescription_length_of_something CHECK ((((resistance_min IS NULL) OR (resistance_per_week IS NOT NULL)) AND ((balance_min IS NULL) OR (balance_per_week IS NOT NULL)))),
+    CONSTRAINT prescription_resistance_min_check CHECK (((resistance_min > (0)::double precision) AND (resistance_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_resistance_per_week_check CHECK (((resistance_per_week > (0)::double precision) AND (resistance_per_week <= (7)::double precision))),
+    CONSTRAINT prescription_rest_days_check CHECK (((rest_days >= 0) AND (rest_days <= 6))),
+    CONSTRAINT prescription_rest_hr_source_check CHECK ((rest_hr_source = ANY (ARRAY['measured'::text, 'recorded'::text]))),
+    CONSTRAINT prescription_rest_leaves_room CHECK (((rest_days = 0) OR ((resistance_per_week IS NOT NULL) AND (resistance_per_week <= (ceil((7.0 / ((rest_days + 1))::numeric)))::double precision)))),
+    CONSTRAINT prescription_rpe_range CHECK (((intensity_kind <> 'rpe'::text) OR ((zone_lo >= (6)::double precision) AND (zone_hi <= (20)::double precision)))),
+    CONSTRAINT prescription_says_something CHECK ((num_nonnulls(zone_lo, resistance_per_week, balance_per_week, steps_per_day) > 0)),
+    CONSTRAINT prescription_session_min_check CHECK ((session_min > (0)::double precision)),
+    CONSTRAINT prescription_sessions_per_week_check CHECK ((sessions_per_week > (0)::double precision)),
+    CONSTRAINT prescription_sex_check CHECK ((sex = ANY (ARRAY['M'::text, 'F'::text]))),
+    CONSTRAINT prescription_steps_per_day_check CHECK (((steps_per_day > (0)::double precision) AND (steps_per_day < 'Infinity'::double precision))),
+    CONSTRAINT prescription_version_check CHECK ((version >= 1)),
+    CONSTRAINT prescription_weekly_min_check CHECK ((weekly_min > (0)::double precision)),
+    CONSTRAINT prescription_zone_hi_check CHECK ((zone_hi > (0)::double precision)),
+    CONSTRAINT prescription_zone_lo_check CHECK ((zone_lo > (0)::double precision)),
+    CONSTRAINT prescription_zone_order CHECK (((zone_lo < zone_hi) AND (zone_hi < 'Infinity'::double precision)))
+);
+
+-- Name: TABLE prescription; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.prescription IS 'One version of an exercise prescription; a change is a new version, never an edit. Each of its parts (aerobic, resistance, balance, steps) may be missing, not all.';
+
+-- Name: COLUMN prescription.effective; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.effective IS 'Local days: zones change at local midnight only.';
+
+-- Name: COLUMN prescription.hr_max_bpm; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.hr_max_bpm IS 'Frozen for this version (C6); null when neither a measurement nor an age was known.';
+
+-- Name: COLUMN prescription.rest_hr_bpm; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.rest_hr_bpm IS 'Frozen for this version (C7); null when nothing was measured or recorded.';
+
+-- Name: COLUMN prescription.frozen_on; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.frozen_on IS 'The local day on which HRmax and rest were fixed.';
+
+-- Name: COLUMN prescription.zone_lo; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.zone_lo IS 'In the unit of intensity_kind; the lower edge belongs to the zone (C8). Null: no aerobic part.';
+
+-- Name: COLUMN prescription.zone_hi; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.zone_hi IS 'In the unit of intensity_kind; the upper edge does not belong to the zone, but of rpe.';
+
+-- Name: COLUMN prescription.ceiling_bpm; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.ceiling_bpm IS 'At or above it the effort is to stop; frozen for this version. Null: none is set, none is watched.';
+
+-- Name: COLUMN prescription.ceiling_source; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.ceiling_source IS 'Said by the doctor, or the default of the rule of that day.';
+
+-- Name: COLUMN prescription.intensity_kind; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.intensity_kind IS 'What the zone is written in: percent of heart-rate reserve (hrr), percent of maximum heart rate (hr_max), beats per minute (bpm), or perceived exertion, Borg 6-20 (rpe): then heart rate credits nothing.';
+
+-- Name: COLUMN prescription.day_adds_up; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.day_adds_up IS 'The bouts of a day add up to a session (method, section 13).';
+
+-- Name: COLUMN prescription.resistance_per_week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.resistance_per_week IS 'Days a week with resistance work; null: not prescribed.';
+
+-- Name: COLUMN prescription.resistance_min; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.resistance_min IS 'Minutes of one time; null: any length counts.';
+
+-- Name: COLUMN prescription.rest_days; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.rest_days IS 'Whole days between two times of resistance work that both count.';
+
+-- Name: COLUMN prescription.balance_per_week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.balance_per_week IS 'Days a week with balance work; null: not prescribed.';
+
+-- Name: COLUMN prescription.balance_min; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.balance_min IS 'Minutes of one time; null: any length counts.';
+
+-- Name: COLUMN prescription.steps_per_day; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.steps_per_day IS 'Null: not prescribed.';
+
+-- Name: prescription_phase; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.prescription_phase (
+    prescription_id integer NOT NULL,
+    from_week integer NOT NULL,
+    phase text NOT NULL,
+    zone_lo double precision,
+    zone_hi double precision,
+    session_min double precision,
+    sessions_per_week double precision,
+    weekly_min double precision,
+    CONSTRAINT prescription_phase_from_week_check CHECK (((from_week >= 1) AND (from_week <= 520))),
+    CONSTRAINT prescription_phase_phase_check CHECK ((phase = ANY (ARRAY['adapt'::text, 'progress'::text, 'reach'::text, 'hold'::text]))),
+    CONSTRAINT prescription_phase_session_min_check CHECK (((session_min > (0)::double precision) AND (session_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_phase_sessions_per_week_check CHECK (((sessions_per_week > (0)::double precision) AND (sessions_per_week < 'Infinity'::double precision))),
+    CONSTRAINT prescription_phase_weekly_min_check CHECK (((weekly_min > (0)::double precision) AND (weekly_min < 'Infinity'::double precision))),
+    CONSTRAINT prescription_phase_zone_hi_check CHECK (((zone_hi > (0)::double precision) AND (zone_hi < 'Infinity'::double precision))),
+    CONSTRAINT prescription_phase_zone_lo_check CHECK (((zone_lo > (0)::double precision) AND (zone_lo < 'Infinity'::double precision)))
+);
+
+-- Name: TABLE prescription_phase; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.prescription_phase IS 'From which week of the programme on the aerobic part of a version asks something else; it belongs to its version and is never edited.';
+
+-- Name: COLUMN prescription_phase.from_week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription_phase.from_week IS 'Week 1 is the one in which the enrolment starts; a phase holds from the Monday of its week until the next phase.';
+
+-- Name: COLUMN prescription_phase.zone_lo; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription_phase.zone_lo IS 'As in the version, where null; so are the others.';
+
+-- Name: prescribed; Type: VIEW; Schema: public; Owner: -
+
+CREATE VIEW public.prescribed AS
+ SELECT version.id AS prescription_id,
+    piece.days,
+    piece.phase,
+    COALESCE(piece.zone_lo, version.zone_lo) AS zone_lo,
+    COALESCE(piece.zone_hi, version.zone_hi) AS zone_hi,
+    COALESCE(piece.session_min, version.session_min) AS session_min,
+    COALESCE(piece.sessions_per_week, version.sessions_per_week) AS sessions_per_week,
+    COALESCE(piece.weekly_min, version.weekly_min) AS weekly_min
+   FROM ((public.prescription version
+     JOIN public.enrolment ON ((enrolment.id = version.enrolment_id)))
+     CROSS JOIN LATERAL ( SELECT ((daterange(part.begins, lead(part.begins) OVER (ORDER BY part.begins NULLS FIRST)) * version.effective) * daterange(enrolment.starts_on, enrolment.ends_on)) AS days,
+            part.begins,
+            part.phase,
+            part.zone_lo,
+            part.zone_hi,
+            part.session_min,
+            part.sessions_per_week,
+            part.weekly_min
+           FROM ( SELECT NULL::date AS begins,
+                    NULL::text AS phase,
+                    NULL::double precision AS zone_lo,
+                    NULL::double precision AS zone_hi,
+                    NULL::double precision AS session_min,
+                    NULL::double precision AS sessions_per_week,
+                    NULL::double precision AS weekly_min
+                UNION ALL
+                 SELECT ((date_trunc('week'::text, (enrolment.starts_on)::timestamp without time zone))::date + (7 * (prescription_phase.from_week - 1))),
+                    prescription_phase.phase,
+                    prescription_phase.zone_lo,
+                    prescription_phase.zone_hi,
+                    prescription_phase.session_min,
+                    prescription_phase.sessions_per_week,
+                    prescription_phase.weekly_min
+                   FROM public.prescription_phase
+                  WHERE (prescription_phase.prescription_id = version.id)) part) piece)
+  WHERE (NOT isempty(piece.days));
+
+-- Name: VIEW prescribed; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON VIEW public.prescribed IS 'What the aerobic part of each version asks on which local days, its phases worked in.';
+
+-- Name: asked_in_week(integer, date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.asked_in_week(of_prescription integer, monday date) RETURNS SETOF public.prescribed
+    LANGUAGE sql STABLE
+    BEGIN ATOMIC
+ SELECT prescribed.prescription_id,
+     prescribed.days,
+     prescribed.phase,
+     prescribed.zone_lo,
+     prescribed.zone_hi,
+     prescribed.session_min,
+     prescribed.sessions_per_week,
+     prescribed.weekly_min
+    FROM public.prescribed
+   WHERE ((prescribed.prescription_id = asked_in_week.of_prescription) AND (prescribed.days && daterange(asked_in_week.monday, (asked_in_week.monday + 7))))
+   ORDER BY prescribed.days
+  LIMIT 1;
+END;
+
+-- Name: FUNCTION asked_in_week(of_prescription integer, monday date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.asked_in_week(of_prescription integer, monday date) IS 'What a version asks in a week: as on its Monday, or from its first day in that week on.';
+
 -- Name: call_for_rosters(); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.call_for_rosters() RETURNS trigger
@@ -1048,31 +1307,6 @@ CREATE TABLE public.edge_queue (
 
 COMMENT ON TABLE public.edge_queue IS 'Events of gateways that alert evaluation has still to look at.';
 
--- Name: enrolment; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.enrolment (
-    id integer NOT NULL,
-    case_label text NOT NULL,
-    patient_id integer NOT NULL,
-    mode text NOT NULL,
-    starts_on date NOT NULL,
-    ends_on date,
-    CONSTRAINT enrolment_check CHECK ((ends_on > starts_on)),
-    CONSTRAINT enrolment_mode_check CHECK ((mode = ANY (ARRAY['worn'::text, 'site'::text])))
-);
-
--- Name: TABLE enrolment; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.enrolment IS 'One person in one programme: the `case` of the files that `adhere score` reads.';
-
--- Name: COLUMN enrolment.mode; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.enrolment.mode IS 'Band worn all day, or worn in the centre only: decides what "observed" means (method, section 13).';
-
--- Name: COLUMN enrolment.ends_on; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.enrolment.ends_on IS 'The first local day after it; null while it runs.';
-
 -- Name: enrolment_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
 ALTER TABLE public.enrolment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1755,217 +1989,6 @@ ALTER TABLE public.payment_scheme ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
-
--- Name: prescription; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.prescription (
-    id integer NOT NULL,
-    enrolment_id integer NOT NULL,
-    version integer NOT NULL,
-    effective daterange NOT NULL,
-    age_years double precision,
-    sex text,
-    beta_blocker boolean,
-    hr_max_bpm double precision,
-    hr_max_source text,
-    rest_hr_bpm double precision,
-    rest_hr_source text,
-    frozen_on date NOT NULL,
-    zone_lo double precision,
-    zone_hi double precision,
-    session_min double precision,
-    sessions_per_week double precision,
-    weekly_min double precision,
-    ceiling_bpm double precision,
-    ceiling_source text,
-    intensity_kind text DEFAULT 'hrr'::text NOT NULL,
-    day_adds_up boolean DEFAULT false NOT NULL,
-    resistance_per_week double precision,
-    resistance_min double precision,
-    rest_days integer DEFAULT 0 NOT NULL,
-    balance_per_week double precision,
-    balance_min double precision,
-    steps_per_day double precision,
-    CONSTRAINT prescription_adds_up_aerobic CHECK (((NOT day_adds_up) OR (zone_lo IS NOT NULL))),
-    CONSTRAINT prescription_aerobic_whole CHECK ((num_nonnulls(zone_lo, zone_hi, session_min, sessions_per_week, weekly_min) = ANY (ARRAY[0, 5]))),
-    CONSTRAINT prescription_amount CHECK (((session_min < 'Infinity'::double precision) AND (sessions_per_week < 'Infinity'::double precision) AND (weekly_min < 'Infinity'::double precision))),
-    CONSTRAINT prescription_balance_min_check CHECK (((balance_min > (0)::double precision) AND (balance_min < 'Infinity'::double precision))),
-    CONSTRAINT prescription_balance_per_week_check CHECK (((balance_per_week > (0)::double precision) AND (balance_per_week <= (7)::double precision))),
-    CONSTRAINT prescription_ceiling_above_zone CHECK (
-CASE intensity_kind
-    WHEN 'bpm'::text THEN (ceiling_bpm > zone_lo)
-    WHEN 'hr_max'::text THEN (((100)::double precision * ceiling_bpm) > (zone_lo * hr_max_bpm))
-    WHEN 'hrr'::text THEN (((100)::double precision * (ceiling_bpm - rest_hr_bpm)) > (zone_lo * (hr_max_bpm - rest_hr_bpm)))
-    ELSE NULL::boolean
-END),
-    CONSTRAINT prescription_ceiling_bpm_check CHECK ((ceiling_bpm > (0)::double precision)),
-    CONSTRAINT prescription_ceiling_source_check CHECK ((ceiling_source = ANY (ARRAY['prescribed'::text, 'default'::text]))),
-    CONSTRAINT prescription_check CHECK (((ceiling_bpm IS NULL) = (ceiling_source IS NULL))),
-    CONSTRAINT prescription_effective_check CHECK ((NOT isempty(effective))),
-    CONSTRAINT prescription_hr_max_source_check CHECK ((hr_max_source = ANY (ARRAY['measured'::text, 'gellish'::text, 'brawner'::text]))),
-    CONSTRAINT prescription_intensity_kind_check CHECK ((intensity_kind = ANY (ARRAY['hrr'::text, 'hr_max'::text, 'bpm'::text, 'rpe'::text]))),
-    CONSTRAINT prescription_length_of_something CHECK ((((resistance_min IS NULL) OR (resistance_per_week IS NOT NULL)) AND ((balance_min IS NULL) OR (balance_per_week IS NOT NULL)))),
-    CONSTRAINT prescription_resistance_min_check CHECK (((resistance_min > (0)::double precision) AND (resistance_min < 'Infinity'::double precision))),
-    CONSTRAINT prescription_resistance_per_week_check CHECK (((resistance_per_week > (0)::double precision) AND (resistance_per_week <= (7)::double precision))),
-    CONSTRAINT prescription_rest_days_check CHECK (((rest_days >= 0) AND (rest_days <= 6))),
-    CONSTRAINT prescription_rest_hr_source_check CHECK ((rest_hr_source = ANY (ARRAY['measured'::text, 'recorded'::text]))),
-    CONSTRAINT prescription_rest_leaves_room CHECK (((rest_days = 0) OR ((resistance_per_week IS NOT NULL) AND (resistance_per_week <= (ceil((7.0 / ((rest_days + 1))::numeric)))::double precision)))),
-    CONSTRAINT prescription_rpe_range CHECK (((intensity_kind <> 'rpe'::text) OR ((zone_lo >= (6)::double precision) AND (zone_hi <= (20)::double precision)))),
-    CONSTRAINT prescription_says_something CHECK ((num_nonnulls(zone_lo, resistance_per_week, balance_per_week, steps_per_day) > 0)),
-    CONSTRAINT prescription_session_min_check CHECK ((session_min > (0)::double precision)),
-    CONSTRAINT prescription_sessions_per_week_check CHECK ((sessions_per_week > (0)::double precision)),
-    CONSTRAINT prescription_sex_check CHECK ((sex = ANY (ARRAY['M'::text, 'F'::text]))),
-    CONSTRAINT prescription_steps_per_day_check CHECK (((steps_per_day > (0)::double precision) AND (steps_per_day < 'Infinity'::double precision))),
-    CONSTRAINT prescription_version_check CHECK ((version >= 1)),
-    CONSTRAINT prescription_weekly_min_check CHECK ((weekly_min > (0)::double precision)),
-    CONSTRAINT prescription_zone_hi_check CHECK ((zone_hi > (0)::double precision)),
-    CONSTRAINT prescription_zone_lo_check CHECK ((zone_lo > (0)::double precision)),
-    CONSTRAINT prescription_zone_order CHECK (((zone_lo < zone_hi) AND (zone_hi < 'Infinity'::double precision)))
-);
-
--- Name: TABLE prescription; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.prescription IS 'One version of an exercise prescription; a change is a new version, never an edit. Each of its parts (aerobic, resistance, balance, steps) may be missing, not all.';
-
--- Name: COLUMN prescription.effective; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.effective IS 'Local days: zones change at local midnight only.';
-
--- Name: COLUMN prescription.hr_max_bpm; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.hr_max_bpm IS 'Frozen for this version (C6); null when neither a measurement nor an age was known.';
-
--- Name: COLUMN prescription.rest_hr_bpm; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.rest_hr_bpm IS 'Frozen for this version (C7); null when nothing was measured or recorded.';
-
--- Name: COLUMN prescription.frozen_on; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.frozen_on IS 'The local day on which HRmax and rest were fixed.';
-
--- Name: COLUMN prescription.zone_lo; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.zone_lo IS 'In the unit of intensity_kind; the lower edge belongs to the zone (C8). Null: no aerobic part.';
-
--- Name: COLUMN prescription.zone_hi; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.zone_hi IS 'In the unit of intensity_kind; the upper edge does not belong to the zone, but of rpe.';
-
--- Name: COLUMN prescription.ceiling_bpm; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.ceiling_bpm IS 'At or above it the effort is to stop; frozen for this version. Null: none is set, none is watched.';
-
--- Name: COLUMN prescription.ceiling_source; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.ceiling_source IS 'Said by the doctor, or the default of the rule of that day.';
-
--- Name: COLUMN prescription.intensity_kind; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.intensity_kind IS 'What the zone is written in: percent of heart-rate reserve (hrr), percent of maximum heart rate (hr_max), beats per minute (bpm), or perceived exertion, Borg 6-20 (rpe): then heart rate credits nothing.';
-
--- Name: COLUMN prescription.day_adds_up; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.day_adds_up IS 'The bouts of a day add up to a session (method, section 13).';
-
--- Name: COLUMN prescription.resistance_per_week; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.resistance_per_week IS 'Days a week with resistance work; null: not prescribed.';
-
--- Name: COLUMN prescription.resistance_min; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.resistance_min IS 'Minutes of one time; null: any length counts.';
-
--- Name: COLUMN prescription.rest_days; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.rest_days IS 'Whole days between two times of resistance work that both count.';
-
--- Name: COLUMN prescription.balance_per_week; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.balance_per_week IS 'Days a week with balance work; null: not prescribed.';
-
--- Name: COLUMN prescription.balance_min; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.balance_min IS 'Minutes of one time; null: any length counts.';
-
--- Name: COLUMN prescription.steps_per_day; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription.steps_per_day IS 'Null: not prescribed.';
-
--- Name: prescription_phase; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.prescription_phase (
-    prescription_id integer NOT NULL,
-    from_week integer NOT NULL,
-    phase text NOT NULL,
-    zone_lo double precision,
-    zone_hi double precision,
-    session_min double precision,
-    sessions_per_week double precision,
-    weekly_min double precision,
-    CONSTRAINT prescription_phase_from_week_check CHECK (((from_week >= 1) AND (from_week <= 520))),
-    CONSTRAINT prescription_phase_phase_check CHECK ((phase = ANY (ARRAY['adapt'::text, 'progress'::text, 'reach'::text, 'hold'::text]))),
-    CONSTRAINT prescription_phase_session_min_check CHECK (((session_min > (0)::double precision) AND (session_min < 'Infinity'::double precision))),
-    CONSTRAINT prescription_phase_sessions_per_week_check CHECK (((sessions_per_week > (0)::double precision) AND (sessions_per_week < 'Infinity'::double precision))),
-    CONSTRAINT prescription_phase_weekly_min_check CHECK (((weekly_min > (0)::double precision) AND (weekly_min < 'Infinity'::double precision))),
-    CONSTRAINT prescription_phase_zone_hi_check CHECK (((zone_hi > (0)::double precision) AND (zone_hi < 'Infinity'::double precision))),
-    CONSTRAINT prescription_phase_zone_lo_check CHECK (((zone_lo > (0)::double precision) AND (zone_lo < 'Infinity'::double precision)))
-);
-
--- Name: TABLE prescription_phase; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.prescription_phase IS 'From which week of the programme on the aerobic part of a version asks something else; it belongs to its version and is never edited.';
-
--- Name: COLUMN prescription_phase.from_week; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription_phase.from_week IS 'Week 1 is the one in which the enrolment starts; a phase holds from the Monday of its week until the next phase.';
-
--- Name: COLUMN prescription_phase.zone_lo; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.prescription_phase.zone_lo IS 'As in the version, where null; so are the others.';
-
--- Name: prescribed; Type: VIEW; Schema: public; Owner: -
-
-CREATE VIEW public.prescribed AS
- SELECT version.id AS prescription_id,
-    piece.days,
-    piece.phase,
-    COALESCE(piece.zone_lo, version.zone_lo) AS zone_lo,
-    COALESCE(piece.zone_hi, version.zone_hi) AS zone_hi,
-    COALESCE(piece.session_min, version.session_min) AS session_min,
-    COALESCE(piece.sessions_per_week, version.sessions_per_week) AS sessions_per_week,
-    COALESCE(piece.weekly_min, version.weekly_min) AS weekly_min
-   FROM ((public.prescription version
-     JOIN public.enrolment ON ((enrolment.id = version.enrolment_id)))
-     CROSS JOIN LATERAL ( SELECT ((daterange(part.begins, lead(part.begins) OVER (ORDER BY part.begins NULLS FIRST)) * version.effective) * daterange(enrolment.starts_on, enrolment.ends_on)) AS days,
-            part.begins,
-            part.phase,
-            part.zone_lo,
-            part.zone_hi,
-            part.session_min,
-            part.sessions_per_week,
-            part.weekly_min
-           FROM ( SELECT NULL::date AS begins,
-                    NULL::text AS phase,
-                    NULL::double precision AS zone_lo,
-                    NULL::double precision AS zone_hi,
-                    NULL::double precision AS session_min,
-                    NULL::double precision AS sessions_per_week,
-                    NULL::double precision AS weekly_min
-                UNION ALL
-                 SELECT ((date_trunc('week'::text, (enrolment.starts_on)::timestamp without time zone))::date + (7 * (prescription_phase.from_week - 1))),
-                    prescription_phase.phase,
-                    prescription_phase.zone_lo,
-                    prescription_phase.zone_hi,
-                    prescription_phase.session_min,
-                    prescription_phase.sessions_per_week,
-                    prescription_phase.weekly_min
-                   FROM public.prescription_phase
-                  WHERE (prescription_phase.prescription_id = version.id)) part) piece)
-  WHERE (NOT isempty(piece.days));
-
--- Name: VIEW prescribed; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON VIEW public.prescribed IS 'What the aerobic part of each version asks on which local days, its phases worked in.';
 
 -- Name: prescription_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 

@@ -109,6 +109,26 @@ PATIENTS = (
     ),
 )
 
+PARTS: Mapping[str, tuple[str, str]] = {
+    "aerobic": (
+        later("Aerobic, %"),
+        "100 times the smaller of attendance and relative dose (at most 1); empty without it.",
+    ),
+    "resistance": (
+        later("Resistance, %"),
+        "Days with resistance work that counts / prescribed, at most 100; empty without it.",
+    ),
+    "balance": (
+        later("Balance, %"),
+        "Days with balance work / prescribed, at most 100; empty where none is prescribed.",
+    ),
+    "steps": (
+        later("Steps, %"),
+        "Days with the steps prescribed / days of the week; empty where none are prescribed.",
+    ),
+}
+"""What may be prescribed -> heading and meaning of its percentage."""
+
 WHO_AND_WHEN = (
     *WHO,
     Column("case_label", later("Case"), "text", 18, "The enrolment: one person in one programme."),
@@ -137,7 +157,7 @@ DETAIL = (
         later("Creditable minutes in bouts"),
         "number",
         10,
-        "Minutes in the target zone within qualifying bouts.",
+        "Minutes in the target zone within qualifying bouts; under a rating, logged ones.",
     ),
     Column(
         "weekly_min",
@@ -153,8 +173,12 @@ DETAIL = (
         later("Adherence, %"),
         "number",
         10,
-        "100 times the smaller of attendance and relative dose (at most 1).",
+        "The lowest of the parts prescribed, which the next four columns show.",
     ),
+    *[
+        Column(f"{part}_pct", heading, "number", 10, meaning)
+        for part, (heading, meaning) in PARTS.items()
+    ],
     Column("wear_min", later("Wear, minutes"), "number", 10, "Held heart-rate time of the week."),
     Column("valid_days", later("Valid days"), "count", 7, "Days with enough wear."),
     Column("state_shown", later("State"), "text", 18, "Met, not met, or cannot be judged."),

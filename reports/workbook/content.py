@@ -25,6 +25,10 @@ WEEK_SCHEMA = pl.Schema(
         "attendance": pl.Float64,
         "rdi": pl.Float64,
         "adherence_pct": pl.Float64,
+        "aerobic_pct": pl.Float64,
+        "resistance_pct": pl.Float64,
+        "balance_pct": pl.Float64,
+        "steps_pct": pl.Float64,
         "wear_min": pl.Float64,
         "valid_days": pl.Int64,
         "state": pl.String,
@@ -34,7 +38,7 @@ WEEK_SCHEMA = pl.Schema(
         "input_sha256": pl.Binary,
     }
 )
-"""One row per enrolled patient-week, as stored."""
+"""One row per enrolled patient-week, as stored; what is not prescribed is null."""
 
 PATIENT_SCHEMA = pl.Schema(
     {"pseudonym": pl.String, "doctor_code": pl.String, "centre_code": pl.String}

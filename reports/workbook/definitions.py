@@ -6,6 +6,7 @@ used.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from config.components import load_components
 from config.conventions import Conventions
 from config.language import later, translator
 from config.schemes import Scheme
@@ -93,21 +94,46 @@ DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         later("Creditable minutes in qualifying bouts / minutes prescribed for a week."),
         (),
     ),
+    later("Intensity"): (
+        later(
+            "The zone is written in percent of heart-rate reserve, in percent of the maximum heart "
+            "rate, in beats per minute, or as a rating of perceived exertion (Borg 6-20). Under a "
+            "rating heart rate credits nothing: a logged session is complete with a rating in the "
+            "zone, both ends included, and enough of its minutes."
+        ),
+        ("logged_from_pct",),
+    ),
+    later("Resistance and balance, % of a week"): (
+        later(
+            "100 * days with a logged session that counts / days prescribed, at most 100. A "
+            "session counts with enough of the minutes prescribed for it, where there are any. "
+            "Between two days of resistance that both count lie the rest days prescribed."
+        ),
+        ("logged_from_pct",),
+    ),
+    later("Steps, % of a week"): (
+        later("100 * days with the steps prescribed for a day / days of the week."),
+        ("steps_days_per_week",),
+    ),
     later("Adherence, % of a week"): (
-        later("100 * the smaller of attendance and relative dose, the dose counted at most as 1."),
+        later(
+            "The lowest percentage of the parts prescribed. Of the aerobic part: 100 * the smaller "
+            "of attendance and relative dose, the dose counted at most as 1."
+        ),
         (),
     ),
     later("State: met"): (
         later(
-            "Attendance and relative dose both reach the pass mark, whatever the wear: what was "
-            "recorded is enough."
+            "Every part prescribed reaches the pass mark (of the aerobic part attendance and "
+            "relative dose both), whatever the wear: what was recorded is enough."
         ),
         ("adherent_from_pct",),
     ),
     later("State: not met"): (
         later(
             "The pass mark is not reached, and the week was observed: a valid week where the band "
-            "is worn all day; no gateway outage in opening hours where it is worn in the centre."
+            "is worn all day; no gateway outage in opening hours where it is worn in the centre; "
+            "an entry in the session log where all that is asked for comes from the log."
         ),
         ("adherent_from_pct", "valid_week_days"),
     ),
@@ -142,13 +168,13 @@ DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     later("Input hash"): (
         later(
             "SHA-256 over exactly what a row was computed from: the counted heart-rate values, the "
-            "steps, the frozen figures and targets, and the conventions. The same inputs give the "
-            "same hash."
+            "steps, the session log where it counts, the frozen figures and targets, and the "
+            "conventions. The same inputs give the same hash."
         ),
         (),
     ),
 }
-"""Term -> (definition, names of the conventions whose numbers it uses)."""
+"""Term -> (definition, names of the numbers it uses: of the conventions or the components)."""
 
 
 def definitions(
@@ -175,5 +201,9 @@ def _row(
 
 
 def _in_force(conventions: Conventions, name: str) -> str:
+    components = load_components()
+    if name in components.sources:
+        number = components.sources[name]
+        return f"{name} = {number.value} {number.unit}"
     source = conventions.sources[name]
     return f"{name} = {source.value} {source.unit} ({source.convention})"

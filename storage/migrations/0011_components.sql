@@ -152,6 +152,16 @@ CROSS JOIN LATERAL (
 WHERE NOT isempty(piece.days);
 COMMENT ON VIEW prescribed IS 'What the aerobic part of each version asks on which local days, its phases worked in.';
 
+CREATE FUNCTION asked_in_week(of_prescription integer, monday date) RETURNS SETOF prescribed
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT * FROM prescribed
+    WHERE prescription_id = of_prescription AND days && daterange(monday, monday + 7)
+    ORDER BY days
+    LIMIT 1;
+END;
+COMMENT ON FUNCTION asked_in_week(integer, date) IS 'What a version asks in a week: as on its Monday, or from its first day in that week on.';
+
 CREATE TABLE session_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entry_key text NOT NULL CHECK (length(entry_key) BETWEEN 1 AND 80),

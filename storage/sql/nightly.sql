@@ -388,13 +388,15 @@ WHERE old.* IS DISTINCT FROM excluded.*;
 -- name: reported_weeks
 -- Enrolled patient-weeks of the period, the newest one that has begun included. No patient's name.
 SELECT
-    p.pseudonym, e.case_label, w.week, w.complete_sessions, w.session_days, v.sessions_per_week,
-    w.bout_credit_min, v.weekly_min, w.attendance, w.rdi, w.adherence_pct, w.wear_min,
+    p.pseudonym, e.case_label, w.week, w.complete_sessions, w.session_days,
+    asked.sessions_per_week, w.bout_credit_min, asked.weekly_min, w.attendance, w.rdi,
+    w.adherence_pct, w.aerobic_pct, w.resistance_pct, w.balance_pct, w.steps_pct, w.wear_min,
     w.valid_days, w.state, w.reason, v.version, w.method_version, w.input_sha256
 FROM week AS w
 JOIN enrolment AS e ON e.id = w.enrolment_id
 JOIN patient AS p ON p.id = e.patient_id
 JOIN prescription AS v ON v.id = w.prescription_id
+LEFT JOIN LATERAL asked_in_week(w.prescription_id, w.week) AS asked ON true
 WHERE w.week BETWEEN %(since)s AND %(night)s
 ORDER BY e.case_label, w.week;
 

@@ -44,6 +44,10 @@ def week(pseudonym, monday, state, adherence_pct, reason=None):
         "attendance": 0.6,
         "rdi": 93.25 / 150,
         "adherence_pct": adherence_pct,
+        "aerobic_pct": adherence_pct,
+        "resistance_pct": None,
+        "balance_pct": None,
+        "steps_pct": None,
         "wear_min": 4000.0,
         "valid_days": 5,
         "state": state,
@@ -237,8 +241,31 @@ def test_definitions_stand_in_both_languages_with_the_numbers_in_force(content):
 
     met = rows["State: met"]
     assert met["Values in force"] == "adherent_from_pct = 80 % (C14)"
-    assert met["English"].startswith("State: met: Attendance")
+    assert met["English"].startswith("State: met: Every part prescribed")
     assert met["Chinese"].startswith(chinese("State: met"))
+    assert rows["Steps, % of a week"]["Values in force"] == (
+        "steps_days_per_week = 7 days a week with the prescribed steps"
+    )
+
+
+def test_each_part_of_a_prescription_has_its_percentage_and_what_is_not_prescribed_none(content):
+    parts = week("p2", date(2026, 11, 9), "not_met", 50.0) | {
+        "aerobic_pct": None,
+        "sessions_per_week": None,
+        "weekly_min": None,
+        "attendance": None,
+        "rdi": None,
+        "resistance_pct": 50.0,
+        "balance_pct": 100.0,
+    }
+    content = replace(content, weeks=pl.DataFrame([parts], schema=WEEK_SCHEMA))
+
+    [row] = table(opened(content), "Detail")
+
+    headings = ("Adherence, %", "Aerobic, %", "Resistance, %", "Balance, %", "Steps, %")
+    assert [row[heading] for heading in headings] == [50, None, 50, 100, None]
+    assert row["Sessions prescribed"] is None
+    assert row["Attendance"] is None
 
 
 def test_the_chinese_workbook_is_chinese(content):
