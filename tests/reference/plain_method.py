@@ -290,6 +290,16 @@ def judged(rows: list[Row], kept: list) -> list[Version]:
     ]
 
 
+def results_of(
+    versions: list[Version], kept: list, step_rows: list, log: list[Row]
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """Days, bouts and weeks of one case, whose versions have their figures."""
+    spans, steps = held(kept), step_minutes(step_rows)
+    days = days_of(versions, spans, steps)
+    bouts = bouts_of(versions, spans, steps)
+    return days, bouts, weeks_of(versions, days, bouts, log)
+
+
 def score(
     hr: list[tuple[Any, int, float | None]],
     steps: list[tuple[Any, int, float | None]],
@@ -328,13 +338,8 @@ def score(
         )
         if reason is not None:
             continue
-        versions = judged(rows, kept)
-        counts = step_minutes(counts_of[who])
-        spans = held(kept)
-        its_days = days_of(versions, spans, counts)
-        its_bouts = bouts_of(versions, spans, counts)
         its_log = [row for row in log or [] if row["case"] == name]
-        days += its_days
-        bouts += its_bouts
-        weeks += weeks_of(versions, its_days, its_bouts, its_log)
+        results = results_of(judged(rows, kept), kept, counts_of[who], its_log)
+        for table, its in zip((days, bouts, weeks), results, strict=True):
+            table.extend(its)
     return people, days, bouts, weeks

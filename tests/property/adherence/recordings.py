@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 SECOND = 1000
 MINUTE = 60 * SECOND
 DAY = 24 * 60 * MINUTE
-MONDAY = 1_777_824_000_000 - 8 * 60 * MINUTE  # 2026-05-04 00:00 at UTC+8
+MONDAY = 1_777_824_000_000  # 2026-05-04 00:00 at UTC+8
 STARTS = (
     MONDAY,
     MONDAY - 1,
@@ -196,6 +196,54 @@ def training_weeks(draw: st.DrawFn) -> tuple:
     return rows, [], [case]
 
 
+LENGTHS_S = (479, 599, 600, 601, 719, 720, 721, 960, 1200, 1440, 1800, 2400)
+CALLS_S = (59, 60, 119, 120, 121, 180, 181)
+HOURS = (6 * 60, 18 * 60, 24 * 60 - 10)
+"""Minutes after midnight at which people exercise; the last goes on into the next day."""
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Seconds and bpm in turn: exercise, at times with an interruption in its middle."""
+    effort = st.tuples(st.sampled_from(LENGTHS_S), st.sampled_from((100, 110, 120, 135, 152)))
+    blocks = [draw(effort)]
+    if draw(st.integers(0, 3)) == 0:
+        blocks += [(draw(st.sampled_from(CALLS_S)), draw(st.sampled_from((0, 70)))), draw(effort)]
+    return blocks
+
+
+@st.composite
+def exercise_weeks(draw: st.DrawFn) -> tuple:
+    """One to three weeks of exercise on most days, worn for it alone, with steps or without."""
+    days = draw(st.integers(1, 21))
+    hour, pace_s = draw(st.sampled_from(HOURS)), draw(st.sampled_from((30, 60)))
+    plans = draw(st.lists(sessions(), min_size=1, max_size=4))
+    missed = draw(st.sets(st.integers(0, 20), max_size=8))
+    cadence = draw(st.sampled_from((None, 0, 59, 60, 100, 119, 120, 131)))
+    hr: list[tuple] = []
+    steps: list[tuple] = []
+    for day in sorted(set(range(days)) - missed):
+        at = MONDAY + day * DAY + hour * MINUTE
+        for seconds, bpm in plans[day % len(plans)]:
+            if bpm:
+                times = [*range(0, seconds, pace_s), seconds - 1]
+                hr += [("a", at + second * SECOND, bpm) for second in times]
+            if cadence is not None:
+                minutes = range(0, seconds * SECOND, MINUTE)
+                steps += [("a", at + moment, cadence) for moment in minutes]
+            at += seconds * SECOND
+        hr.append(("a", at, 70))
+    case = draw(cases("c", "a")) | {
+        "rest_hr": 60,
+        "hr_max": 160,
+        "zone_lo": 40,
+        "zone_hi": draw(st.sampled_from((60, 100))),
+        "session_min": draw(st.sampled_from((10, 12.5, 15, 16.1, 25, 30))),
+        "weekly_min": draw(st.sampled_from((15, 20, 33.2, 60, 100))),
+    }
+    return hr, steps, [case]
+
+
 def one_person() -> st.SearchStrategy:
     """A recording of person "a" alone, of any kind."""
-    return st.one_of(recordings(people=("a",)), training_weeks())
+    return st.one_of(recordings(people=("a",)), training_weeks(), exercise_weeks())

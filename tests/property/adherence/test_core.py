@@ -12,6 +12,7 @@ from tests.property.adherence.recordings import (
     MINUTE,
     MONDAY,
     SECOND,
+    exercise_weeks,
     heart_rate_rows,
     long_recordings,
     recordings,
@@ -38,7 +39,7 @@ def test_the_core_equals_the_plain_method(recording):
 
 
 @examples(50)
-@given(recording=training_weeks())
+@given(recording=st.one_of(training_weeks(), exercise_weeks()))
 def test_the_core_equals_the_plain_method_over_weeks_of_training(recording):
     assert_agree(*recording)
 

@@ -14,6 +14,7 @@ from tests.property.adherence.examples import examples
 from tests.property.adherence.recordings import (
     DAY,
     MINUTE,
+    exercise_weeks,
     one_person,
     recordings,
     training_weeks,
@@ -21,7 +22,7 @@ from tests.property.adherence.recordings import (
 from tests.reference import core
 
 WEEK = 7 * DAY
-either = st.one_of(recordings(), training_weeks())
+either = st.one_of(recordings(), training_weeks(), exercise_weeks())
 
 
 def assert_same(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> None:
