@@ -1,15 +1,18 @@
 """The whole method on one block of people, stage by stage: what a file or a benchmark asks for.
 
-The one place in the core that computes: every other module makes plans or works on columns. Blocks
-of people are independent, so a caller with many people goes through them block by block; memory
-then follows the block, not the number of people.
+Blocks of people are independent, so a caller with many people goes through them block by block:
+memory then follows the block, not the number of people. What several results rest on is computed
+once. Two blocks may be computed at a time, in two threads.
 """
 
 from typing import NamedTuple
 
 import polars as pl
 
-from adherence import method
+from adherence import method, stages
+from adherence.rows import starts_of
+from adherence.schema import figured
+from adherence.steps import counted_minutes
 from adherence.weeks import recorded_spans
 from config.conventions import Conventions
 
@@ -23,6 +26,8 @@ class Whole(NamedTuple):
     """The cases that have figures, with these as hr_max and rest_hr."""
     held: pl.DataFrame
     """HELD of all people of the block; the largest frame, drop it when it is no longer needed."""
+    bpm_days: pl.DataFrame
+    """How long each day held each heart rate (`adherence.bpm_days`)."""
     days: pl.DataFrame
     chains: pl.DataFrame
     bouts: pl.DataFrame
@@ -31,26 +36,55 @@ class Whole(NamedTuple):
 
 
 def whole(
-    samples: pl.DataFrame, step_rows: pl.DataFrame, cases: pl.DataFrame, conventions: Conventions
+    samples: pl.DataFrame,
+    step_rows: pl.DataFrame,
+    cases: pl.DataFrame,
+    conventions: Conventions,
+    log: pl.DataFrame | None = None,
 ) -> Whole:
     """Return all results (C1-C16) of the people that `cases` names.
 
     `samples`: SAMPLES, `step_rows`: STEP_ROWS (may be empty), `cases`: KEYS, ABOUT, PRESCRIBED and
-    any of OPTIONAL; `person` has one type in all three. All rows of a person must be in the block.
-    Rows of people without a case are allowed and cost little; the order of rows changes nothing,
-    but sorted by person and ts they need no sorting.
+    any of OPTIONAL, one row a version; `person` has one type in all three. `log` is LOG. All rows
+    of a person must be in the block; rows of people without a case are left out. The order of rows
+    changes nothing, but sorted by person and ts they need no sorting.
     """
-    ours = cases.lazy().select("person").unique()
-    beats = samples.lazy().join(ours, on="person", how="semi", maintain_order="left")
-    steps = step_rows.lazy().join(ours, on="person", how="semi", maintain_order="left")
-    kept = method.kept(beats, conventions).collect().lazy()
-    held = method.held(kept, conventions).collect()
-    people = method.people(beats, kept, cases.lazy(), conventions).collect()
-    usable = method.usable(cases.lazy(), people.lazy()).collect()
-    days = method.days(held.lazy(), steps, usable.lazy(), conventions).collect()
-    chains = method.chains(held.lazy(), usable.lazy(), conventions).collect()
-    bouts = method.bouts(chains.lazy(), steps, conventions).collect()
-    weeks = method.weeks(
-        days.lazy(), bouts.lazy(), usable.lazy(), recorded_spans(days.lazy()), conventions
+    beats, steps = _of_people(samples, cases), _of_people(step_rows, cases)
+    kept = stages.kept(beats, conventions)
+    held = stages.held(kept, conventions)
+    unmeasured = cases.filter(pl.col("rest_hr").fill_nan(None).is_null())
+    rest_days = stages.rest_days(_of_people(kept, unmeasured), conventions)
+    people = method.judged_people(
+        stages.people(beats, kept, rest_days, method.figures_asked(cases.lazy()), conventions),
+        cases.lazy(),
     ).collect()
-    return Whole(people, usable, held, days, chains, bouts, weeks)
+    usable = method.usable(cases.lazy(), people.lazy()).collect()
+    versions = figured(usable.lazy()).collect().lazy()
+    bpm_days = stages.bpm_days(held, conventions)
+    effort = stages.effort(held, versions, conventions)
+    minutes = counted_minutes(steps)
+    days, chains = pl.collect_all(
+        [
+            stages.days(bpm_days, held, effort, minutes, versions, conventions),
+            stages.chains(effort, versions, conventions),
+        ]
+    )
+    bouts = stages.bouts(chains, minutes, conventions)
+    logged = None if log is None else log.lazy()
+    weeks = method.weeks(
+        days.lazy(),
+        bouts.lazy(),
+        usable.lazy(),
+        recorded_spans(days.lazy(), usable.lazy(), logged),
+        conventions,
+        logged,
+    ).collect()
+    return Whole(people, usable, held, bpm_days, days, chains, bouts, weeks)
+
+
+def _of_people(rows: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of the people in `cases`; the same frame where all of them are."""
+    heads = rows["person"].gather(starts_of(rows["person"])).unique()
+    if heads.is_in(cases["person"].unique().implode()).all():
+        return rows
+    return rows.filter(pl.col("person").is_in(cases["person"].unique().implode()))
