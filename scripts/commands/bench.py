@@ -24,6 +24,36 @@ def bench() -> None:
 
 
 @app.command()
+def core(
+    *,
+    samples: Annotated[
+        int, typer.Option(min=10_000, max=1_000_000_000, help=_("So many heart rates are made."))
+    ] = 10_000_000,
+    rounds: Annotated[
+        int, typer.Option(min=1, max=100, help=_("So often each is run; the median counts."))
+    ] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the whole method on files, against zones alone: the core's own, and DuckDB's.
+
+    Each runs over the same files, in turn, in a process of its own, and their results are compared.
+    """
+    from scripts.bench import core_shown
+    from scripts.bench.core import as_json as core_as_json
+    from scripts.bench.core import check, needed_mb, run
+
+    with _new_folder() as folder, _progress() as progress:
+        words = {"mb": needed_mb(samples), "folder": folder}
+        typer.echo(_("needs %(mb)d MB in %(folder)s for a while") % words, err=True)
+        check(samples, folder)
+        figures = run(samples, rounds, folder, progress)
+    if as_json:
+        typer.echo(json.dumps(core_as_json(figures)))
+    else:
+        core_shown.show(figures)
+
+
+@app.command()
 def night(
     *,
     people: Annotated[
