@@ -23,17 +23,35 @@ class StoredWeek:
     state: str
     reason: str | None
     adherence_pct: float
-    attendance: float
-    rdi: float
+    """The lowest of the parts prescribed."""
+    attendance: float | None
+    """None, like all of a part, where it is not prescribed."""
+    rdi: float | None
     session_days: int
     complete_sessions: int
     bout_credit_min: float
     wear_min: float
     valid_days: int
     prescription_version: int
-    session_min: float
-    sessions_per_week: float
-    weekly_min: float
+    phase: str | None
+    """Of the version's phases the one the week lies in."""
+    intensity_kind: str
+    zone_lo: float | None
+    """In the unit of `intensity_kind`."""
+    zone_hi: float | None
+    session_min: float | None
+    sessions_per_week: float | None
+    weekly_min: float | None
+    resistance_per_week: float | None
+    resistance_min: float | None
+    rest_days: int
+    balance_per_week: float | None
+    balance_min: float | None
+    steps_per_day: float | None
+    aerobic_pct: float | None
+    resistance_pct: float | None
+    balance_pct: float | None
+    steps_pct: float | None
     method_version: str
     input_sha256: bytes
 
@@ -66,7 +84,7 @@ class Session:
     credit_ms: int
     complete: bool
     sparse: bool
-    session_min: float
+    session_min: float | None
     """Prescribed minutes of a session, by the version in force at its start."""
     min_counted: int
     """Clock minutes with a step count, and of these without a step, and at walking pace (C16)."""
@@ -75,6 +93,39 @@ class Session:
     counted: bool
     """False: it starts after the last day that counts in the week's row."""
     batches: tuple[Batch, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One prescribed part of a week: what was asked and how much of it was done."""
+
+    name: str
+    """One of `adherence.schema.COMPONENTS`."""
+    asked: float
+    """Sessions a week; of steps, a day."""
+    asked_min: float | None
+    """Minutes of a session; None: any length counts, or it is steps."""
+    pct: float
+    is_below: bool
+    """Below the pass mark."""
+
+
+@dataclass(frozen=True)
+class LoggedSession:
+    """An entry of the session log, and what became of it."""
+
+    date: date
+    component: str
+    attended: bool
+    minutes: float | None
+    rpe: float | None
+    supervisor: str | None
+    writer: str
+    noted_at: datetime
+    revision: int
+    """Above 1: it was corrected."""
+    verdict: str
+    """A key of `reports.why.words.VERDICTS`."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +189,16 @@ class Why:
     and behind them the minutes of a bout that runs on over the week's end."""
     batches: tuple[Batch, ...]
     """Every batch with readings of the week's time."""
+    parts: tuple[Part, ...]
+    """Every part prescribed."""
+    logged: tuple[LoggedSession, ...]
+    """What the session log says of the week, in the order of its days."""
+
+    @property
+    def held_back_by(self) -> tuple[str, ...]:
+        """The parts below the pass mark, the lowest first: what kept the week from being met."""
+        below = sorted((part.pct, part.name) for part in self.parts if part.is_below)
+        return tuple(name for _, name in below)
 
     @property
     def bout_credit_ms(self) -> int:

@@ -16,6 +16,7 @@ from reports.nightly.tables import frame_of
 from reports.nightly.windows import WINDOW
 from reports.why.by_minute import WEEK_DAYS, days_of, instant, minutes_between
 from reports.why.content import Batch, Session, ShortEffort, StoredWeek, Why
+from reports.why.parts import logged_in, parts_of
 from storage.database import Connection, border, snapshot
 from storage.queries import query
 
@@ -75,6 +76,8 @@ def _why(conn: Connection, week: StoredWeek, conventions: Conventions) -> Why:
             at=(pl.col("minute") * MINUTE_MS).cast(pl.Datetime("ms", "UTC"))
         ).drop("case", "person", "minute"),
         batches=behind[0],
+        parts=parts_of(week, adherent_from_pct=conventions.adherent_from_pct),
+        logged=logged_in(conn, week),
     )
 
 

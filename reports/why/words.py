@@ -1,4 +1,4 @@
-"""The words for what became of a minute."""
+"""The words for what became of a minute, of a logged session and of a part of the week."""
 
 from collections.abc import Mapping
 
@@ -21,3 +21,32 @@ REASONS: Mapping[str, str] = {
     minutes.NO_DATA: later("no data"),
 }
 """Reason -> what a person reads, in the order of a legend."""
+
+COUNTS = "counts"
+ABSENT = "absent"
+NOT_ASKED = "not_asked"
+TOO_SHORT = "too_short"
+OUTSIDE_RATING = "outside_rating"
+TOO_SOON = "too_soon"
+SAME_DAY = "same_day"
+NOT_YET = "not_yet"
+
+VERDICTS: Mapping[str, str] = {
+    COUNTS: later("counts"),
+    ABSENT: later("did not come"),
+    NOT_ASKED: later("no part of the prescription counts it"),
+    TOO_SHORT: later("too short"),
+    OUTSIDE_RATING: later("exertion outside the range"),
+    TOO_SOON: later("too soon after the session before"),
+    SAME_DAY: later("the day counts already"),
+    NOT_YET: later("not counted yet"),
+}
+"""What became of an entry of the session log -> what a person reads."""
+
+PARTS: Mapping[str, str] = {
+    "aerobic": later("aerobic exercise"),
+    "resistance": later("resistance training"),
+    "balance": later("balance training"),
+    "steps": later("steps"),
+}
+"""A part of a prescription -> what a person reads."""

@@ -3,12 +3,16 @@
 SELECT
     w.enrolment_id, e.patient_id, p.pseudonym, e.case_label, e.mode, w.week, w.counted_to,
     w.state, w.reason, w.adherence_pct, w.attendance, w.rdi, w.session_days, w.complete_sessions,
-    w.bout_credit_min, w.wear_min, w.valid_days, v.version AS prescription_version, v.session_min,
-    v.sessions_per_week, v.weekly_min, w.method_version, w.input_sha256
+    w.bout_credit_min, w.wear_min, w.valid_days, v.version AS prescription_version,
+    asked.phase, v.intensity_kind, asked.zone_lo, asked.zone_hi, asked.session_min,
+    asked.sessions_per_week, asked.weekly_min, v.resistance_per_week, v.resistance_min,
+    v.rest_days, v.balance_per_week, v.balance_min, v.steps_per_day, w.aerobic_pct,
+    w.resistance_pct, w.balance_pct, w.steps_pct, w.method_version, w.input_sha256
 FROM week AS w
 JOIN enrolment AS e ON e.id = w.enrolment_id
 JOIN patient AS p ON p.id = e.patient_id
 JOIN prescription AS v ON v.id = w.prescription_id
+LEFT JOIN LATERAL asked_in_week(w.prescription_id, w.week) AS asked ON true
 WHERE w.enrolment_id = %(enrolment_id)s AND w.week = %(week)s;
 
 -- name: why_stored_hashes

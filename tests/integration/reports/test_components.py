@@ -6,6 +6,7 @@ import pytest
 
 from config.conventions import load_conventions
 from reports.nightly.recompute import recompute
+from reports.why import minutes_of_week
 from storage.database import connect
 from storage.people import put_staff
 from storage.session_log import Session, correct_session, note_session
@@ -342,6 +343,13 @@ def test_a_phase_asks_something_else_from_its_monday_on(conn, district):
         (1, pytest.approx(1 / 3), pytest.approx((48 + 55 / 60) / 90), False, prescription),
         (2, 1, pytest.approx(in_zone / 40), True, prescription),
     ]
+    asked = minutes_of_week(conn, enrolment, SECOND).week
+    assert (asked.phase, asked.zone_lo, asked.session_min, asked.weekly_min) == (
+        "progress",
+        50,
+        20,
+        40,
+    )
     assert_as_from_scratch(conn)
 
 
@@ -354,6 +362,80 @@ def test_a_day_that_adds_up_is_a_session_day(conn, district):
     recompute(conn, through=THROUGH)
 
     assert week(conn, "complete_sessions, session_days") == (0, 1)
+
+
+def verdicts(why):
+    return [(one.date, one.component, one.verdict) for one in why.logged]
+
+
+def test_why_names_the_parts_that_held_the_week_back_and_what_became_of_each_entry(conn, all_four):
+    log(conn, all_four, day(8), "resistance", key="again", minutes=30)
+    wrong = log(conn, all_four, day(13), "balance", key="wrong", minutes=30)
+    correct_session(
+        conn,
+        entry_key=wrong.entry_key,
+        revision=1,
+        session=None,
+        reason="another person",
+        noted_by="coach",
+    )
+    recompute(conn, through=THROUGH)
+
+    why = minutes_of_week(conn, all_four, SECOND)
+
+    assert why.held_back_by == ("steps", "resistance")
+    assert [(part.name, part.asked, part.asked_min, part.is_below) for part in why.parts] == [
+        ("aerobic", 3, 30, False),
+        ("resistance", 2, 20, True),
+        ("balance", 2, None, False),
+        ("steps", 1_000, None, True),
+    ]
+    assert verdicts(why) == [
+        (day(7), "balance", "counts"),
+        (day(8), "resistance", "counts"),
+        (day(8), "resistance", "same_day"),
+        (day(9), "resistance", "too_soon"),
+        (day(10), "balance", "counts"),
+        (day(11), "resistance", "too_short"),
+        (day(11), "balance", "absent"),
+    ]
+    counted = [one for one in why.logged if one.verdict == "counts"]
+    assert 100 * len([one for one in counted if one.component == "resistance"]) / 2 == (
+        why.week.resistance_pct
+    )
+    assert why.agrees
+
+
+def test_why_says_it_of_a_rating_and_of_what_no_part_asks_for(conn, district):
+    enrolment = district.wear("p1", **BY_RATING)
+    log(conn, enrolment, day(7), "aerobic", minutes=30, rpe=14)
+    log(conn, enrolment, day(8), "aerobic", minutes=30, rpe=14.5)
+    log(conn, enrolment, day(9), "aerobic", rpe=12)
+    log(conn, enrolment, day(10), "resistance", minutes=30)
+    log(conn, enrolment, day(13), "aerobic", minutes=30, rpe=12)
+    recompute(conn, through=day(12))
+
+    why = minutes_of_week(conn, enrolment, SECOND)
+
+    assert [one.verdict for one in why.logged] == [
+        "counts",
+        "outside_rating",
+        "too_short",
+        "not_asked",
+        "not_yet",
+    ]
+    assert why.held_back_by == ("aerobic",)
+
+
+def test_a_week_that_is_met_was_held_back_by_nothing(conn, district):
+    enrolment = district.wear("p1", **NOT_AEROBIC, balance_per_week=1.0)
+    log(conn, enrolment, day(7), "balance")
+    recompute(conn, through=THROUGH)
+
+    why = minutes_of_week(conn, enrolment, SECOND)
+
+    assert (why.week.state, why.held_back_by, why.sessions) == ("met", (), ())
+    assert [part.name for part in why.parts] == ["balance"]
 
 
 DAYS = ("54a3699247ed1efc", "549407bde466d8f5", "54a3699247ed1efc", "6a8e2881aba09ed0")
