@@ -2,7 +2,6 @@
 
 import datetime as dt
 import ipaddress
-import socket
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from config.fields import Tls
 from tests.mosquitto import Mosquitto, installed
+from tests.ports import port_of
 
 DAY = dt.timedelta(days=1)
 
@@ -84,9 +84,8 @@ class TlsMosquitto(Mosquitto):
 
     def __init__(self, program, folder, authority, *hosts, days=1):
         certificate, key = authority.issue("broker", *hosts, days=days)
-        with socket.create_server((self.host, 0)) as free:
-            self.plain = SimpleNamespace(host=self.host, port=free.getsockname()[1])
-            """Without TLS, for the far end of a test."""
+        self.plain = SimpleNamespace(host=self.host, port=port_of(self))
+        """Without TLS, for the far end of a test."""
         super().__init__(
             program,
             folder,

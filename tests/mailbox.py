@@ -1,7 +1,6 @@
 """A mail server that tests read, and that refuses, hangs or falls silent when it is told to."""
 
 import asyncio
-import socket
 import ssl
 import threading
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from email.policy import default
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+
+from tests.ports import port_of
 
 
 class Mailbox:
@@ -62,8 +63,7 @@ def mail_server(*, tls=None, starttls=None, require_starttls=False, login=None):
             "auth_required": True,
             "auth_require_tls": starttls is not None or tls is not None,
         }
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        mailbox.port = free.getsockname()[1]
+    mailbox.port = port_of(mailbox)
     controller = Controller(
         mailbox,
         hostname="127.0.0.1",

@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import json
 import random
-import socket
 import statistics
 import tempfile
 import threading
@@ -36,13 +35,9 @@ from storage.migrate import migrate
 from tests.edges import Clocks, live, roster, sealed, worn
 from tests.hubs import enrolled_box, hub_at_work, open_centre
 from tests.mosquitto import Mosquitto, installed
+from tests.ports import port_of
 
 BANDS = 200
-
-
-def free_port():
-    with socket.create_server((ADDRESS, 0)) as free:
-        return free.getsockname()[1]
 
 
 async def page_at(port):
@@ -75,7 +70,7 @@ class Trial:
     """A running gateway with many wearers, each of whom can pass the ceiling once."""
 
     def __init__(self, folder, wearers, *, broker_port=1, box=None, hub_keys=None):
-        self.clocks, self.port = Clocks(), free_port()
+        self.clocks, self.port = Clocks(), port_of(self)
         self.keys, self.hub = (box.keys if box else make_keys()), hub_keys or make_keys()
         self.settings = GatewaySettings(
             centre=box.centre if box else "centre",

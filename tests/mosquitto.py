@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import port_of
+
 
 class Mosquitto:
     """A real mosquitto with Debian's defaults, its port on the loopback and its folder its own."""
@@ -21,8 +23,7 @@ class Mosquitto:
         self._more = more
         self._program, self.folder = program, folder
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.create_server((self.host, 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = port_of(self)
 
     def start(self) -> None:
         """Start (again) on the same port and folder; return when it accepts connections."""

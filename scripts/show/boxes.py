@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from ingest.gateway.sealing import SealPolicy
 from ingest.gateway.status import Status
 from ingest.gateway.uplink import UplinkPolicy
 from scripts.show.folder import ShowFolder
-from scripts.show.ports import free_port
 from scripts.show.weeks import Weeks
 from storage.database import Connection
 from storage.gateways import enrol_gateway
@@ -48,7 +47,7 @@ class Box:
     """Where its network begins that can be cut; None: it goes straight to the broker."""
 
 
-def make_boxes(folder: ShowFolder) -> tuple[Box, ...]:
+def make_boxes(folder: ShowFolder, take_port: Callable[[], int]) -> tuple[Box, ...]:
     """Make each box's folder and keys, as a box does by itself."""
     boxes = []
     for number, centre in enumerate(CENTRES, start=1):
@@ -64,8 +63,8 @@ def make_boxes(folder: ShowFolder) -> tuple[Box, ...]:
                 folder.box_settings(centre.code),
                 keys,
                 f"00:1A:7D:DA:71:{number:02X}",
-                free_port(),
-                free_port() if centre.code == CUT_OFF else None,
+                take_port(),
+                take_port() if centre.code == CUT_OFF else None,
             )
         )
     return tuple(boxes)

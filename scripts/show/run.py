@@ -27,7 +27,7 @@ from scripts.show.minding import Interrupted, Minding
 from scripts.show.minute import Minute, everyday, live_minute
 from scripts.show.payment import paid
 from scripts.show.people import put_outages, put_people, with_ceiling
-from scripts.show.ports import free_port
+from scripts.show.ports import held_port
 from scripts.show.result import Shown
 from scripts.show.services import Ground, Portal, district, ground, once
 from scripts.show.services import write_settings as write_district
@@ -95,7 +95,9 @@ async def showing(
             around = ground(running, folder)
             with connect(around.dsn, application=APPLICATION) as conn:
                 migrate(conn)
-            hub, boxes, portal = hub_keys(folder.hub), make_boxes(folder), Portal(free_port())
+            hub = hub_keys(folder.hub)
+            boxes = make_boxes(folder, lambda: running.enter_context(held_port()))
+            portal = Portal(running.enter_context(held_port()))
             _write_settings(folder, around, portal, boxes, options, conventions.time_zone)
         with shares.part("freeze"):
             tell(_("enrolling patients and boxes"))

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ import psycopg
 import pytest
 
 from config.errors import Misconfigured
+from scripts.show.ports import held_port
 from storage.database import connect
 from storage.embedded import Account, EmbeddedPostgres, leftovers, programs
 from storage.ingest import store_batches
@@ -261,9 +261,8 @@ def test_it_listens_on_tcp_only_when_asked(place, unused_port):
 
 @pytest.fixture
 def unused_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+    with held_port() as port:
+        yield port
 
 
 root_only = pytest.mark.skipif(not AS_ROOT, reason="only root runs the server as another account")

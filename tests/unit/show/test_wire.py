@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from scripts.show.ports import free_port
+from scripts.show.ports import held_port
 from scripts.show.wire import wire_to
 
 
@@ -27,9 +27,10 @@ async def asked(reader, writer, words):
 
 async def through(scenario):
     async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
-        here, there = free_port(), server.sockets[0].getsockname()[1]
-        async with wire_to("127.0.0.1", there, here=here) as wire:
-            return await scenario(wire, here)
+        there = server.sockets[0].getsockname()[1]
+        with held_port() as here:
+            async with wire_to("127.0.0.1", there, here=here) as wire:
+                return await scenario(wire, here)
 
 
 def test_what_goes_in_comes_out():

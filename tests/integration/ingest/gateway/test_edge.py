@@ -24,7 +24,8 @@ from ingest.gateway.spool import Spool, SpoolFull
 from tests.edges import BAND, DAY_MS, NOON_UTC_MS, Clocks, live, roster, sealed, worn
 from tests.integration.ingest.gateway.conftest import in_chunks, pulses
 from tests.integration.ingest.gateway.test_run import until
-from tests.measure_edge_alarm import free_port, page_at, trials_with_the_broker_down
+from tests.measure_edge_alarm import page_at, trials_with_the_broker_down
+from tests.ports import port_of
 
 SECONDS = 40
 
@@ -349,7 +350,7 @@ def test_a_port_that_is_taken_costs_the_page_and_not_the_gateway(box):
 
 def test_the_page_of_a_running_gateway_says_that_the_district_is_not_reached(box):
     box.broker.kill()
-    port = free_port()
+    port = port_of(box.broker)
 
     async def look():
         async with running(box, onsite=OnsiteSettings(port=port, language="en")) as gateway:

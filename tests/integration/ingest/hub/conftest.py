@@ -4,6 +4,7 @@ import pytest
 
 from ingest.batch.keys import make_keys
 from ingest.broker import EmbeddedBroker
+from scripts.show.ports import held_port
 from storage.database import connect
 from tests.boxes import listening
 from tests.hubs import enrolled_box, hub_at_work, open_centre
@@ -34,7 +35,7 @@ def hub_keys():
 
 @pytest.fixture
 def amqtt():
-    with EmbeddedBroker() as broker:
+    with held_port() as port, EmbeddedBroker(port) as broker:  # its own, also after a restart
         yield broker
 
 
