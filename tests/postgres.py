@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from storage.database import connect
 from storage.embedded import EmbeddedPostgres
+from storage.embedded.place import POINTER
 from storage.migrate import migrate
 
 TIMESCALE_DSN = "ADHERE_TEST_TIMESCALE_DSN"
@@ -37,6 +38,14 @@ def server_folder():
 def postgres(server_folder):
     with EmbeddedPostgres(server_folder / "postgres", base=server_folder / "base") as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_elsewhere(tmp_path_factory):
+    """As root a command whose folder is pytest's has its database elsewhere: remove that too."""
+    yield
+    for pointer in tmp_path_factory.getbasetemp().rglob(POINTER):
+        shutil.rmtree(pointer.read_text("utf-8").strip(), ignore_errors=True)
 
 
 @contextlib.contextmanager

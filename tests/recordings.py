@@ -101,10 +101,9 @@ def _rows(person, at_ms, **values):
 
 
 def say(config, text):
-    """Show a line to whoever runs the tests, passed or failed."""
-    plugins = config.pluginmanager
-    with plugins.get_plugin("capturemanager").global_and_fixture_disabled():
-        plugins.get_plugin("terminalreporter").write_line(f"\n{text}")
+    """Show a line to whoever runs the tests, passed or failed, in whichever process."""
+    with config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n{text}", file=sys.stderr, flush=True)  # noqa: T201 - for a person
 
 
 def adhere(*arguments, dsn=None, expect=0, timeout_s=240, **environ):
