@@ -1,23 +1,31 @@
 """Bouts: chains of effort, which of them qualify, and the steps in them (C11, C12, C16)."""
 
+import numpy as np
 import polars as pl
 
-from adherence.clock import local_date, minute, whole_ms
+from adherence.clock import MINUTE_MS, local_date, whole_ms
+from adherence.holding import cut_at_midnight
+from adherence.rows import Line, expanded, lengths_of, summed
 from adherence.schema import BOUT, CHAIN
-from adherence.zones import in_effort, is_above
+from adherence.zones import by_case, in_effort, is_above
 
 
-def effort_stretches(by_case: pl.LazyFrame, *, longest_interruption_ms: int) -> pl.LazyFrame:
-    """Return every part of held time in effort, in order, numbered by the `chain` it belongs to.
+def effort_stretches(
+    effort: pl.LazyFrame, cases: pl.LazyFrame, *, utc_offset_ms: int, longest_interruption_ms: int
+) -> pl.LazyFrame:
+    """Return every case's time in effort, in order, numbered by the `chain` it belongs to.
 
-    A chain goes on while no interruption lasts longer than allowed: low heart rate, no data, or
-    both in a row. `done_ms` is the effort of the whole frame before the part.
+    `effort` is HELD, the stretches of effort to any case (`adherence.stretches`), `cases` as
+    `schema.figured` gives it. A chain goes on while no interruption lasts longer than allowed: low
+    heart rate, no data, or both in a row. `done_ms` is the effort of the whole frame before the
+    part.
     """
     gap_ms = pl.col("start_ms") - pl.col("end_ms").shift(1)
     breaks = (pl.col("case") != pl.col("case").shift(1)) | (gap_ms > longest_interruption_ms)
     return (
-        by_case.filter(in_effort())
-        .with_columns(above=is_above())
+        by_case(cut_at_midnight(effort, utc_offset_ms=utc_offset_ms), cases)
+        .filter(in_effort())
+        .with_columns(above=is_above(), held_ms=pl.col("end_ms") - pl.col("start_ms"))
         .select(
             "case", "version", "person", "session_min", "start_ms", "end_ms", "held_ms", "above"
         )
@@ -99,40 +107,29 @@ def chains_of(
     )
 
 
-def _counted_by(bouts: pl.LazyFrame, running: pl.LazyFrame, at: pl.Expr) -> pl.LazyFrame:
-    return (
-        bouts.with_columns(minute=at)
-        .sort("minute")
-        .join_asof(running, on="minute", by="person", strategy="backward", check_sortedness=False)
-        .select("case", "start_ms", "counted", "zero", "walk")
-        .with_columns(pl.col("counted", "zero", "walk").fill_null(0))
-    )
-
-
-def bouts_of(chains: pl.LazyFrame, minutes: pl.LazyFrame, *, walking_spm: int) -> pl.LazyFrame:
+def bouts_of(chains: pl.DataFrame, minutes: pl.DataFrame, *, walking_spm: int) -> pl.DataFrame:
     """Return BOUT, sorted by case and time: the qualifying chains, with the steps in them.
 
-    A bout touches every clock minute between its start and its end; one that ends on a minute's
-    start does not touch that minute.
+    `minutes` is STEP_MINUTES, sorted. A bout touches every clock minute between its start and its
+    end; one that ends on a minute's start does not touch that minute.
     """
-    running = minutes.select(
-        "person",
-        "minute",
-        counted=pl.col("minute").cum_count().cast(pl.Int64).over("person"),
-        zero=(pl.col("steps") == 0).cast(pl.Int64).cum_sum().over("person"),
-        walk=(pl.col("steps") >= walking_spm).cast(pl.Int64).cum_sum().over("person"),
-    ).sort("minute")
-    bouts = chains.filter("qualifies")
-    last = _counted_by(bouts, running, minute(pl.col("end_ms") - 1))
-    before = _counted_by(bouts, running, minute(pl.col("start_ms")) - 1)
-    return (
-        bouts.join(last, on=["case", "start_ms"])
-        .join(before, on=["case", "start_ms"], suffix="_before")
-        .with_columns(
-            min_counted=pl.col("counted") - pl.col("counted_before"),
-            min_zero=pl.col("zero") - pl.col("zero_before"),
-            min_walk=pl.col("walk") - pl.col("walk_before"),
-        )
-        .select(BOUT)
-        .sort("case", "start_ms")
+    bouts = chains.filter("qualifies").sort("case", "start_ms")
+    start_ms, end_ms = bouts["start_ms"].to_numpy(), bouts["end_ms"].to_numpy()
+    minute_ms = minutes["minute"].to_numpy() * MINUTE_MS
+    line = Line.through(
+        (minutes["person"], minute_ms), (bouts["person"], start_ms), (bouts["person"], end_ms)
     )
+    at_ms = line.place(minutes["person"], minute_ms)
+    first = start_ms // MINUTE_MS
+    first_ms = line.place(bouts["person"], first * MINUTE_MS)
+    touched = (end_ms - 1) // MINUTE_MS - first + 1
+    rows, begins = expanded(
+        np.searchsorted(at_ms, first_ms),
+        np.searchsorted(at_ms, first_ms + touched * MINUTE_MS),
+    )
+    steps = minutes["steps"].to_numpy()[rows]
+    return bouts.with_columns(
+        min_counted=pl.Series(lengths_of(begins, len(rows))),
+        min_zero=pl.Series(summed(steps == 0, begins)),
+        min_walk=pl.Series(summed(steps >= walking_spm, begins)),
+    ).select(BOUT)

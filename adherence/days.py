@@ -7,7 +7,7 @@ from adherence.zones import in_effort, is_above, reaches
 
 
 def daily_zones(
-    by_case: pl.LazyFrame,
+    bpm_by_case: pl.LazyFrame,
     *,
     light_from_pct: int,
     moderate_from_pct: int,
@@ -16,6 +16,7 @@ def daily_zones(
 ) -> pl.LazyFrame:
     """Return the ms in each zone, creditable, above and held, per case, version and local day.
 
+    `bpm_by_case`: how long each day held each heart rate (`adherence.bpm_days`), once per case.
     Without a maximum and a resting heart rate no zone is known, and none has any time.
     """
     edges = (light_from_pct, moderate_from_pct, vigorous_from_pct, near_max_from_pct)
@@ -24,7 +25,7 @@ def daily_zones(
     known = pl.col("hr_max").is_not_null() & pl.col("rest_hr").is_not_null()
     zone = pl.when(known).then(above_edges)
     return (
-        by_case.with_columns(zone=zone, effort=in_effort(), above=is_above())
+        bpm_by_case.with_columns(zone=zone, effort=in_effort(), above=is_above())
         .group_by("case", "version", "person", "date")
         .agg(
             *(

@@ -2,7 +2,6 @@
 
 import polars as pl
 
-from adherence.clock import local_date, minute
 from adherence.schema import PEOPLE
 
 ROUNDING_BPM = 1e-9
@@ -28,27 +27,6 @@ def formula_hr_max(
     return ((10 * intercept - fall_tenths_per_year * age + 5) // 10).cast(pl.Float64)
 
 
-def rest_days_of(
-    kept: pl.LazyFrame, *, utc_offset_ms: int, least_minutes: int, percentile: int
-) -> pl.LazyFrame:
-    """Return person, date and rest_bpm of every local day long enough for a figure (C7).
-
-    It is the nearest-rank percentile of the day's minute means.
-    """
-    rank = (pl.len().cast(pl.Int64) * percentile + 99) // 100
-    return (
-        kept.group_by("person", minute(pl.col("ts")).alias("minute"))
-        .agg(
-            minute_bpm=(pl.col("bpm_sum") / pl.col("bpm_n")).sum() / pl.len(),
-            ts=pl.col("ts").min(),
-        )
-        .group_by("person", local_date(pl.col("ts"), utc_offset_ms=utc_offset_ms).alias("date"))
-        .agg(minutes=pl.len(), rest_bpm=pl.col("minute_bpm").sort().get(rank - 1))
-        .filter(pl.col("minutes") >= least_minutes)
-        .select("person", "date", "rest_bpm")
-    )
-
-
 def rest_from_days(rest_days: pl.LazyFrame) -> pl.LazyFrame:
     """Return person, recorded_rest_bpm: the median of the days, rounded half up (C7)."""
     half_up = (pl.col("rest_bpm").median() + 0.5 + ROUNDING_BPM).floor()
@@ -70,32 +48,23 @@ def why_no_figures() -> pl.Expr:
 
 
 def frozen_figures(
-    samples: pl.LazyFrame,
-    kept: pl.LazyFrame,
+    rows_in: pl.LazyFrame,
+    rows_kept: pl.LazyFrame,
+    rest_days: pl.LazyFrame,
     cases: pl.LazyFrame,
     *,
     hr_max_bpm: pl.Expr,
-    utc_offset_ms: int,
-    rest_least_minutes: int,
-    rest_percentile: int,
 ) -> pl.LazyFrame:
     """Return PEOPLE, one row per case: the measured figures as given, the others estimated.
 
-    NaN in an age or a measured figure means that it is missing.
+    `rows_in`: person, n_in; `rows_kept`: person, n_kept; `rest_days`: person, rest_bpm. NaN in an
+    age or a measured figure means that it is missing.
     """
-    rest = rest_from_days(
-        rest_days_of(
-            kept,
-            utc_offset_ms=utc_offset_ms,
-            least_minutes=rest_least_minutes,
-            percentile=rest_percentile,
-        )
-    )
     return (
         cases.with_columns(pl.col("age", "hr_max", "rest_hr").fill_nan(None))
-        .join(samples.group_by("person").agg(n_in=pl.len()), on="person", how="left")
-        .join(kept.group_by("person").agg(n_kept=pl.len()), on="person", how="left")
-        .join(rest, on="person", how="left")
+        .join(rows_in, on="person", how="left")
+        .join(rows_kept, on="person", how="left")
+        .join(rest_from_days(rest_days), on="person", how="left")
         .with_columns(
             hr_max=pl.coalesce("hr_max", hr_max_bpm),
             rest_hr=pl.coalesce("rest_hr", "recorded_rest_bpm"),

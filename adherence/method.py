@@ -1,16 +1,16 @@
 """The core's facade: the whole method on lazy frames, each result by name.
 
-Nothing is collected here. Several results rest on the same stage, so a caller collects stage by
-stage: `kept`, then `held` and `people`, then `days` and `chains`, then `bouts`, then `weeks` and
-`states`. Inputs are sets: order and repeated rows change nothing. What the columns are stands in
-`adherence.schema`.
+Several results rest on the same stage, so a caller collects stage by stage: `kept`, then `held` and
+`people`, then `days` and `chains`, then `bouts`, then `weeks` and `states`; `adherence.whole` does
+all of it for a block of people. Stages over samples, held time and step rows take what they are
+given into memory when they are called (`adherence.stages`), the others are plans. Inputs are sets:
+order and repeated rows change nothing. What the columns are stands in `adherence.schema`.
 """
 
 import polars as pl
 
-from adherence import bouts as bouts_stage
-from adherence.cleaning import kept_samples
-from adherence.clock import MINUTE_MS, SECOND_MS
+from adherence import stages
+from adherence.clock import MINUTE_MS
 from adherence.components import (
     days_with_steps,
     judged_log,
@@ -18,24 +18,19 @@ from adherence.components import (
     logged_days,
     no_log,
 )
-from adherence.days import daily_zones, days_of
-from adherence.figures import formula_hr_max, frozen_figures, rest_days_of
-from adherence.holding import held_time
 from adherence.minutes import minutes_of
 from adherence.prescription import where_needed
 from adherence.schema import ABOUT, KEYS, PRESCRIBED, SAMPLES, STEP_ROWS, completed, figured, typed
 from adherence.side import (
     asked_about,
-    bpm_days,
     loads_of,
     rest_drift_of,
     side_weeks_of,
     zone_weeks,
 )
 from adherence.states import states_of
-from adherence.steps import daily_steps, step_minutes
+from adherence.steps import step_minutes
 from adherence.weeks import done_in_weeks, sessions_of, targets_of, weeks_of
-from adherence.zones import held_by_case
 from config.components import Components, load_components
 from config.conventions import Conventions
 from config.side_figures import SideFigures
@@ -43,19 +38,12 @@ from config.side_figures import SideFigures
 
 def kept(samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
     """Return the samples that count (C2-C4): person, ts, bpm_sum, bpm_n; sorted."""
-    return kept_samples(
-        typed(samples, SAMPLES),
-        lowest_bpm=conventions.lowest_bpm,
-        highest_bpm=conventions.highest_bpm,
-        spike_reach_ms=conventions.spike_reach_s * SECOND_MS,
-        spike_deviation_bpm=conventions.spike_deviation_bpm,
-        spike_least_samples=conventions.spike_least_samples,
-    )
+    return stages.kept(typed(samples, SAMPLES).collect(), conventions).lazy()
 
 
 def held(kept_samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
     """Return HELD (C5): each kept sample and the time it stands for."""
-    return held_time(kept_samples, longest_hold_ms=conventions.longest_hold_s * SECOND_MS)
+    return stages.held(kept_samples.collect(), conventions).lazy()
 
 
 def people(
@@ -70,19 +58,24 @@ def people(
     something else than heart rate, PRESCRIBED and any of OPTIONAL. A case may have several
     versions, with the same figures. Of `samples` only the rows are counted.
     """
-    figures = frozen_figures(
-        samples,
-        kept_samples,
-        typed(cases.unique("case", keep="first", maintain_order=True), KEYS | ABOUT),
-        hr_max_bpm=formula_hr_max(
-            intercept_bpm=conventions.hr_max_intercept_bpm,
-            intercept_beta_blocker_bpm=conventions.hr_max_intercept_beta_blocker_bpm,
-            fall_tenths_per_year=conventions.hr_max_fall_tenths_per_year,
-        ),
-        utc_offset_ms=conventions.utc_offset_min * MINUTE_MS,
-        rest_least_minutes=conventions.rest_least_minutes,
-        rest_percentile=conventions.rest_percentile,
+    kept_now = kept_samples.collect()
+    figures = stages.people(
+        samples.select("person").collect(),
+        kept_now,
+        stages.rest_days(kept_now, conventions),
+        figures_asked(cases),
+        conventions,
     )
+    return judged_people(figures, cases)
+
+
+def figures_asked(cases: pl.LazyFrame) -> pl.LazyFrame:
+    """Return case, person and what figures are made from, once per case."""
+    return typed(cases.unique("case", keep="first", maintain_order=True), KEYS | ABOUT)
+
+
+def judged_people(figures: pl.LazyFrame, cases: pl.LazyFrame) -> pl.LazyFrame:
+    """Return `figures` without the reason where `cases` say that a case needs no heart rate."""
     tells_what_for = PRESCRIBED.keys() <= set(cases.collect_schema().names())
     return where_needed(figures, cases) if tells_what_for else figures
 
@@ -104,50 +97,30 @@ def days(
     conventions: Conventions,
 ) -> pl.LazyFrame:
     """Return DAY. `cases` has frozen hr_max and rest_hr; a case may have versions by local day."""
-    utc_offset_ms = conventions.utc_offset_min * MINUTE_MS
-    in_force = figured(cases)
-    zones = daily_zones(
-        held_by_case(held_time, in_force, utc_offset_ms=utc_offset_ms),
-        light_from_pct=conventions.light_from_pct,
-        moderate_from_pct=conventions.moderate_from_pct,
-        vigorous_from_pct=conventions.vigorous_from_pct,
-        near_max_from_pct=conventions.near_max_from_pct,
-    )
-    steps = daily_steps(
-        held_time,
-        step_minutes(typed(step_rows, STEP_ROWS)),
-        in_force,
+    held_now, versions = held_time.collect(), figured(cases)
+    return stages.days(
+        stages.bpm_days(held_now, conventions),
+        held_now,
+        stages.effort(held_now, versions, conventions),
+        step_minutes(typed(step_rows, STEP_ROWS)).collect(),
+        versions,
         conventions,
     )
-    return days_of(zones, steps, valid_day_ms=conventions.valid_day_min * MINUTE_MS)
 
 
 def chains(held_time: pl.LazyFrame, cases: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
     """Return CHAIN: every chain of effort (C11), qualifying or not."""
-    utc_offset_ms = conventions.utc_offset_min * MINUTE_MS
-    by_case = held_by_case(held_time, figured(cases), utc_offset_ms=utc_offset_ms)
-    return bouts_stage.chains_of(
-        bouts_stage.effort_stretches(
-            by_case, longest_interruption_ms=conventions.longest_interruption_s * SECOND_MS
-        ),
-        utc_offset_ms=utc_offset_ms,
-        least_effort_ms=conventions.least_bout_effort_s * SECOND_MS,
-        window_ms=conventions.bout_window_s * SECOND_MS,
-        window_effort_ms=conventions.bout_window_effort_s * SECOND_MS,
-        sparse_below_pct=conventions.sparse_below_pct,
-        complete_from_pct=conventions.complete_from_pct,
-    )
+    versions = figured(cases)
+    effort = stages.effort(held_time.collect(), versions, conventions)
+    return stages.chains(effort, versions, conventions)
 
 
 def bouts(
     effort_chains: pl.LazyFrame, step_rows: pl.LazyFrame, conventions: Conventions
 ) -> pl.LazyFrame:
     """Return BOUT: the qualifying ones of `chains`, with the steps in them (C16)."""
-    return bouts_stage.bouts_of(
-        effort_chains,
-        step_minutes(typed(step_rows, STEP_ROWS)),
-        walking_spm=conventions.walking_cadence_spm,
-    )
+    minutes_now = step_minutes(typed(step_rows, STEP_ROWS)).collect()
+    return stages.bouts(effort_chains.collect(), minutes_now, conventions).lazy()
 
 
 def minutes(
@@ -235,17 +208,15 @@ def rest_days(kept_samples: pl.LazyFrame, conventions: Conventions) -> pl.LazyFr
 
     `kept_samples` is as `kept` gives it.
     """
-    return rest_days_of(
-        kept_samples,
-        utc_offset_ms=conventions.utc_offset_min * MINUTE_MS,
-        least_minutes=conventions.rest_least_minutes,
-        percentile=conventions.rest_percentile,
-    )
+    return stages.rest_days(kept_samples.collect(), conventions).lazy()
 
 
 def held_bpm(held_time: pl.LazyFrame, conventions: Conventions) -> pl.LazyFrame:
-    """Return person, date, bpm_sum, bpm_n, held_ms: how long each day held each heart rate."""
-    return bpm_days(held_time, utc_offset_ms=conventions.utc_offset_min * MINUTE_MS)
+    """Return person, date, bpm_sum, bpm_n, held_ms: how long each day held each heart rate.
+
+    A heart rate may have several rows in a day; see `adherence.bpm_days`.
+    """
+    return stages.bpm_days(held_time.collect(), conventions).lazy()
 
 
 def rest_drift(rest_by_day: pl.LazyFrame, listed: pl.LazyFrame, side: SideFigures) -> pl.LazyFrame:

@@ -7,7 +7,6 @@ or moves a week's state. The numbers and their sources stand in `config/side_fig
 import polars as pl
 
 from adherence.clock import in_minutes, monday
-from adherence.holding import cut_at_midnight
 from adherence.schema import ZONES
 from adherence.zones import in_force
 from config.side_figures import SideFigures
@@ -29,8 +28,8 @@ SIDE = (
     "rest_base_bpm",
     "rest_drift_bpm",
 )
-"""Minutes are of all held time of the week's days (C10). `trimp` is without unit, null where sex or
-figures are not known. `over_ceiling_min` is null where no version of the week has a ceiling.
+"""Minutes are of all held time of the week's days (C10), null without figures. `trimp` is without
+unit, null where sex or figures are not known. `over_ceiling_min` is null where no version of the week has a ceiling.
 `rest_bpm` is the median of the week's days with a resting heart rate (C7), `rest_drift_bpm` its
 distance from the person's own median of the weeks before, null while those hold too few days."""
 
@@ -42,18 +41,6 @@ _GIVEN = {
     "until_day": pl.Date,
 }
 """What a case may say; null where it does not."""
-
-
-def bpm_days(held: pl.LazyFrame, *, utc_offset_ms: int) -> pl.LazyFrame:
-    """Return person, date, bpm_sum, bpm_n and held_ms: how long a local day held each heart rate.
-
-    `held` is HELD. Of whole bpm a day has some hundred rows, however often the band measures.
-    """
-    return (
-        cut_at_midnight(held, utc_offset_ms=utc_offset_ms)
-        .group_by("person", "date", "bpm_sum", "bpm_n")
-        .agg(held_ms=(pl.col("end_ms") - pl.col("start_ms")).sum())
-    )
 
 
 def asked_about(cases: pl.LazyFrame) -> pl.LazyFrame:
@@ -91,8 +78,8 @@ def impulse_per_min(side: SideFigures) -> pl.Expr:
 def loads_of(by_bpm: pl.LazyFrame, cases: pl.LazyFrame, side: SideFigures) -> pl.LazyFrame:
     """Return case, week, trimp and over_ceiling_ms, for the weeks with held time.
 
-    `by_bpm` is as `bpm_days` gives it, `cases` as `asked_about`. Each day is judged by the version
-    in force on it; a day without figures leaves the week without a load.
+    `by_bpm` is as `adherence.bpm_days` gives it, `cases` as `asked_about`. Each day is judged by
+    the version in force on it; a day without figures leaves the week without a load.
     """
     at_ceiling = pl.col("bpm_sum") >= pl.col("bpm_n") * pl.col("ceiling_bpm")
     figures = ("sex", "hr_max", "rest_hr", "ceiling_bpm")
@@ -175,27 +162,27 @@ def side_weeks_of(
     """Return SIDE, sorted: one row for each row of `rest`, weeks without held time too.
 
     `rest` is as `rest_drift_of` gives it, with case, version, person and week; `cases` as
-    `asked_about`. A week without held time has no load where one could have been computed.
+    `asked_about`. A week without held time has a load of 0 where one can be computed.
     """
-    can_load = pl.col("sex").is_in([MALE, FEMALE]) & (pl.col("hr_max") > pl.col("rest_hr"))
+    has_figures = (pl.col("hr_max") > pl.col("rest_hr")).fill_null(value=False)
+    has_sex = pl.col("sex").is_in([MALE, FEMALE]).fill_null(value=False)
     zone_min = [f"{zone}_min" for zone in ZONES]
-    known = cases.select(
-        "case", "version", "ceiling_bpm", can_load=can_load.fill_null(value=False)
-    ).unique(["case", "version"])
+    known = cases.group_by("case", "version").agg(
+        has_figures=has_figures.any(),
+        can_load=(has_figures & has_sex).any(),
+        has_ceiling=pl.col("ceiling_bpm").is_not_null().any(),
+    )
     key = ["case", "week"]
+    in_zone = pl.col(*zone_min, "mod_eq_min").fill_null(0.0)
+    over_ceiling_ms = pl.when("has_load").then("over_ceiling_ms").when("has_ceiling").then(0)
     return (
         rest.join(zones, on=key, how="left")
         .join(loads.with_columns(has_load=True), on=key, how="left")
         .join(known, on=["case", "version"], how="left", nulls_equal=True)
-        .with_columns(pl.col(*zone_min, "mod_eq_min").fill_null(0.0))
         .with_columns(
+            pl.when("has_figures").then(in_zone),
             trimp=pl.when("has_load").then("trimp").when("can_load").then(0.0),
-            over_ceiling_min=in_minutes(
-                pl.when("has_load")
-                .then("over_ceiling_ms")
-                .when(pl.col("ceiling_bpm").is_not_null())
-                .then(0)
-            ),
+            over_ceiling_min=in_minutes(over_ceiling_ms),
         )
         .select(SIDE)
         .sort(key)

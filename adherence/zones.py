@@ -7,7 +7,6 @@ be prescribed in another kind; the time in the five zones of the method is alway
 
 import polars as pl
 
-from adherence.holding import cut_at_midnight
 from adherence.schema import reserve_edge
 
 
@@ -43,14 +42,9 @@ def in_force() -> pl.Expr:
     return started & ~ended
 
 
-def held_by_case(held: pl.LazyFrame, cases: pl.LazyFrame, *, utc_offset_ms: int) -> pl.LazyFrame:
-    """Return held time cut at midnight, once per case, beside the figures in force that day.
+def by_case(rows: pl.LazyFrame, cases: pl.LazyFrame) -> pl.LazyFrame:
+    """Return rows (person, date, ...) once per case, beside the figures in force that day.
 
     `cases` is as `schema.figured` gives it. Time under no version of a case is not there.
     """
-    return (
-        cut_at_midnight(held, utc_offset_ms=utc_offset_ms)
-        .join(cases, on="person")
-        .filter(in_force())
-        .with_columns(held_ms=pl.col("end_ms") - pl.col("start_ms"))
-    )
+    return rows.join(cases, on="person").filter(in_force())
