@@ -29,9 +29,10 @@ SIDE = (
     "rest_drift_bpm",
 )
 """Minutes are of all held time of the week's days (C10), null without figures. `trimp` is without
-unit, null where sex or figures are not known. `over_ceiling_min` is null where no version of the week has a ceiling.
-`rest_bpm` is the median of the week's days with a resting heart rate (C7), `rest_drift_bpm` its
-distance from the person's own median of the weeks before, null while those hold too few days."""
+unit, null where sex or figures are not known. `over_ceiling_min` is null where no version of the
+week has a ceiling. `rest_bpm` is the median of the week's days with a resting heart rate (C7),
+`rest_drift_bpm` its distance from the person's own median of the weeks before, null while those
+hold too few days."""
 
 _GIVEN = {
     "sex": pl.String,

@@ -17,6 +17,7 @@ from scripts.score.judging import judged
 from scripts.score.parts import Parts, write_table
 from scripts.score.phases import versions_of
 from scripts.score.results import published
+from scripts.score.side import side_of
 
 Watch = Callable[[int, int], None]
 """Is told rows done and rows in all."""
@@ -110,5 +111,5 @@ def results_of(block: Block, conventions: Conventions) -> dict[str, pl.DataFrame
     weeks = results.weeks
     if set(SECTION_13) & set(block.cases.columns):
         weeks = judged(weeks, block.cases)
-    tables = published(results, weeks)
+    tables = published(results, weeks) | {"side": side_of(results, conventions)}
     return {name: block.named(table) for name, table in tables.items()}
