@@ -16,6 +16,7 @@ from ingest.batch.keys import Keys, make_keys, raw
 from ingest.batch.reading import Quantity, Reading
 from ingest.batch.receipt import open_receipt
 from ingest.batch.topics import lane_topic, receipt_topic
+from tests.patience import PATIENCE_S
 
 NOON_UTC_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
 
@@ -94,16 +95,16 @@ class Ear:
             self.refused |= {name: reason for _seq, name, reason in receipt.refused}
             self.heard.notify_all()
 
-    def wait(self, condition, timeout_s=20):
+    def wait(self, condition, timeout_s=PATIENCE_S):
         """Wait until `condition()` holds, looked at after every receipt."""
         with self.heard:
             assert self.heard.wait_for(condition, timeout_s), "not receipted in time"
 
-    def wait_for(self, *names, timeout_s=20):
+    def wait_for(self, *names, timeout_s=PATIENCE_S):
         """Wait until these batches are receipted."""
         self.wait(lambda: self.committed.keys() >= set(names), timeout_s)
 
-    def send_until_receipted(self, batches, *, window=20, resend_s=1.0, timeout_s=60):
+    def send_until_receipted(self, batches, *, window=20, resend_s=1.0, timeout_s=PATIENCE_S):
         """What a gateway does: some at a time, each again until its receipt, until none is left."""
         now = time.monotonic()
         end, sent = now + timeout_s, {}
@@ -134,7 +135,7 @@ def listening(broker, box, hub_public_key):
     client.connect(broker.host, broker.port)
     client.loop_start()
     try:
-        assert subscribed.wait(10)
+        assert subscribed.wait(PATIENCE_S)
         yield ear
     finally:
         client.disconnect()

@@ -14,6 +14,7 @@ from ingest.hub import HUB_KEY_FILE
 from ingest.hub.run import Hub
 from storage.gateways import enrol_gateway
 from tests.boxes import Box
+from tests.patience import PATIENCE_S
 
 CENTRE = "east"
 
@@ -68,12 +69,12 @@ def hub_at_work(dsn, broker, keys, **settings):
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE_S)
         if not raised:
             yield SimpleNamespace(hub=hub, counters=hub.counters, stop=stop)
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE_S)
     assert not thread.is_alive()
     if raised:
         raise raised[0]
@@ -122,10 +123,10 @@ class HubProcess:
 
     def kill(self):
         self.process.kill()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=PATIENCE_S)
 
     def stop(self):
         """SIGTERM; return exit code, standard output and the rest of standard error."""
         self.process.terminate()
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, out, err

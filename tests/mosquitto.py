@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.ports import port_of
 
 
@@ -45,7 +46,7 @@ class Mosquitto:
 
     def wait_for(self, port: int) -> None:
         """Wait until it listens there."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE_S
         while True:
             try:
                 socket.create_connection((self.host, port), 1).close()
@@ -67,7 +68,7 @@ class Mosquitto:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(10)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
 

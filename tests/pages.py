@@ -17,6 +17,7 @@ from portal.serving import listen, server_config
 from storage.accounts import issue_link, open_account, put_care_team, set_password_hash
 from storage.people import put_organisation, put_staff
 from tests.district import District, every, local_ms
+from tests.patience import PATIENCE_S
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """The real cost is the programme's to bear, not the tests'."""
@@ -171,7 +172,7 @@ class Browser:
     def __init__(self, url, *, language="en"):
         self.url = url
         self.client = httpx.Client(
-            base_url=url, headers={"accept-language": language}, trust_env=False, timeout=20
+            base_url=url, headers={"accept-language": language}, trust_env=False, timeout=PATIENCE_S
         )
 
     def close(self):

@@ -10,6 +10,7 @@ from devices.virtual.bands import heart_rate_strap, mi_advert
 from ingest.gateway.radio.counters import RadioCounters
 from ingest.gateway.radio.pace import Pace
 from ingest.gateway.radio.source import radio_source
+from tests.patience import PATIENCE_S
 
 HCI0, HCI1 = "00:00:00:00:00:01", "00:00:00:00:00:02"
 QUICK = Pace(
@@ -86,7 +87,7 @@ class Collector:
     def quantities(self):
         return Counter(str(reading.quantity) for reading in self.stored)
 
-    async def until(self, condition, timeout_s=10):
+    async def until(self, condition, timeout_s=PATIENCE_S):
         """Wait for a condition, but no longer than the collector runs."""
 
         async def holds():

@@ -17,6 +17,7 @@ from ingest.batch.event import open_event
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import Receipt, seal_receipt
 from ingest.batch.topics import parse_topic, receipt_topic, roster_topic
+from tests.patience import PATIENCE_S
 
 
 class SmallHub:
@@ -48,7 +49,7 @@ class SmallHub:
         client.on_message = self._received
         client.connect(self.host, self.port)
         client.loop_start()
-        assert subscribed.wait(10)
+        assert subscribed.wait(PATIENCE_S)
         self._client = client
         return self
 
@@ -86,7 +87,7 @@ class SmallHub:
         )
         return seal_receipt(receipt, self.keys.signing)
 
-    def wait(self, condition, timeout_s=30):
+    def wait(self, condition, timeout_s=PATIENCE_S):
         with self.changed:
             assert self.changed.wait_for(condition, timeout_s), "not delivered in time"
 

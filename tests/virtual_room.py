@@ -8,6 +8,7 @@ from bleak.exc import BleakError
 
 from devices.virtual.bands import heart_rate_strap
 from devices.virtual.bands.uuids import HEART_RATE_MEASUREMENT
+from tests.patience import PATIENCE_S
 
 HCI0, HCI1 = "00:00:00:00:00:01", "00:00:00:00:00:02"
 
@@ -49,7 +50,7 @@ class Room:
 
     @staticmethod
     async def until(condition):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():  # noqa: ASYNC110 - any condition, whoever brings it about
                 await asyncio.sleep(0.001)
 

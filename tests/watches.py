@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+from tests.patience import PATIENCE_S
+
 
 class WatchProcess:
     """A watch with a file for its messages, and a mail server where one is named."""
@@ -53,17 +55,17 @@ class WatchProcess:
     def kill(self):
         """SIGKILL; return what it had logged."""
         self.process.kill()
-        return self.process.communicate(timeout=10)[1]
+        return self.process.communicate(timeout=PATIENCE_S)[1]
 
     def stop(self):
         """SIGTERM; return exit code, standard output and the rest of standard error."""
         self.process.terminate()
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, out, err
 
     def ends(self):
         """Wait until it ends by itself; as `stop`."""
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, out, err
 
     def messages(self):

@@ -9,6 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 from storage.accounts import issue_link
 from storage.database import connect
 from tests.pages import MONDAY, PASSWORD, House, served
+from tests.patience import PATIENCE_S
 
 CHROMIUM = shutil.which("chromium")
 SCREEN = {"width": 1366, "height": 768}
@@ -89,7 +90,7 @@ def test_a_red_alert_comes_onto_the_list_by_itself(new_page, house):
 
     house.red()
 
-    expect(page.locator("tr.red")).to_be_visible(timeout=10_000)
+    expect(page.locator("tr.red")).to_be_visible(timeout=1000 * PATIENCE_S)
 
 
 def test_a_changed_prescription_answers_an_alert(new_page, house):

@@ -10,6 +10,7 @@ from collections import Counter
 from storage.database import connect
 from tests.district import District, every
 from tests.mailbox import mail_server
+from tests.patience import PATIENCE_S
 from tests.watches import WatchProcess
 
 KILLS = int(os.environ.get("ADHERE_KILLS", "10"))
@@ -49,7 +50,7 @@ def test_a_watch_killed_at_random_loses_and_doubles_nothing(tmp_path, database):
             watch.kill()
         planter.join()
         watch.start()
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE_S
         while conn.execute(
             "SELECT (SELECT count(*) FROM batch_queue)"
             " + (SELECT count(*) FROM delivery WHERE state = 'queued')"

@@ -15,6 +15,7 @@ from scripts.replay.gateways import ONE_CHUNK_ONE_BATCH, UPLINK
 from storage.database import connect
 from tests.boxes import NOON_UTC_MS, pulse
 from tests.hubs import CENTRE, enrolled_box, hub_at_work, open_centre, settings_for
+from tests.patience import PATIENCE_S
 
 
 def hears(*heard):
@@ -36,7 +37,7 @@ def drained(box, folder, mosquitto, hub_keys, source):
     )
 
     async def run():
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             return await run_gateway(
                 settings,
                 box.keys,

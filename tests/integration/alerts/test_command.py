@@ -10,12 +10,13 @@ from alerts.listing import deliveries, last_beat, work_list
 from scripts.main import EXIT_UNAVAILABLE
 from storage.database import exclusively
 from tests.district import every
+from tests.patience import PATIENCE_S
 from tests.watches import WatchProcess
 
 S = 1_000
 
 
-def wait_for(condition, timeout_s=20):
+def wait_for(condition, timeout_s=PATIENCE_S):
     end = time.monotonic() + timeout_s
     while not (value := condition()):
         assert time.monotonic() < end, "did not happen in time"

@@ -17,6 +17,7 @@ from alerts.message import Message, Writer
 from alerts.outbox import Postman
 from alerts.sending import Answer, Fate
 from storage.database import connect
+from tests.patience import PATIENCE_S
 
 WRITER = Writer("zh_CN", "https://adhere.east.example:8443", ZoneInfo("Asia/Shanghai"))
 SENT, LATER = Answer(Fate.SENT), Answer(Fate.LATER, "busy")
@@ -48,7 +49,7 @@ def at_work(database, channel):
         raise postman.fault
 
 
-def wait_for(condition, timeout_s=15):
+def wait_for(condition, timeout_s=PATIENCE_S):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "did not happen in time"

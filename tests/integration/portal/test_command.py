@@ -19,6 +19,7 @@ from storage.accounts import find_account
 from storage.people import put_organisation, put_staff
 from tests.certificates import Authority
 from tests.pages import CSRF, PASSWORD, Browser, House, served
+from tests.patience import PATIENCE_S
 
 SETTINGS = """
 data_dir = "hub"
@@ -59,7 +60,7 @@ def serving(settings):
         yield next(line for line in lines if line["event"] == "portal_ready")
     finally:
         process.send_signal(signal.SIGTERM)
-        rest = process.communicate(timeout=20)[1]
+        rest = process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode in {0, -signal.SIGTERM}
     assert "Traceback" not in rest
 

@@ -12,6 +12,7 @@ import portal.app
 from portal.punctual import Punctual
 from storage.accounts import issue_link
 from tests.pages import CSRF, MONDAY, Browser, served
+from tests.patience import PATIENCE_S
 
 MARKUP = "\"><img src=x onerror=alert(1)>'<script>alert(1)</script></title></textarea></svg>"
 
@@ -19,7 +20,7 @@ MARKUP = "\"><img src=x onerror=alert(1)>'<script>alert(1)</script></title></tex
 def raw(site, head):
     """Ask in bytes; return the status line's number, and what else came."""
     host, port = site.removeprefix("http://").split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=10)) as connection:
+    with closing(socket.create_connection((host, int(port)), timeout=PATIENCE_S)) as connection:
         connection.sendall(head)
         answer = b"".join(iter(lambda: connection.recv(65_536), b""))
     return int(answer.split(b" ", 2)[1]), answer
@@ -201,7 +202,7 @@ def is_cut(connection):
 def test_whoever_does_not_finish_asking_is_cut_off(site):
     host, port = site.removeprefix("http://").split(":")
     for said in (b"", b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "):
-        with closing(socket.create_connection((host, int(port)), timeout=10)) as connection:
+        with closing(socket.create_connection((host, int(port)), timeout=PATIENCE_S)) as connection:
             connection.sendall(said)
 
             assert is_cut(connection)
@@ -211,7 +212,9 @@ def test_whoever_asks_in_time_is_answered_however_many_are_silent(database, hous
     monkeypatch.setattr(Punctual, "look_every_s", 1.5)
     with served(database) as url:
         host, port = url.removeprefix("http://").split(":")
-        silent = [socket.create_connection((host, int(port)), timeout=10) for _ in range(260)]
+        silent = [
+            socket.create_connection((host, int(port)), timeout=PATIENCE_S) for _ in range(260)
+        ]
         browser = Browser(url)
 
         assert browser.get("/login").status_code == 503

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from storage.database import connect
+from tests.patience import PATIENCE_S
 from tests.recordings import adhere
 
 HEAD = (
@@ -162,14 +163,14 @@ def test_stopped_by_hand_the_same_command_goes_on(folder, database):
         stderr=subprocess.PIPE,
         text=True,
     )
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while not list(folder.glob("state/gateways/*/status.json")):
         assert waiting.poll() is None
         assert time.monotonic() < end
         time.sleep(0.05)
 
     waiting.send_signal(signal.SIGTERM)
-    _out, said = waiting.communicate(timeout=60)
+    _out, said = waiting.communicate(timeout=PATIENCE_S)
     done = adhere(*command, dsn=database)
 
     assert waiting.returncode == 130

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE_S = 60
+from tests.patience import PATIENCE_S
 
 
 def children_of(pid):
@@ -49,10 +49,14 @@ def watched(pids):
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_no_process_outlives_the_demo(tmp_path, number):
-    state = tmp_path / "state"
-    demo = subprocess.Popen(
+@pytest.fixture
+def state(tmp_path):
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def demo(state, tmp_path):
+    with subprocess.Popen(
         [
             *(sys.executable, "-m", "scripts.main", "demo", "--no-serve", "--json"),
             *("--data", str(state), "--report-dir", str(tmp_path / "reports")),
@@ -61,7 +65,13 @@ def test_no_process_outlives_the_demo(tmp_path, number):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as started:
+        yield started
+        started.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_the_demo(demo, state, number):
     end = time.monotonic() + PATIENCE_S
     while not all(
         (log := state / f"{name}.log").exists() and f"{name}_ready" in log.read_text("utf-8")

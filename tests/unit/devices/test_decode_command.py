@@ -14,6 +14,7 @@ from config.errors import Misconfigured
 from devices.registry import load_families
 from scripts.commands.decode import decode
 from tests.band_vectors import all_vectors
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 DECODE = typer.Typer()
@@ -170,7 +171,7 @@ def test_the_program_ends_with_its_code_and_says_why(words, code, said):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
     assert ended.returncode == code

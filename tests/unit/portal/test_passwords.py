@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 
 from portal import passwords
 from portal.passwords import Passwords, TooBusy, commonest, fault_of
+from tests.patience import PATIENCE_S
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
@@ -63,7 +64,7 @@ def test_at_most_two_are_looked_at_and_the_third_is_told_to_come_again(monkeypat
     class Slow:
         def hash(self, _password):
             inside.release()
-            leave.wait(10)
+            leave.wait(PATIENCE_S)
             return "hashed"
 
     mine = Passwords(Slow())
@@ -71,7 +72,7 @@ def test_at_most_two_are_looked_at_and_the_third_is_told_to_come_again(monkeypat
     for thread in threads:
         thread.start()
     for _ in threads:
-        inside.acquire(timeout=10)
+        inside.acquire(timeout=PATIENCE_S)
 
     with pytest.raises(TooBusy):
         mine.hashed("y")

@@ -11,6 +11,7 @@ import pytest
 from config.errors import Misconfigured, Rejected, Unavailable
 from scripts import main
 from scripts.main import COMMANDS
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = "amqtt apscheduler apsw numpy paho polars psycopg pydantic structlog xlsxwriter"
@@ -30,7 +31,7 @@ def adhere(*words, code="from scripts.main import main; main()", **environ):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 

@@ -2,9 +2,8 @@ import signal
 import threading
 
 from scripts.stopping import on_stop_signal, stopped_by_signal
+from tests.patience import PATIENCE_S
 from tests.signals import handlers_put_back
-
-PATIENCE_S = 5
 
 
 def test_a_signal_inside_the_very_lock_that_stopping_takes_stops_all_the_same():

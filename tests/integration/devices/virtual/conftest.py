@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from devices.virtual.bluez import PROMPT, VirtualBluez
+from tests.patience import PATIENCE_S
 from tests.virtual_room import HCI0, HCI1, Room
 
 
@@ -16,10 +17,10 @@ def in_the_room(monkeypatch):
                 adapters, delays=delays, beat_s=beat_s, link_limit=link_limit
             ) as radio:
                 monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", radio.address)
-                await asyncio.wait_for(scene(Room(radio)), 20)
+                await asyncio.wait_for(scene(Room(radio)), PATIENCE_S)
             left = asyncio.all_tasks() - {asyncio.current_task()}
             if left:  # bleak's watcher of its socket, which ends when it sees the end of it
-                _, left = await asyncio.wait(left, timeout=5)
+                _, left = await asyncio.wait(left, timeout=PATIENCE_S)
             assert left == set()
 
         asyncio.run(played())

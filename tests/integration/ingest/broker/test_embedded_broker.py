@@ -12,6 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from config.errors import Misconfigured
 from ingest.broker import EmbeddedBroker
+from tests.patience import PATIENCE_S
 
 
 def answer_to(broker, username, password):
@@ -28,7 +29,7 @@ def answer_to(broker, username, password):
     client.on_connect = on_connect
     client.connect(broker.host, broker.port)
     client.loop_start()
-    assert heard.wait(10)
+    assert heard.wait(PATIENCE_S)
     client.disconnect()
     client.loop_stop()
     return answers[0]
@@ -111,7 +112,7 @@ def test_it_stops_in_order_with_a_client_connected_and_says_nothing():
     client.loop_start()
 
     process.terminate()
-    _out, err = process.communicate(timeout=10)
+    _out, err = process.communicate(timeout=PATIENCE_S)
     client.disconnect()
     client.loop_stop()
 

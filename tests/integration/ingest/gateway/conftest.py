@@ -12,6 +12,7 @@ from ingest.gateway.heard import Heard
 from ingest.gateway.run import run_gateway
 from ingest.gateway.sealing import SealPolicy
 from ingest.gateway.uplink import UplinkPolicy
+from tests.patience import PATIENCE_S
 from tests.small_hub import SmallHub
 
 NOON_UTC_MS = 1_767_268_800_000
@@ -54,7 +55,7 @@ def box(mosquitto, tmp_path):
     usual = {"clock": ContentClock(), "sealing": REPLAY, "uplink": QUICK}
 
     async def run(source, *, stop=None, drain=True, **parts):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             return await run_gateway(
                 settings,
                 keys,

@@ -13,6 +13,7 @@ from config.settings import load_gateway
 from ingest.batch.enrolment import Answer, dump, load_request
 from ingest.batch.keys import load_keys
 from tests.integration.ingest.gateway.conftest import pulses
+from tests.patience import PATIENCE_S
 from tests.small_hub import SmallHub
 
 LINES = 2000
@@ -29,7 +30,7 @@ def adhere(*words, **options):
     )  # fmt: skip
 
 
-def ended(process, timeout_s=90):
+def ended(process, timeout_s=PATIENCE_S):
     out, err = process.communicate(timeout=timeout_s)
     return process.returncode, out.decode(), err.decode()
 
@@ -133,7 +134,7 @@ def test_sigterm_ends_it_well_and_what_was_heard_is_on_disk(enrolled, tmp_path, 
     while b"source_ended" not in (line := process.stderr.readline()):
         assert line, "it ended by itself"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE_S) == 0
     process.stdout.close()
     process.stderr.close()
 

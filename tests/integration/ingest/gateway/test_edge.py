@@ -25,6 +25,7 @@ from tests.edges import BAND, DAY_MS, NOON_UTC_MS, Clocks, live, roster, sealed,
 from tests.integration.ingest.gateway.conftest import in_chunks, pulses
 from tests.integration.ingest.gateway.test_run import until
 from tests.measure_edge_alarm import page_at, trials_with_the_broker_down
+from tests.patience import PATIENCE_S
 from tests.ports import port_of
 
 SECONDS = 40
@@ -233,7 +234,7 @@ def test_on_a_disk_that_hangs_an_event_is_sent_at_once(box, monkeypatch):
 
     def hanging(spool, **asked):
         hangs.set()
-        go_on.wait(30)
+        go_on.wait(PATIENCE_S)
         return look(spool, **asked)
 
     async def hung():

@@ -10,6 +10,7 @@ from ingest.batch.enrolment import load_answer, load_request
 from ingest.batch.keys import load_keys, make_keys, raw, save_keys
 from storage.database import connect
 from storage.people import put_organisation
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -31,7 +32,13 @@ def enroll(*words, dsn="", answer=""):
     environ = os.environ | {"ADHERE_LANGUAGE": "en", "ADHERE_DATABASE_DSN": dsn, "COLUMNS": "200"}
     command = [sys.executable, "-m", "scripts.main", "gateway", "enroll", *map(str, words)]
     done = subprocess.run(
-        command, env=environ, input=answer, capture_output=True, text=True, timeout=60, check=False
+        command,
+        env=environ,
+        input=answer,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     return done.returncode, done.stdout, done.stderr
 

@@ -18,11 +18,12 @@ from ingest.gateway.run import run_gateway
 from ingest.gateway.sealing import SealPolicy
 from ingest.gateway.spool_rows import PAGE_BYTES
 from tests.integration.ingest.gateway.conftest import QUICK, in_chunks, pulses
+from tests.patience import PATIENCE_S
 
 
 async def until(condition):
     """Wait for what another thread brings about."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - the condition is another thread's
             await asyncio.sleep(0.01)
 
@@ -268,7 +269,7 @@ def test_a_cloned_spool_is_refused_by_the_hub_and_keeps_its_bytes(box):
         other = pulses(300) + [reading._replace(value=200.0) for reading in pulses(300, 300)]
 
         async def run_clone():
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 return await run_gateway(
                     cloned, box.keys, box.hub.keys.public.signing, in_chunks(other, 100),
                     stop=asyncio.Event(), drain=True, **box.parts,

@@ -12,6 +12,7 @@ from ingest.gateway.clock import ContentClock
 from ingest.gateway.run import run_gateway
 from tests.certificates import Authority
 from tests.integration.ingest.gateway.conftest import QUICK, REPLAY, in_chunks, pulses
+from tests.patience import PATIENCE_S
 from tests.small_hub import SmallHub
 
 READINGS = pulses(600)
@@ -60,7 +61,7 @@ async def run(folder, broker, tls, hub_key, *, until=None):
             clock=ContentClock(), sealing=REPLAY, uplink=QUICK,
         )
     )  # fmt: skip
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while until is not None and not (running.done() or until()):  # noqa: ASYNC110 - as `until`
             await asyncio.sleep(0.01)
         if until is not None:

@@ -34,6 +34,7 @@ from tests import edges
 from tests.boxes import Box, listening
 from tests.edges import BAND
 from tests.hubs import CENTRE, hub_at_work
+from tests.patience import PATIENCE_S
 
 TERMS = Prescription(
     effective_from=date(2026, 1, 5),
@@ -106,7 +107,7 @@ class Listener:
 
     def wait(self, condition):
         with self.changed:
-            assert self.changed.wait_for(condition, 20), "not in time"
+            assert self.changed.wait_for(condition, PATIENCE_S), "not in time"
 
     @property
     def roster(self):
@@ -206,7 +207,7 @@ def test_the_watch_is_told_when_an_event_is_in_the_database(hub, box, said, data
         watching.execute("LISTEN adhere_watch")
         send(said, box, an_event(box))
 
-        assert [told.channel for told in watching.notifies(timeout=20, stop_after=1)]
+        assert [told.channel for told in watching.notifies(timeout=PATIENCE_S, stop_after=1)]
         assert watching.execute("SELECT count(*) FROM edge_event").fetchone() == (1,)
 
 

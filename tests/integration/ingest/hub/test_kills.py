@@ -16,6 +16,7 @@ from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
 from tests.boxes import listening
 from tests.hubs import HubProcess, enrolled_box, hub_at_work, open_centre
+from tests.patience import PATIENCE_S
 
 COMMIT_GATE = 20_260_101
 """An advisory lock that a COMMIT of batches has to pass, once `gated` has put it in the way."""
@@ -25,7 +26,7 @@ def count(db, table):
     return db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own names
 
 
-def wait_until(condition, timeout_s=20):
+def wait_until(condition, timeout_s=PATIENCE_S):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "did not happen in time"
@@ -56,7 +57,7 @@ def in_background(work):
     try:
         yield
     finally:
-        thread.join(120)
+        thread.join(PATIENCE_S)
     assert not thread.is_alive()
     if raised:
         raise raised[0]

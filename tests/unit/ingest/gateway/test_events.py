@@ -12,6 +12,7 @@ from ingest.batch.keys import make_keys
 from ingest.gateway import events as events_module
 from ingest.gateway.events import EventStore
 from tests.edges import Clocks, event
+from tests.patience import PATIENCE_S
 
 KEYS = make_keys()
 RESEND_S = 5.0
@@ -281,7 +282,7 @@ def test_a_task_puts_events_on_disk_and_takes_receipted_ones_off(store, opened):
         keeping = asyncio.create_task(store.keep())
         store.add(event())
         store.add(event())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while store.unsaved:  # noqa: ASYNC110 - the store tells nobody
                 await asyncio.sleep(0.005)
         store.settle(store.boot, [0])

@@ -11,6 +11,7 @@ from ingest.gateway.edge import Alarm, Here
 from ingest.gateway.onsite import ADDRESS, MAX_HEAD_BYTES, Page, listening
 from ingest.gateway.onsite_page import Sight, page
 from tests.edges import BAND, worn
+from tests.patience import PATIENCE_S
 
 NOW = 10_000_000
 
@@ -159,7 +160,7 @@ def asked(*requests, page_of=lambda: Page("<p>页</p>", "")):
         return answer
 
     async def run():
-        async with asyncio.timeout(20), listening(0, page_of) as port:
+        async with asyncio.timeout(PATIENCE_S), listening(0, page_of) as port:
             return [await ask(port, request) for request in requests]
 
     return asyncio.run(run())
@@ -242,7 +243,7 @@ def test_it_listens_on_the_loopback_alone():
 def test_silent_visitors_neither_stop_it_nor_outlive_it():
     async def run():
         writers = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             async with listening(0, lambda: Page("ok", "")) as port:
                 for _ in range(40):
                     _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -13,6 +13,7 @@ from ingest.gateway import safety
 from ingest.gateway.rosters import RosterBook
 from ingest.gateway.safety import Edge
 from tests.edges import Clocks, live, roster, sealed
+from tests.patience import PATIENCE_S
 
 HUB, BOX = make_keys(), make_keys()
 
@@ -46,7 +47,7 @@ async def at_work(edge):
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - the condition is another task's
             await asyncio.sleep(0.005)
 

@@ -1,6 +1,7 @@
 import threading
 
 from ingest.hub.buffer import Buffer, Message
+from tests.patience import PATIENCE_S
 
 
 def message(size: int = 1, mid: int = 0) -> Message:
@@ -58,7 +59,7 @@ def test_a_held_message_goes_in_as_soon_as_there_is_room():
     held.start()
 
     buffer.settle(buffer.take(1, timeout_s=0))
-    held.join(5)
+    held.join(PATIENCE_S)
 
     assert answers == [True]
 
@@ -70,7 +71,7 @@ def test_closing_lets_nobody_wait():
     waiting.start()
 
     buffer.close()
-    waiting.join(5)
+    waiting.join(PATIENCE_S)
 
     assert taken == [[]]
     assert not buffer.put(message(), hold_s=60)

@@ -11,6 +11,7 @@ from devices.virtual.bands import VirtualBand, colmi_ring, polar_advert
 from devices.virtual.bands.polar import PolarStrap
 from devices.virtual.bands.strap import HeartRateStrap
 from ingest.batch.reading import Flag, Quantity
+from tests.patience import PATIENCE_S
 from tests.radio_room import (
     HCI0,
     HCI1,
@@ -234,7 +235,7 @@ def test_the_edge_hears_on_while_nothing_can_be_stored(on_the_air):
         collector = Collector(roster(band))
         source = collector.source()({})
         collector.reading = asyncio.ensure_future(anext(source))
-        await asyncio.wait({collector.reading}, timeout=10)
+        await asyncio.wait({collector.reading}, timeout=PATIENCE_S)
         # Nobody takes what is heard from here on: the disk is full.
         had = len(collector.at_the_edge)
         collector.reading = asyncio.get_running_loop().create_future()
@@ -269,7 +270,7 @@ def test_a_fault_in_what_is_called_on_hearing_ends_the_source_with_it(on_the_air
 
         collector.on_heard = broken
         with pytest.raises(ExceptionGroup) as raised:
-            await asyncio.wait_for(collector.read(collector.source(), {}), 10)
+            await asyncio.wait_for(collector.read(collector.source(), {}), PATIENCE_S)
         assert raised.group_contains(ZeroDivisionError)
 
     on_the_air(scene)
@@ -294,7 +295,7 @@ def test_such_a_fault_ends_even_who_waits_for_a_full_disk(on_the_air):
 
         collector.on_heard = breaks_later
         reading = asyncio.ensure_future(read_one_and_wait_for_ever())
-        await asyncio.wait({reading}, timeout=10)
+        await asyncio.wait({reading}, timeout=PATIENCE_S)
         assert reading.done()
 
     on_the_air(scene)
