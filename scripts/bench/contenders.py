@@ -15,16 +15,26 @@ import polars as pl
 
 from config.conventions import Conventions, load_conventions
 from scripts.bench.zones_alone import ZONE_MS, in_duckdb, in_polars
-from scripts.score.run import Files, run
+from scripts.score.inputs import Files
+from scripts.score.run import run
 
 KB_PER_MB = 1024
 FIGURES = "figures.parquet"
 
 
 def whole_method(folder: Path, conventions: Conventions) -> None:
-    """Do what `adhere score` does: all of C1-C16 and the weeks, from files into files."""
+    """Do what `adhere score` does: all of C1-C16 and the weeks, from files into files.
+
+    The side figures are no part of the method, and not of this.
+    """
     files = Files(folder / "hr", folder / "steps", folder / "cases.parquet")
-    run(files, folder / "results", zone=conventions.time_zone, conventions=conventions)
+    run(
+        files,
+        folder / "results",
+        zone=conventions.time_zone,
+        conventions=conventions,
+        with_side=False,
+    )
 
 
 def zones(folder: Path, conventions: Conventions) -> None:

@@ -22,6 +22,14 @@ def score(
     steps: Annotated[
         Path | None, typer.Option(help=_("Steps by minute: person, ts, steps."))
     ] = None,
+    sessions: Annotated[
+        Path | None,
+        typer.Option(
+            help=_(
+                "Session log: case, date, component; minutes, rpe, supervised_by may be left out."
+            )
+        ),
+    ] = None,
     time_zone: Annotated[
         str, typer.Option(help=_("The site's time zone, for times without one."))
     ] = "Asia/Shanghai",
@@ -34,10 +42,11 @@ def score(
     """
     from config.conventions import load_conventions
     from scripts.score import show
-    from scripts.score.run import Files, run
+    from scripts.score.inputs import Files
+    from scripts.score.run import run
     from scripts.score.times import known_zone
 
-    files = Files(hr, steps, cases)
+    files = Files(hr, steps, cases, sessions)
     with show.progress() as watch:
         outcome = run(
             files,

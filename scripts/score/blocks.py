@@ -19,6 +19,8 @@ class Block:
     samples: pl.DataFrame
     step_rows: pl.DataFrame
     cases: pl.DataFrame
+    log: pl.DataFrame | None
+    """LOG of these cases; None without a session log."""
     people: pl.DataFrame
     """person, code (Int32)."""
     rows: int
@@ -42,6 +44,7 @@ def blocks_of(found: Found, *, block_rows: int = BLOCK_ROWS) -> Iterator[Block]:
             samples=found.samples.read(codes),
             step_rows=found.step_rows.read(codes),
             cases=cases.with_columns(person=pl.col("code")).drop("code"),
+            log=None if found.log is None else found.log.join(cases, on="case", how="semi"),
             people=codes,
             rows=_total(people["rows"]),
         )

@@ -8,15 +8,34 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from adherence.prescription import needs_figures
+from adherence.schema import completed
 from config.conventions import Conventions
 from config.errors import Misconfigured
 from scripts.score.cases import COLUMNS, SECTION_13, check_cases
 from scripts.score.keys import alike, key_of, number_if_written_so
+from scripts.score.log import log_failures
 from scripts.score.looked import Looked, look
 from scripts.score.people import Recorded, recorded
 from scripts.score.rows import files_of
-from scripts.score.rules import HEART_RATE, STEPS
+from scripts.score.rules import FAILURES, HEART_RATE, STEPS
+from scripts.score.sessions import read_sessions
 from scripts.score.table import Table, read_table
+
+
+@dataclass(frozen=True)
+class Files:
+    """What there is to score; `hr` and `steps` may be folders of Parquet files."""
+
+    hr: Path
+    steps: Path | None
+    cases: Path
+    sessions: Path | None = None
+
+    def sha256(self, zone: str, conventions: Conventions) -> str:
+        """Hash the files' bytes, the zone and the method's version, so that results are traced."""
+        logged = () if self.sessions is None else (self.sessions,)
+        return _sha256((self.hr, self.steps, self.cases, *logged), zone, conventions)
 
 
 @dataclass(frozen=True)
@@ -46,11 +65,13 @@ class Found:
     refused: pl.DataFrame
     """case, person, row, reason: the cases nothing is computed for."""
     unknown: pl.DataFrame
-    """case, person, row: the usable cases of people who have no row of heart rate."""
+    """case, person, row: the cases of people who have no row of heart rate and need one."""
     failures: pl.DataFrame
     """FAILURES: the rows that break a rule of their file, and are left out."""
     told: Sequence[str]
     """The failures in words."""
+    log: pl.DataFrame | None
+    """LOG of the core: the sessions of these cases; None without a session log."""
 
 
 def read_inputs(
@@ -69,27 +90,21 @@ def read_inputs(
         frames = (good, beats.good(), walked.good())
     persons = _alike(good, beats, walked)
     good, samples, step_rows = (frame.cast({"person": persons[0].dtype}) for frame in frames)
-    sha256 = input_sha256((hr, steps, cases), zone, conventions)
+    sha256 = Files(hr, steps, cases).sha256(zone, conventions)
     return Inputs(samples, step_rows, good, refused, sha256)
 
 
 def find_inputs(
-    hr: Path,
-    steps: Path | None,
-    cases: Path,
-    *,
-    zone: str,
-    conventions: Conventions,
-    spool: Path,
-    block_rows: int,
+    files: Files, *, zone: str, conventions: Conventions, spool: Path, block_rows: int
 ) -> Found:
     """Look through the files; raise Misconfigured where one cannot be read or lacks a column.
 
     `spool` is a folder for what has to be written anew, `block_rows` how much of it at a time.
     """
-    prescriptions = read_table(cases, COLUMNS, SECTION_13)
-    beats, walked = _looked(hr, steps, zone, conventions, spool)
+    prescriptions = read_table(files.cases, COLUMNS, SECTION_13)
     good, refused = check_cases(prescriptions)
+    log, failures, told = _logged(files.sessions, pl.concat([good["case"], refused["case"]]))
+    beats, walked = _looked(files.hr, files.steps, zone, conventions, spool)
     persons, *places = _alike(good, beats, walked)
     good = good.with_columns(persons)
     samples, step_rows = (
@@ -102,16 +117,28 @@ def find_inputs(
         )
         for file, place in zip((beats, walked), places, strict=True)
     )
-    unknown = good.join(samples.where, on="person", how="anti").select("case", "person")
+    in_need = completed(good.lazy()).filter(needs_figures()).select("case", "person").unique()
+    unknown = in_need.collect().join(samples.where, on="person", how="anti")
     return Found(
         samples=samples,
         step_rows=step_rows,
         cases=good,
         refused=refused,
         unknown=unknown.join(_case_rows(prescriptions), on="case").sort("row"),
-        failures=pl.concat([beats.failures, walked.failures]),
-        told=[*beats.told, *walked.told],
+        failures=pl.concat([beats.failures, walked.failures, failures]),
+        told=[*beats.told, *walked.told, *told],
+        log=log,
     )
+
+
+def _logged(
+    path: Path | None, cases: pl.Series
+) -> tuple[pl.DataFrame | None, pl.DataFrame, list[str]]:
+    """Return the session log, FAILURES of it, and these in words."""
+    if path is None:
+        return None, pl.DataFrame(schema=FAILURES), []
+    sessions = read_sessions(path, cases)
+    return sessions.log, *log_failures(sessions)
 
 
 def _looked(
@@ -134,8 +161,7 @@ def _case_rows(prescriptions: Table) -> pl.DataFrame:
     return pl.DataFrame({"case": case}).with_row_index("row", prescriptions.first_row)
 
 
-def input_sha256(files: tuple[Path | None, ...], zone: str, conventions: Conventions) -> str:
-    """Hash the files' bytes, the zone and the method's version, so that a result can be traced."""
+def _sha256(files: tuple[Path | None, ...], zone: str, conventions: Conventions) -> str:
     parts = [conventions.version, zone]
     for path in files:
         if path is None:

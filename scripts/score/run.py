@@ -12,7 +12,7 @@ from config.conventions import Conventions
 from reports.nightly.evidence import conventions_sha256
 from scripts.score.blocks import BLOCK_ROWS, Block, blocks_of, rows_of
 from scripts.score.cases import SECTION_13
-from scripts.score.inputs import Found, find_inputs, input_sha256
+from scripts.score.inputs import Files, Found, find_inputs
 from scripts.score.judging import judged
 from scripts.score.parts import Parts, write_table
 from scripts.score.phases import versions_of
@@ -21,20 +21,6 @@ from scripts.score.side import side_of
 
 Watch = Callable[[int, int], None]
 """Is told rows done and rows in all."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """What there is to score."""
-
-    hr: Path
-    steps: Path | None
-    cases: Path
-
-    @property
-    def all(self) -> tuple[Path | None, ...]:
-        """Every one, in the order in which they are hashed."""
-        return (self.hr, self.steps, self.cases)
 
 
 @dataclass(frozen=True)
@@ -63,6 +49,7 @@ def run(
     conventions: Conventions,
     watch: Watch = lambda _done, _all: None,
     block_rows: int = BLOCK_ROWS,
+    with_side: bool = True,
 ) -> Outcome:
     """Score the files into the folder `out`; raise Misconfigured where one cannot be used.
 
@@ -72,24 +59,18 @@ def run(
     with TemporaryDirectory(prefix="adhere-score-") as folder:
         spool = Path(folder)
         found = find_inputs(
-            files.hr,
-            files.steps,
-            files.cases,
-            zone=zone,
-            conventions=conventions,
-            spool=spool,
-            block_rows=block_rows,
+            files, zone=zone, conventions=conventions, spool=spool, block_rows=block_rows
         )
         metadata = {
             "adhere.method_version": conventions.version,
             "adhere.conventions_sha256": conventions_sha256(conventions).hex(),
-            "adhere.input_sha256": input_sha256(files.all, zone, conventions),
+            "adhere.input_sha256": files.sha256(zone, conventions),
         }
         parts, silent = Parts(spool), []
         done, rows = 0, rows_of(found)
         watch(done, rows)
         for block in blocks_of(found, block_rows=block_rows):
-            tables = results_of(block, conventions)
+            tables = results_of(block, conventions, with_side=with_side)
             parts.add(tables)
             silent.append(tables["people"].drop_nulls("reason"))
             done += block.rows
@@ -105,11 +86,16 @@ def run(
     )
 
 
-def results_of(block: Block, conventions: Conventions) -> dict[str, pl.DataFrame]:
-    """Return the tables of one block as they are published."""
-    results = whole(block.samples, block.step_rows, versions_of(block.cases), conventions)
+def results_of(
+    block: Block, conventions: Conventions, *, with_side: bool
+) -> dict[str, pl.DataFrame]:
+    """Return the tables of one block as they are published, side figures where wanted."""
+    versions = versions_of(block.cases)
+    results = whole(block.samples, block.step_rows, versions, conventions, block.log)
     weeks = results.weeks
-    if set(SECTION_13) & set(block.cases.columns):
-        weeks = judged(weeks, block.cases)
-    tables = published(results, weeks) | {"side": side_of(results, conventions)}
+    if block.log is not None or set(SECTION_13) & set(block.cases.columns):
+        weeks = judged(weeks, block.cases, block.log)
+    tables = published(results, weeks)
+    if with_side:
+        tables["side"] = side_of(results, conventions)
     return {name: block.named(table) for name, table in tables.items()}

@@ -10,9 +10,11 @@ import polars as pl
 import typer
 
 from config.language import _
+from scripts.score.inputs import Files
 from scripts.score.reasons import in_words
-from scripts.score.run import Files, Outcome, Watch
+from scripts.score.run import Outcome, Watch
 
+SIDE = "side"
 SHOWN = 20
 """Weeks, or cases with the same fault, that a person is shown; all stand in the files."""
 
@@ -57,7 +59,8 @@ def as_json(outcome: Outcome, out: Path) -> str:
         {key.removeprefix("adhere."): value for key, value in outcome.metadata.items()}
         | {
             "out": str(out),
-            "rows": outcome.rows,
+            "rows": {name: rows for name, rows in outcome.rows.items() if name != SIDE},
+            "side_rows": outcome.rows.get(SIDE, 0),
             "without_figures": _counts(outcome.without_figures["reason"]),
             "refused": found.refused.to_dicts(),
             "unknown": found.unknown.to_dicts(),

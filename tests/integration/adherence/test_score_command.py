@@ -1,7 +1,9 @@
 """`adhere score` as a person or a program runs it: results, refusals, clear faults."""
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
 from datetime import datetime
@@ -56,13 +58,17 @@ def score(folder, *more, expect=0):
     )
 
 
+def command(folder, *more):
+    return [
+        *(sys.executable, "-m", "scripts.main", "score", "--hr", folder / "hr.csv"),
+        *("--cases", folder / "cases.csv", "--out", folder / "out", *more),
+    ]
+
+
 def run_score(folder, *more):
     """Run it as `score` does; return what it said on both channels, and how it ended."""
     return subprocess.run(
-        [
-            *(sys.executable, "-m", "scripts.main", "score", "--hr", folder / "hr.csv"),
-            *("--cases", folder / "cases.csv", "--out", folder / "out", *more),
-        ],
+        command(folder, *more),
         capture_output=True,
         text=True,
         timeout=240,
@@ -268,6 +274,82 @@ def test_weeks_get_a_state_where_the_cases_speak_of_mode_or_pauses(folder):
         ("site", "cannot_judge", "gateway_outage"),
         ("worn", "cannot_judge", "not_enough_wear"),
     ]
+
+
+def test_a_session_log_counts_and_its_bad_rows_are_left_out(folder):
+    write_cases(
+        folder,
+        CASE.format(case="c", person=7) + ",,",
+        CASE.format(case="strong", person=7) + ",2,20",
+        heading=HEADING + ",resistance_per_week,resistance_min",
+    )
+    (folder / "log.csv").write_text(
+        "case,date,component,minutes\n"
+        "strong,2026-05-05,resistance,25\n"
+        "strong,2026-05-07,resistance,30\n"
+        "strung,2026-05-08,resistance,30\n"
+        "strong,soon,swimming,-3\n"
+    )
+    plain = score(folder, "--json")
+
+    done = run_score(folder, "--json", "--sessions", folder / "log.csv")
+
+    summary = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert [(one["table"], one["rule"], one["first_rows"]) for one in summary["failures"]] == [
+        ("sessions", "no_case", [4]),
+        ("sessions", "no_day", [5]),
+        ("sessions", "no_component", [5]),
+        ("sessions", "no_minutes", [5]),
+    ]
+    assert summary["input_sha256"] != plain["input_sha256"]
+    weeks = result(folder, "weeks").select("case", "aerobic_pct", "resistance_pct").rows()
+    assert weeks == [("c", 80.0, None), ("strong", 80.0, 100.0)]
+
+
+def test_a_session_log_alone_gives_weeks_a_state(folder):
+    (folder / "log.csv").write_text("case,date,component\nc,2026-05-05,balance\n")
+
+    score(folder, "--sessions", folder / "log.csv")
+
+    columns = [*COLUMNS["weeks"].split(), "state", "reason"]
+    assert result(folder, "weeks").columns[: len(columns)] == columns
+
+
+def test_a_case_that_needs_no_heart_rate_is_judged_without_any(folder):
+    write_cases(
+        folder,
+        "steps,8,40,M,false,,,,,,,,5000",
+        heading=HEADING + ",steps_per_day",
+    )
+
+    done = run_score(folder, "--json")
+
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["unknown"]) == (0, [])
+
+
+def test_a_person_sees_a_bar_and_a_program_nothing(folder):
+    assert run_score(folder, "--json").stderr == ""
+
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        done = subprocess.Popen(
+            command(folder, "--json"),
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env=os.environ | {"ADHERE_LANGUAGE": "en", "TERM": "xterm", "COLUMNS": "100"},
+        )
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # what reading gives when the other end is closed
+            while piece := terminal.read(4096):
+                shown += piece
+        printed, _ = done.communicate(timeout=240)
+
+    assert json.loads(printed)["failures"] == []
+    assert b"looking through the files" in shown
+    assert b"100%" in shown
 
 
 def test_what_a_program_reads_is_one_json_object(folder):
