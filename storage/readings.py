@@ -5,7 +5,7 @@ one union, and a reading of an unassigned time is nobody's. Each function reads 
 transaction, if there is one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -34,31 +34,39 @@ flat battery, another time zone), and they are different readings. The bound als
 the same however much time is read at once."""
 
 
-def heart_rate_of(conn: Connection, spans: pl.DataFrame) -> pl.DataFrame:
+def heart_rate_of(
+    conn: Connection, spans: pl.DataFrame, *, without: Sequence[int] = ()
+) -> pl.DataFrame:
     """Return [window Int64, ts Int64 (ms UTC), hr Float64 (bpm)], in no particular order.
 
-    `spans` is as SPANS. Nothing is filtered or merged but readings of band memory that came more
-    than once; range, twins and spikes are the core's (C2 to C4).
+    `spans` is as SPANS; readings of the batches `without` are left out. Nothing is filtered or
+    merged but readings of band memory that came more than once; range, twins and spikes are the
+    core's (C2 to C4).
     """
-    return _read(conn, "heart_rate", "hr", spans, ANY_SPAN_MS)
+    return _read(conn, "heart_rate", "hr", spans, ANY_SPAN_MS, without)
 
 
-def steps_of(conn: Connection, spans: pl.DataFrame) -> pl.DataFrame:
+def steps_of(conn: Connection, spans: pl.DataFrame, *, without: Sequence[int] = ()) -> pl.DataFrame:
     """Return [window Int64, ts Int64 (ms UTC, start of the minute), steps Float64].
 
     As `heart_rate_of`, and only steps over at most 60 s: longer spans give day totals, not minutes.
     """
-    return _read(conn, "steps", "steps", spans, LONGEST_MINUTE_SPAN_MS)
+    return _read(conn, "steps", "steps", spans, LONGEST_MINUTE_SPAN_MS, without)
 
 
 def _read(
-    conn: Connection, table: str, value_name: str, spans: pl.DataFrame, longest_span_ms: int
+    conn: Connection,
+    table: str,
+    value_name: str,
+    spans: pl.DataFrame,
+    longest_span_ms: int,
+    without: Sequence[int],
 ) -> pl.DataFrame:
     columns = {"window": pl.Int64, "device_id": pl.Int32, "ts": pl.Int64, value_name: pl.Float64}
     heard = [pl.DataFrame(schema=columns)]
     stamped = [pl.DataFrame(schema=columns | {"device_ts_ms": pl.Int64})]
     if spans.height:
-        for windows, devices, *arrays in _groups(conn, table, spans, longest_span_ms):
+        for windows, devices, *arrays in _groups(conn, table, spans, longest_span_ms, without):
             asked = pl.DataFrame({"window": windows, "device_id": devices})
             for frames, found in ((heard, arrays[:3]), (stamped, arrays[3:])):
                 names = [name for name in frames[0].columns if name != "window"]
@@ -70,7 +78,11 @@ def _read(
 
 
 def _groups(
-    conn: Connection, table: str, spans: pl.DataFrame, longest_span_ms: int
+    conn: Connection,
+    table: str,
+    spans: pl.DataFrame,
+    longest_span_ms: int,
+    without: Sequence[int],
 ) -> Iterator[list[NDArray[np.number]]]:
     """Yield per part of a day: windows and bands in pairs; readings without stamp, and with one."""
     statement = sql.SQL(query("copy_readings_of")).format(reading_table=sql.Identifier(table))
@@ -78,6 +90,7 @@ def _groups(
         "earliest": _instant(spans["from_ms"].to_numpy().min()),
         "latest": _instant(spans["to_ms"].to_numpy().max()),
         "longest_span_ms": longest_span_ms,
+        "without": list(without),
     }
     with border(), conn.cursor() as cursor, cursor.copy(statement, asked) as copy:
         for number, row in enumerate(copy):

@@ -49,7 +49,7 @@ def compute_block(
 
 def figures_of(closed_round: Round, conventions: Conventions) -> Block:
     """Return the rows of a round's windows: their own days, bouts that start in them."""
-    closed, readings, held_time, all_chains, cases = closed_round
+    closed, readings, held_time, all_chains, cases, some_open = closed_round
     own = closed.select(
         "edge_start_ms",
         "edge_end_ms",
@@ -57,9 +57,11 @@ def figures_of(closed_round: Round, conventions: Conventions) -> Block:
         first=pl.col("first_day").cast(pl.Int32).cast(pl.Date),
         last=pl.col("last_day").cast(pl.Int32).cast(pl.Date),
     )
-    mine = own.select("person").lazy()
-    time = held_time.lazy().join(mine, on="person", how="semi", maintain_order="left")
-    steps = readings.step_rows.lazy().join(mine, on="person", how="semi")
+    time, steps = held_time.lazy(), readings.step_rows.lazy()
+    if some_open:
+        mine = own.select("person").lazy()
+        time = time.join(mine, on="person", how="semi", maintain_order="left")
+        steps = steps.join(mine, on="person", how="semi")
     own_chains = (
         all_chains.join(own, on="person")
         .filter(pl.col("start_ms").is_between("edge_start_ms", "edge_end_ms", closed="left"))
@@ -72,8 +74,8 @@ def figures_of(closed_round: Round, conventions: Conventions) -> Block:
             .filter(pl.col("date").is_between("first", "last"))
             .select(DAY),
             bouts(own_chains.lazy(), steps, conventions).select(BOUT),
-            step_minutes(typed(steps, STEP_ROWS)).sort("person", "minute"),
-            time.sort("person", "start_ms"),
+            step_minutes(typed(steps, STEP_ROWS)),
+            time,
         ]
     )
     evidence = Evidence(own_time, minutes)

@@ -4,16 +4,19 @@ from datetime import timedelta
 
 import polars as pl
 
+from config.conventions import Conventions
+from reports.nightly.edges import TOUCHED, really_touched
 from reports.nightly.reach import Reach
 from reports.nightly.tables import frame_of
 from reports.nightly.windows import DIRTY
 from storage.database import Connection
+from storage.queries import query
 
 _CHANGED = pl.Schema({"patient_id": pl.Int64, "first_day": pl.Date, "last_day": pl.Date})
 
 
 def claim_dirty_days(
-    conn: Connection, reach: Reach, *, utc_offset_min: int
+    conn: Connection, reach: Reach, conventions: Conventions
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Delete what was waiting; return DIRTY and the changed ranges (patient_id, first, last day).
 
@@ -23,22 +26,39 @@ def claim_dirty_days(
     terms = {
         "before": reach.before,
         "after": reach.after,
-        "offset": timedelta(minutes=utc_offset_min),
+        "offset": timedelta(minutes=conventions.utc_offset_min),
     }
-    touched = frame_of(
-        conn, "claim_touched", terms, pl.Schema({"patient_id": pl.Int64, "day": pl.Date})
-    ).with_columns(pl.col("day").to_physical().cast(pl.Int64))
+    conn.execute(query("claim_touched"))
+    touched = frame_of(conn, "touched_days", terms, _DATED).with_columns(_number("day"))
     changed = frame_of(conn, "claim_changed", terms, _CHANGED)
+    with_data = _days_with_data(conn, changed, terms["offset"])
+    doubtful = touched.filter(~pl.col("own")).join(with_data, on=DIRTY.names(), how="anti")
+    dirty = pl.concat(
+        [
+            touched.filter("own").select(DIRTY.names()),
+            with_data,
+            really_touched(conn, doubtful, reach, conventions),
+        ]
+    )
+    return dirty.unique(), changed
+
+
+_DATED = pl.Schema({**TOUCHED, "day": pl.Date()})
+
+
+def _number(day: str) -> pl.Expr:
+    return pl.col(day).to_physical().cast(pl.Int64)
+
+
+def _days_with_data(conn: Connection, changed: pl.DataFrame, utc_offset: timedelta) -> pl.DataFrame:
+    """Return DIRTY: the days of the changed ranges, as far as there are readings or results."""
     recorded = frame_of(
         conn,
         "recorded_range",
-        {
-            "patients": changed["patient_id"].unique().sort().to_list(),
-            "offset": timedelta(minutes=utc_offset_min),
-        },
+        {"patients": changed["patient_id"].unique().sort().to_list(), "offset": utc_offset},
         pl.Schema({"patient_id": pl.Int64, "since": pl.Date, "until": pl.Date}),
     )
-    with_data = (
+    return (
         changed.join(recorded, on="patient_id")
         .select(
             "patient_id",
@@ -49,6 +69,5 @@ def claim_dirty_days(
         .select("patient_id", day=pl.date_ranges("first", "last").cast(pl.List(pl.Int32)))
         .explode("day")
         .select(pl.col("patient_id"), pl.col("day").cast(pl.Int64))
+        .unique()
     )
-    dirty = pl.concat([touched, with_data]).unique().select(DIRTY.names())
-    return dirty, changed

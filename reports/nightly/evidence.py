@@ -34,25 +34,17 @@ def sha256_of_facts(facts: Mapping[str, object]) -> bytes:
 class Evidence:
     """Held time and step minutes of many windows, ready to be hashed by span.
 
-    `held` is HELD and `minutes` STEP_MINUTES of the core, both sorted by person and time.
+    `held` is HELD and `minutes` STEP_MINUTES of the core; sorted by person and time is fastest.
     """
 
     def __init__(self, held: pl.DataFrame, minutes: pl.DataFrame) -> None:
-        persons = held["person"].to_numpy()
-        self._starts = _key(persons, held["start_ms"].to_numpy())
-        self._ends = _key(persons, held["end_ms"].to_numpy())
-        self._held = np.column_stack(
-            [
-                held["start_ms"].to_numpy(),
-                held["end_ms"].to_numpy(),
-                held["bpm_sum"].to_numpy().view(np.int64),
-                held["bpm_n"].to_numpy(),
-            ]
-        ).astype("<i8")
-        self._minutes = _key(minutes["person"].to_numpy(), minutes["minute"].to_numpy())
-        self._steps = np.column_stack(
-            [minutes["minute"].to_numpy(), minutes["steps"].to_numpy()]
-        ).astype("<i8")
+        held = held.cast({"bpm_sum": pl.Float64})  # its bits are hashed
+        starts, ends = _keys(held, "start_ms"), _keys(held, "end_ms")
+        bits = held["bpm_sum"].to_numpy().view(np.int64)
+        rows = _rows(held["start_ms"], held["end_ms"], bits, held["bpm_n"])
+        self._starts, self._ends, self._held = _in_order(starts, ends, rows)
+        keys = _keys(minutes, "minute")
+        self._minutes, self._steps = _in_order(keys, _rows(minutes["minute"], minutes["steps"]))
 
     def digests(self, asked: pl.DataFrame, *, minutes_before: int) -> list[bytes]:
         """Return one SHA-256 per row of `asked` (person, start_ms, end_ms), in its order.
@@ -91,3 +83,24 @@ class Evidence:
 
 def _key(person: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int64]:
     return (person << PERSON_BITS) + at
+
+
+def _keys(frame: pl.DataFrame, at: str) -> NDArray[np.int64]:
+    person, moment = frame.select(pl.col("person", at).cast(pl.Int64))
+    return _key(person.to_numpy(), moment.to_numpy())
+
+
+def _rows(*columns: pl.Series | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return whole numbers side by side, as they are hashed: 8 bytes each, little end first."""
+    rows = np.empty((len(columns[0]), len(columns)), "<i8")
+    for place, column in enumerate(columns):
+        rows[:, place] = column
+    return rows
+
+
+def _in_order(keys: NDArray[np.int64], *others: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+    """Return keys ascending, and the others in the same order; mostly they are so already."""
+    if np.all(keys[1:] >= keys[:-1]):
+        return keys, *others
+    order = np.argsort(keys, kind="stable")
+    return keys[order], *(other[order] for other in others)

@@ -74,7 +74,7 @@ def _recompute(
     clock = Clock()
     make_staging(conn)
     reach = reach_of(conventions)
-    dirty, changed = claim_dirty_days(conn, reach, utc_offset_min=conventions.utc_offset_min)
+    dirty, changed = claim_dirty_days(conn, reach, conventions)
     windows = windows_of(dirty, most_days=MOST_DAYS)
     patients = pl.concat([dirty["patient_id"], changed["patient_id"]]).unique().sort().to_list()
     enrolments = frame_of(

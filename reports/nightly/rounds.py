@@ -100,6 +100,8 @@ class Round(NamedTuple):
     held_time: pl.DataFrame
     chains: pl.DataFrame
     cases: pl.LazyFrame
+    some_open: bool
+    """Whether there are such others."""
 
 
 def has_figures() -> pl.Expr:
@@ -174,7 +176,7 @@ def rounds(
         all_chains = chains(held_time.lazy(), cases, conventions).collect()
         crossed = crossings(edged, all_chains)
         closed = edged.join(crossed, on="window", how="anti")
-        yield Round(closed, readings, held_time, all_chains, cases)
+        yield Round(closed, readings, held_time, all_chains, cases, crossed.height > 0)
         clock.lap("computing")
         windows = widened(crossed, days=step_days)
         step_days *= 2

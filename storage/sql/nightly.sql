@@ -1,23 +1,63 @@
 -- name: claim_touched
--- Take what was touched, and say it as patients' local days: a reading changes held time a little
--- before and after it, and flags of the minutes after it. Days without an assignment are nobody's.
-WITH claimed AS (
-    DELETE FROM touched RETURNING device_id, min_at, max_at
-),
-spans AS (
-    SELECT DISTINCT
-        device_id, min_at - %(before)s::interval AS lo, max_at + %(after)s::interval AS hi
-    FROM claimed
+-- Take what was touched: it waits in `claimed` until the end of the transaction.
+WITH gone AS (
+    DELETE FROM touched RETURNING batch_id, device_id, min_at, max_at
 )
-SELECT DISTINCT a.patient_id, days.day::date
-FROM spans AS s
-JOIN device_assignment AS a
-    ON a.device_id = s.device_id AND a.worn && tstzrange(s.lo, s.hi, '[]')
+INSERT INTO claimed (batch_id, device_id, min_at, max_at)
+SELECT batch_id, device_id, min_at, max_at FROM gone;
+
+-- name: touched_days
+-- What was claimed, as patients' local days: a reading changes held time a little before and after
+-- it, and flags of the minutes after it. `own` days have new readings in them; others lie next to
+-- one: the new readings are before the day's start, after its end, or both. Days without an
+-- assignment are nobody's.
+WITH merged AS (
+    SELECT
+        device_id,
+        unnest(range_agg(tstzrange(
+            min_at - %(before)s::interval, max_at + %(after)s::interval, '[]'
+        ))) AS reached
+    FROM claimed
+    GROUP BY device_id
+),
+worn AS (
+    SELECT
+        a.patient_id,
+        greatest(lower(m.reached), lower(a.worn) - %(before)s::interval) AS reached_from,
+        least(upper(m.reached), upper(a.worn) + %(after)s::interval) AS reached_to,
+        greatest(lower(m.reached) + %(before)s::interval, lower(a.worn)) AS read_from,
+        least(upper(m.reached) - %(after)s::interval, upper(a.worn)) AS read_to
+    FROM merged AS m
+    JOIN device_assignment AS a ON a.device_id = m.device_id AND a.worn && m.reached
+),
+local_days AS (
+    SELECT
+        patient_id,
+        date_trunc('day', reached_from AT TIME ZONE 'UTC' + %(offset)s::interval) AS first_reached,
+        date_trunc('day', reached_to AT TIME ZONE 'UTC' + %(offset)s::interval) AS last_reached,
+        date_trunc('day', read_from AT TIME ZONE 'UTC' + %(offset)s::interval) AS first_read,
+        date_trunc('day', read_to AT TIME ZONE 'UTC' + %(offset)s::interval) AS last_read,
+        read_from > read_to AS beside_assignment
+    FROM worn
+)
+SELECT
+    l.patient_id,
+    days.day::date,
+    bool_or(l.beside_assignment OR days.day BETWEEN l.first_read AND l.last_read) AS own,
+    bool_or(days.day > l.last_read) AS before_start,
+    bool_or(days.day < l.first_read) AS after_end
+FROM local_days AS l
 CROSS JOIN LATERAL generate_series(
-    date_trunc('day', (greatest(s.lo, lower(a.worn) - %(before)s::interval) AT TIME ZONE 'UTC') + %(offset)s::interval),
-    date_trunc('day', (least(s.hi, upper(a.worn) + %(after)s::interval) AT TIME ZONE 'UTC') + %(offset)s::interval),
-    interval '1 day'
-) AS days (day);
+    l.first_reached, l.last_reached, interval '1 day'
+) AS days (day)
+GROUP BY l.patient_id, days.day;
+
+-- name: claimed_near_midnight
+-- The claimed batches that hold readings so near a local midnight.
+SELECT DISTINCT batch_id
+FROM claimed
+WHERE date_trunc('day', (max_at + %(near)s::interval) AT TIME ZONE 'UTC' + %(offset)s::interval)
+    > date_trunc('day', (min_at - %(near)s::interval) AT TIME ZONE 'UTC' + %(offset)s::interval);
 
 -- name: claim_changed
 -- Take what changed beside the readings: patient, first and last local day, null where open.
@@ -135,6 +175,10 @@ CREATE TEMPORARY TABLE changed_span (
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE stale_week (
     enrolment_id integer NOT NULL, week date NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE claimed (
+    batch_id bigint NOT NULL, device_id integer NOT NULL,
+    min_at timestamptz NOT NULL, max_at timestamptz NOT NULL
 ) ON COMMIT DROP;
 
 -- name: clear_staging

@@ -58,6 +58,7 @@ COPY (
             AND at >= %(earliest)s::timestamptz
             AND at < %(latest)s::timestamptz
             AND span_ms <= %(longest_span_ms)s
+            AND batch_id <> ALL (%(without)s::bigint[])
     ) AS reading
     WHERE reading.heard_at IS NOT NULL OR reading.stamped_at IS NOT NULL
 ) TO STDOUT (FORMAT BINARY);
