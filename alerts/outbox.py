@@ -6,7 +6,6 @@ later), or unknown (it was handed over and nobody can say). Of an unknown one a 
 sent, once, that says it may be the second: a doubled message costs a glance, a lost one more.
 """
 
-import random
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +17,7 @@ import structlog
 from alerts.message import Notice, Writer
 from alerts.sending import Answer, Channel, Fate
 from config.errors import Unavailable
+from config.waiting import spread_s
 from storage.database import Connection, border, connect
 from storage.queries import query
 
@@ -159,5 +159,4 @@ def _back_off_s(attempts: int) -> float:
     """Return how long to wait after so many attempts; without any, not at all."""
     if not attempts:
         return 0
-    longest_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(attempts - 1, 10))
-    return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - spreads load, no secret
+    return spread_s(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(attempts - 1, 10)))

@@ -5,7 +5,6 @@ claimed, the alerts made of it and the messages about them are written together 
 that a watch killed at any moment loses nothing and doubles nothing. All clocks are the database's.
 """
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,7 @@ from config.alert_rules import AlertRules
 from config.conventions import load_conventions
 from config.errors import Rejected, Unavailable
 from config.language import _
+from config.waiting import spread_s
 from storage.database import Connection, border, connect, exclusively
 from storage.migrate import require_current
 from storage.queries import query
@@ -230,7 +230,7 @@ class Watch:
         self._failures += 1
         self.counters.database_failures += 1
         longest_s = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** min(self._failures, 10))
-        wait_s = random.uniform(longest_s / 2, longest_s)  # noqa: S311 - spreads load, no secret
+        wait_s = spread_s(longest_s)
         log.warning("database_away", why=str(error), retry_in_s=round(wait_s, 1))
         self._stop.wait(wait_s)
 

@@ -9,7 +9,6 @@ hangs. The broker's own acknowledgements promise nothing and are ignored.
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from config.errors import Rejected, Unavailable
 from config.fields import Broker
+from config.waiting import spread_s
 from ingest.batch.receipt import Receipt, open_receipt
 from ingest.batch.topics import Lane, event_topic, lane_topic
 from ingest.gateway.batches import Waiting
@@ -131,7 +131,7 @@ class Uplink:
                 self._on_the_way.clear()
                 if self.edge is not None:
                     self.edge.events.connection_lost()
-            await asyncio.sleep(random.uniform(0.5, 1.0) * wait_s)  # noqa: S311 - no secret
+            await asyncio.sleep(spread_s(wait_s))
             wait_s = min(2 * wait_s, self.policy.reconnect_most_s)
 
     async def _converse(self, link: Link) -> None:

@@ -1,11 +1,11 @@
 """A connection to the database that may come and go; each belongs to one thread."""
 
-import random
 import threading
 
 import structlog
 
 from config.errors import Unavailable
+from config.waiting import spread_s
 from ingest.hub.counters import Counters
 from storage.database import Connection, connect
 
@@ -42,7 +42,7 @@ class Database:
         self._failures += 1
         self._counters.database_failures += 1
         longest_s = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** min(self._failures, 10))
-        wait_s = random.uniform(longest_s / 2, longest_s)  # noqa: S311 - spreads load, no secret
+        wait_s = spread_s(longest_s)
         log.warning("database_away", why=str(error), retry_in_s=round(wait_s, 1))
         self._stop.wait(wait_s)
 

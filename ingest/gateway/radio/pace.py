@@ -1,7 +1,8 @@
 """The times of the radio, in seconds: how long to wait, and when to try again."""
 
-import random
 from dataclasses import dataclass
+
+from config.waiting import spread_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Retry:
         """Return the wait before the next try, a random half to whole of what is due."""
         wait_s = self._wait_s
         self._wait_s = min(2 * wait_s, self._pace.retry_most_s)
-        return random.uniform(0.5, 1.0) * wait_s  # noqa: S311 - no secret
+        return spread_s(wait_s)
 
     def worked(self) -> None:
         """Begin again with the least wait."""
