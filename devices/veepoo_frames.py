@@ -41,6 +41,8 @@ measured."""
 NOT_WORN = frozenset((1, 2))
 END = b"\xff\xff"
 PART_HEAD_BYTES = 4
+CHARGE, CHARGE_IS_APART, CHARGE_APART = 4, 5, 6
+"""Where the frame of the battery has its bytes."""
 
 
 class Battery(NamedTuple):
@@ -107,10 +109,10 @@ def _need(data: bytes, least_bytes: int) -> None:
 
 
 def _battery(data: bytes) -> Battery:
-    """Read the charge: byte 4; or byte 6 where byte 5 says that it holds the per cent."""
-    _need(data, 5)
-    percent_is_apart = len(data) > 6 and data[5] == 1  # noqa: PLR2004 - offsets of the layout
-    return Battery(data[6] if percent_is_apart else data[4])
+    """Read the charge; from a byte of its own where the one before says that it is there."""
+    _need(data, CHARGE + 1)
+    is_apart = len(data) > CHARGE_APART and data[CHARGE_IS_APART] == 1
+    return Battery(data[CHARGE_APART if is_apart else CHARGE])
 
 
 def _hello(data: bytes) -> Hello:

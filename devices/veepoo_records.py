@@ -16,6 +16,7 @@ START, ACTIVITY, PULSE = 0xB1, 0xB2, 0xB4
 START_BYTES, STEPS_BYTES = 4, 2
 RECORD_MIN = 5
 RECORD_MS = RECORD_MIN * MINUTE_MS
+LAST_HOUR, LAST_MINUTE = 23, 59
 LEAP_YEAR = 2000
 """In it every month and day exists: for a look at a date without its year."""
 
@@ -50,7 +51,7 @@ def record_of(found: dict[int, bytes]) -> Record:
     if len(start) < START_BYTES:
         raise Rejected("incomplete", "a record without its time")
     month, day, hour, minute = start[:START_BYTES]
-    if hour > 23 or minute > 59:  # noqa: PLR2004 - the last hour and minute
+    if hour > LAST_HOUR or minute > LAST_MINUTE:
         raise Rejected("out_of_range", "no such time of day")
     stamp(LEAP_YEAR, month, day)
     activity = found.get(ACTIVITY)

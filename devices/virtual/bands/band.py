@@ -25,8 +25,8 @@ def utc_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def nobody_walks(at_utc_ms: int) -> int:  # noqa: ARG001 - the wearer who sits still at any time
-    """Return the steps of a wearer who sits: none."""
+def nobody_walks(_at_utc_ms: int) -> int:
+    """Return the steps of a wearer who sits: none, at any time."""
     return 0
 
 

@@ -30,6 +30,8 @@ COLMI_WRITE = "6e400002-b5a3-f393-e0a9-e50e24dcca9e"
 COLMI_NOTIFY = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
 
 HEART_RATE_KIND, NOT_WORN, NO_DATA, STEPS_HEADER = 0x01, 1, 0xFF, 0xF0
+SET_SETTINGS = 2
+"""Of the log; 1 asks for them."""
 DATA_BYTES = 14
 
 SLOT_MIN, SLOTS, LOG_PACKETS = 5, 288, 24
@@ -144,7 +146,7 @@ class ColmiRing:
         return (_frame(Command.SET_TIME),)
 
     def _log_settings(self, asked: bytes) -> Sequence[Frame]:
-        if asked[0] == 0x02:  # noqa: PLR2004 - 1 asks for the settings, 2 sets them
+        if asked[0] == SET_SETTINGS:
             self._log_is_on, self._log_every_min = asked[1] == 1, asked[2]
         state = 1 if self._log_is_on else 2
         return (_frame(Command.LOG_SETTINGS, bytes([asked[0], state, self._log_every_min])),)
