@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C, obeyed in a thread.
+"""SIGTERM and Ctrl-C, obeyed in a thread or in an event loop.
 
 A signal's handler runs between any two steps of the main thread, even inside the very lock that
 the handler itself would need, and a second signal interrupts the handler of the first. A leashed
@@ -6,6 +6,7 @@ process is sent one for each thread of its killed parent. So the handler only pu
 that is allowed at any time, and a thread acts on it.
 """
 
+import asyncio
 import signal
 import threading
 from collections.abc import Callable
@@ -30,3 +31,15 @@ def stopped_by_signal() -> threading.Event:
     stop = threading.Event()
     on_stop_signal(stop.set)
     return stop
+
+
+def stop_in_order(stop: asyncio.Event) -> None:
+    """Let the first Ctrl-C set `stop`, and a second one end at once; call in the event loop."""
+    loop = asyncio.get_running_loop()
+
+    def first(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, first, number)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from scripts.replay.folder import state_folder
 from scripts.replay.recording import Recording
 from scripts.replay.run import Options, Replayed, Watch, replay
 from scripts.replay.shares import Shares
+from scripts.stopping import stop_in_order
 
 EXIT_DIFFERENT = 1
 EXIT_INTERRUPTED = 130
@@ -42,7 +42,7 @@ def run(
 
         async def main() -> Replayed:
             stop = asyncio.Event()
-            _stop_on_signals(stop)
+            stop_in_order(stop)
             return await replay(
                 recording,
                 conventions=conventions,
@@ -54,18 +54,6 @@ def run(
             )
 
         return asyncio.run(main())
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    """Let the first Ctrl-C end in order, and a second one at once."""
-    loop = asyncio.get_running_loop()
-
-    def first(number: signal.Signals) -> None:
-        stop.set()
-        loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, first, number)
 
 
 @contextmanager

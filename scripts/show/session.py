@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from scripts.show.folder import new_folder
 from scripts.show.result import Shown
 from scripts.show.run import Options, showing
 from scripts.show.weeks import live_weeks
+from scripts.stopping import stop_in_order
 
 Reader = Callable[[Shown], None]
 """Given what came of it, while the pages can be visited."""
@@ -44,7 +44,7 @@ def run(
 
     async def main() -> Shown:
         stop = asyncio.Event()
-        _stop_on_signals(stop)
+        stop_in_order(stop)
         with _telling() as telling:
             with shares.part("read"):
                 weeks = live_weeks(monday, seed)
@@ -64,18 +64,6 @@ def run(
         return stage.shown
 
     return asyncio.run(main())
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    """Let the first Ctrl-C end in order, and a second one at once."""
-    loop = asyncio.get_running_loop()
-
-    def first(number: signal.Signals) -> None:
-        stop.set()
-        loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, first, number)
 
 
 class _Telling:

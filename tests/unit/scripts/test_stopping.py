@@ -1,7 +1,8 @@
+import asyncio
 import signal
 import threading
 
-from scripts.stopping import on_stop_signal, stopped_by_signal
+from scripts.stopping import on_stop_signal, stop_in_order, stopped_by_signal
 from tests.patience import PATIENCE_S
 from tests.signals import handlers_put_back
 
@@ -45,3 +46,17 @@ def test_the_event_is_set_by_either_signal():
             assert not stop.is_set()
             signal.raise_signal(number)
             assert stop.wait(PATIENCE_S)
+
+
+def test_in_an_event_loop_the_first_stops_in_order_and_the_second_is_the_systems():
+    async def asked_once(number):
+        stop = asyncio.Event()
+        stop_in_order(stop)
+        signal.raise_signal(number)
+        async with asyncio.timeout(PATIENCE_S):
+            await stop.wait()
+        return signal.getsignal(number)
+
+    with handlers_put_back():
+        assert asyncio.run(asked_once(signal.SIGTERM)) is signal.SIG_DFL
+        assert asyncio.run(asked_once(signal.SIGINT)) is signal.default_int_handler
