@@ -36,6 +36,9 @@ def why(  # noqa: PLR0913 - one argument an option of the command line
         Path | None, typer.Option(help=_("Prescriptions, with --hr: one row a case."))
     ] = None,
     steps: Annotated[Path | None, typer.Option(help=_("Steps by minute, with --hr."))] = None,
+    sessions: Annotated[
+        Path | None, typer.Option(help=_("Session log as for `score`, with --hr."))
+    ] = None,
     time_zone: Annotated[
         str, typer.Option(help=_("The site's time zone, for times in files without one."))
     ] = "Asia/Shanghai",
@@ -56,15 +59,20 @@ def why(  # noqa: PLR0913 - one argument an option of the command line
     monday = monday_of(week)
     conventions = load_conventions()
     if hr is not None and cases is not None:
+        from scripts.score.inputs import Files
+        from scripts.score.times import known_zone
         from scripts.why.recorded import recorded_week
 
+        files = Files(hr, steps, cases, sessions)
         account = recorded_week(
-            hr, steps, cases, case=case, week=monday, zone=time_zone, conventions=conventions
+            files, case=case, week=monday, zone=known_zone(time_zone), conventions=conventions
         )
-    elif (hr, cases, steps) == (None, None, None):
+    elif (hr, cases, steps, sessions) == (None, None, None, None):
         account = _stored(settings, case, monday)
     else:
-        raise Misconfigured(_("a week out of files needs --hr and --cases, and may have --steps"))
+        raise Misconfigured(
+            _("a week out of files needs --hr and --cases; --steps and --sessions go with them")
+        )
     runs = account.each_minute() if minutes else account.runs()
     if as_json:
         typer.echo(json.dumps(as_data(account, runs), default=str, ensure_ascii=False))

@@ -11,7 +11,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from adherence.clock import DAY_MS, MINUTE_MS
+from adherence.components import AEROBIC
 from adherence.minutes import HELD_REASONS
+from adherence.prescription import needs_figures
+from adherence.schema import PRESCRIBED, completed
+from adherence.zones import in_force
 from config.language import later
 from reports.why import Session, ShortEffort
 from reports.why.content import Batch
@@ -21,16 +25,42 @@ SPANS = (*HELD_REASONS, "missing")
 """What a minute is made of; each is a column of milliseconds, `credited_ms` and so on."""
 
 
+TARGETS = (
+    "intensity_kind",
+    *PRESCRIBED,
+    "resistance_per_week",
+    "resistance_min",
+    "rest_days",
+    "balance_per_week",
+    "balance_min",
+    "steps_per_day",
+)
+"""What a prescription says of a week; null where it asks for none of it."""
 EVERY_MINUTE = later("every minute of the week")
 COMPLETE = later("complete sessions")
 OF_BOUT = later("credit of the bout at %(at)s")
 SUMS = {
-    "bout_credit_min": later("credit in bouts"),
+    "bout_credit_min": later("credit in bouts and logged sessions"),
     "all_credit_min": later("all time in the zone"),
     "above_min": later("time above the zone"),
     "wear_min": later("time worn"),
 }
 """Figure of the week -> what it is the sum of."""
+
+
+class Logged(NamedTuple):
+    """An entry of the session log."""
+
+    date: date
+    component: str
+    minutes: float | None
+    rpe: float | None
+    credit_ms: int
+    """What it adds to the week's credit: aerobic, and rated as asked for."""
+    complete: bool
+    """Long and hard enough to count, by itself."""
+    verdict: str | None
+    """Text for `_`: what became of it in the week; None where nobody has judged that."""
 
 
 class Run(NamedTuple):
@@ -88,6 +118,10 @@ class Account:
     minutes: pl.DataFrame
     """MINUTE with `minute` for case and person: the week's, and behind them those of a bout that
     runs on over its end."""
+    logged: tuple[Logged, ...]
+    """Entries of the session log in the week, by their days."""
+    limitless: frozenset[date]
+    """Days under a prescription without heart-rate limits: held time is worn, and not judged."""
     differing: tuple[date, ...]
     """Days whose readings have changed since the figures were stored."""
     batches: tuple[Batch, ...] | None
@@ -152,11 +186,14 @@ class Account:
         own = self.minutes.filter(pl.col("date").is_between(self.week, self.counted_to))
         sums = _sums_ms(own)
         in_zone = sums["credited"] + sums["short"]
+        unlimited = _sums_ms(own.filter(pl.col("date").is_in(list(self.limitless))))["unjudged"]
+        logged = [one for one in self.logged if one.date <= self.counted_to]
+        in_bouts = sum(of_bouts.get(utc_ms(session), 0) for session in counted)
         minutes = {
-            "bout_credit_min": sum(of_bouts.get(utc_ms(session), 0) for session in counted),
+            "bout_credit_min": in_bouts + sum(one.credit_ms for one in logged),
             "all_credit_min": in_zone,
             "above_min": sums["above"],
-            "wear_min": in_zone + sums["above"] + sums["below"],
+            "wear_min": in_zone + sums["above"] + sums["below"] + unlimited,
         }
         whole_week_ms = sum(self.totals_ms().values())
         return [
@@ -168,7 +205,8 @@ class Account:
             ),
             Check(
                 COMPLETE,
-                sum(session.complete for session in counted),
+                sum(session.complete for session in counted)
+                + sum(one.complete and one.component == AEROBIC for one in logged),
                 self.figures["complete_sessions"],
                 "",
             ),
@@ -183,6 +221,17 @@ class Account:
                 for session in self.sessions
             ),
         ]
+
+
+def days_without_limits(versions: pl.DataFrame, week: date) -> frozenset[date]:
+    """Return the week's days under a version that asks nothing of heart rate.
+
+    `versions` are of one case: from_day, until_day (null: open), zone_lo, intensity_kind.
+    """
+    days = pl.DataFrame({"date": [week + timedelta(days=number) for number in range(WEEK_DAYS)]})
+    asking = completed(versions.lazy()).collect()
+    found = days.join(asking, how="cross").filter(in_force() & ~needs_figures())
+    return frozenset(found["date"])
 
 
 def _sums_ms(minutes: pl.DataFrame) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from reports.why import Session
 from reports.why.content import Batch
-from scripts.why.account import Account, Check, Run, utc_ms
+from scripts.why.account import Account, Check, Logged, Run, utc_ms
 
 
 def as_data(account: Account, runs: list[tuple[Any, Run]]) -> dict[str, Any]:
@@ -33,6 +33,7 @@ def as_data(account: Account, runs: list[tuple[Any, Run]]) -> dict[str, Any]:
             }
             for effort in account.short_efforts
         ],
+        "logged": [_logged(one) for one in account.logged],
         "runs": [_run(day, run) for day, run in runs],
         "batches": None if account.batches is None else [_batch(b) for b in account.batches],
     }
@@ -56,6 +57,18 @@ def _session(session: Session) -> dict[str, Any]:
         **_seconds(spans, suffix="_s"),
         **{name: getattr(session, name) for name in names},
         "batches": [_batch(batch) for batch in session.batches],
+    }
+
+
+def _logged(entry: Logged) -> dict[str, Any]:
+    return {
+        "date": str(entry.date),
+        "component": entry.component,
+        "minutes": entry.minutes,
+        "rpe": entry.rpe,
+        "credit_s": entry.credit_ms / 1000,
+        "complete": entry.complete,
+        "verdict": entry.verdict,
     }
 
 

@@ -8,18 +8,23 @@ from config.conventions import Conventions
 from config.language import _, later
 from reports.why import Session
 from reports.why.content import Batch
-from reports.why.words import REASONS
+from reports.why.words import PARTS, REASONS
 from reports.workbook.words import REASONS as WEEK_REASONS
 from reports.workbook.words import STATES, shown
-from scripts.why.account import WEEK_DAYS, Account, Check, Run, utc_ms
+from scripts.why.account import WEEK_DAYS, Account, Check, Logged, Run, utc_ms
 
 MISSING = later("without heart rate")
 SHOWN_BATCHES = 20
-COMPONENTS = {
-    "aerobic_pct": later("aerobic: %(percent)s"),
-    "resistance_pct": later("resistance: %(percent)s"),
-    "balance_pct": later("balance: %(percent)s"),
-    "steps_pct": later("steps: %(percent)s"),
+ZONES = {
+    "hrr": later("target zone: %(low)s to below %(high)s %% of heart-rate reserve"),
+    "hr_max": later("target zone: %(low)s to below %(high)s %% of the maximum heart rate"),
+    "bpm": later("target zone: %(low)s to below %(high)s bpm"),
+    "rpe": later("perceived exertion %(low)s to %(high)s; sessions come from the log"),
+}
+ASKED = {
+    "resistance_per_week": later("resistance training on %(n)s days a week"),
+    "balance_per_week": later("balance training on %(n)s days a week"),
+    "steps_per_day": later("%(n)s steps a day"),
 }
 
 
@@ -35,6 +40,7 @@ class Page:
         yield from self._head()
         yield from self._sums()
         yield from self._sessions()
+        yield from self._logged()
         yield from self._short_efforts()
         yield from self._days(runs)
         yield from self._batches()
@@ -48,27 +54,21 @@ class Page:
             "monday": account.week,
             "sunday": sunday,
         }
+        yield from self._prescribed()
+        yield _("Adherence: %(percent)s") % {"percent": percent(figures["adherence_pct"] / 100)}
         if targets["weekly_min"] is not None:
-            yield _(
-                "Prescribed: %(sessions)s sessions a week of %(minutes)s min, %(weekly)s min a week"
-            ) % {
-                "sessions": number(targets["sessions_per_week"]),
-                "minutes": number(targets["session_min"]),
-                "weekly": number(targets["weekly_min"]),
-            }
-            yield _(
-                "Done: %(days)d days with a complete session (%(attendance)s), "
-                "%(credit)s min in bouts (%(volume)s)"
+            yield "  " + _(
+                "%(days)d days with a complete session (%(attendance)s), "
+                "%(credit)s min credited (%(volume)s)"
             ) % {
                 "days": figures["session_days"],
                 "attendance": percent(figures["attendance"]),
                 "credit": number(figures["bout_credit_min"]),
                 "volume": percent(min(1.0, figures["rdi"])),
             }
-        yield _("Adherence: %(percent)s") % {"percent": percent(figures["adherence_pct"] / 100)}
-        for name, what in COMPONENTS.items():
-            if figures.get(name) is not None:
-                yield "  " + _(what) % {"percent": percent(figures[name] / 100)}
+        for part, what in PARTS.items():
+            if figures.get(f"{part}_pct") is not None:
+                yield f"  {_(what)}: {percent(figures[f'{part}_pct'] / 100)}"
         if figures.get("state"):
             state = shown(STATES, figures["state"], _)
             reason = shown(WEEK_REASONS, figures.get("reason"), _)
@@ -80,6 +80,37 @@ class Page:
             "version": account.method_version,
             "sha256": account.input_sha256,
         }
+
+    def _prescribed(self) -> Iterator[str]:
+        targets = self.account.targets
+        if targets["weekly_min"] is not None:
+            yield _(
+                "Prescribed: %(sessions)s sessions a week of %(minutes)s min, %(weekly)s min a week"
+            ) % {
+                "sessions": number(targets["sessions_per_week"]),
+                "minutes": number(targets["session_min"]),
+                "weekly": number(targets["weekly_min"]),
+            }
+            yield "  " + _(ZONES[targets["intensity_kind"]]) % {
+                "low": number(targets["zone_lo"]),
+                "high": number(targets["zone_hi"]),
+            }
+        for name, what in ASKED.items():
+            if targets[name] is not None:
+                yield _("Prescribed: %(what)s") % {"what": _(what) % {"n": number(targets[name])}}
+
+    def _logged(self) -> Iterator[str]:
+        if not self.account.logged:
+            return
+        yield ""
+        yield _("Session log")
+        for one in self.account.logged:
+            said = [str(one.date), _(PARTS[one.component])]
+            if one.minutes is not None:
+                said.append(_("%(minutes)s min") % {"minutes": number(one.minutes)})
+            if one.rpe is not None:
+                said.append(_("exertion %(rpe)s") % {"rpe": number(one.rpe)})
+            yield f"  {', '.join(said)}: {_(one.verdict or alone(one))}"
 
     def _sums(self) -> Iterator[str]:
         yield ""
@@ -141,6 +172,8 @@ class Page:
                 yield f"    {self._batch(batch)}"
 
     def _too_little(self, session: Session) -> str:
+        if session.session_min is None:
+            return _("not complete")
         asked = _("not complete: %(percent)d %% of %(minutes)s min are asked")
         return asked % {
             "percent": self.conventions.complete_from_pct,
@@ -240,6 +273,15 @@ class Page:
         """Return the clock minute; midnight in the words for the day it begins, or ends."""
         time = self._local(at_ms).strftime("%H:%M")
         return midnight if time == "00:00" else time
+
+
+def alone(entry: Logged) -> str:
+    """Return the text for an entry of the log as it counts without a look at the others."""
+    if entry.complete:
+        return later("counts, unless its day or its rest speak against it")
+    if entry.credit_ms:
+        return later("no session, but its minutes count")
+    return later("does not count")
 
 
 def word(span: str) -> str:

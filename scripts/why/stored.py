@@ -6,16 +6,19 @@ from datetime import date
 import polars as pl
 
 from adherence.clock import MINUTE_MS
+from adherence.components import AEROBIC
 from config.errors import Misconfigured
 from config.language import _
+from reports.nightly.rounds import versions_of
 from reports.why import Why, minutes_of_week
-from scripts.why.account import Account
+from reports.why.content import LoggedSession
+from reports.why.words import COUNTS, TOO_SHORT, VERDICTS
+from scripts.why.account import TARGETS, Account, Logged, days_without_limits
 from storage import audit
 from storage.database import Connection, border
 from storage.queries import query
 
 ACTOR = "terminal"
-TARGETS = ("session_min", "sessions_per_week", "weekly_min")
 _NAMES = frozenset(
     {
         *TARGETS,
@@ -46,11 +49,12 @@ def stored_week(conn: Connection, case: str, week: date) -> Account:
             % {"week": week, "case": case}
         )
     audit.note(conn, actor=ACTOR, action="read_week", subject=why.week.pseudonym, detail=detail)
-    return account_of(why)
+    versions = versions_of(conn, [why.week.patient_id]).filter(enrolment_id=why.week.enrolment_id)
+    return account_of(why, versions.rename({"enrolment_id": "case", "patient_id": "person"}))
 
 
-def account_of(why: Why) -> Account:
-    """Return what reports say of a week as the command tells it."""
+def account_of(why: Why, versions: pl.DataFrame) -> Account:
+    """Return what reports say of a week as the command tells it; `versions` are the enrolment's."""
     week = why.week
     return Account(
         case=week.case_label,
@@ -64,8 +68,24 @@ def account_of(why: Why) -> Account:
         sessions=why.sessions,
         short_efforts=why.short_efforts,
         minutes=why.minutes.with_columns(minute=pl.col("at").dt.epoch("ms") // MINUTE_MS),
+        logged=tuple(_logged(one) for one in why.logged),
+        limitless=days_without_limits(versions, week.week),
         differing=tuple(day.date for day in why.days if not day.agrees),
         batches=why.batches,
+    )
+
+
+def _logged(entry: LoggedSession) -> Logged:
+    """Return an entry of the log; an aerobic one that is too short still adds its minutes."""
+    rated = entry.component == AEROBIC and entry.verdict in (COUNTS, TOO_SHORT)
+    return Logged(
+        entry.date,
+        entry.component,
+        entry.minutes,
+        entry.rpe,
+        credit_ms=round((entry.minutes or 0) * MINUTE_MS) if rated else 0,
+        complete=entry.verdict == COUNTS,
+        verdict=VERDICTS[entry.verdict],
     )
 
 

@@ -87,7 +87,7 @@ def test_every_second_of_a_stored_week_is_told_with_its_reason_and_its_sums(week
     assert [check["is_equal"] for check in data["checks"]] == [True] * len(data["checks"])
     assert {check["what"] for check in data["checks"]} >= {
         "every minute of the week",
-        "credit in bouts",
+        "credit in bouts and logged sessions",
         "time worn",
         "complete sessions",
         "credit of the bout at 2026-11-10T01:00:00+00:00",
@@ -148,8 +148,10 @@ def test_a_stored_figure_that_is_not_the_sum_of_its_minutes_is_told_and_ends_wit
     data = told(run(*week, "--json"), code=1)
 
     assert result.exit_code == 1
-    assert "credit in bouts: 53.9167, 54.9167 min: DIFFERENT" in result.stdout
-    assert [c["what"] for c in data["checks"] if not c["is_equal"]] == ["credit in bouts"]
+    assert "credit in bouts and logged sessions: 53.9167, 54.9167 min: DIFFERENT" in result.stdout
+    assert [c["what"] for c in data["checks"] if not c["is_equal"]] == [
+        "credit in bouts and logged sessions"
+    ]
 
 
 def test_readings_since_the_night_are_said_to_have_come_since(week, conn):
@@ -232,6 +234,56 @@ def test_a_week_that_is_not_there_is_said_to_be_so(files, words, error, said):
 
     assert isinstance(result.exception, error)
     assert said in str(result.exception)
+
+
+@pytest.fixture
+def more(files, tmp_path):
+    """The same person under two prescriptions that go beyond one zone, and a session log."""
+    phases = "progress@2 zone_lo=50 zone_hi=70"
+    columns = "intensity_kind,resistance_per_week,resistance_min,steps_per_day,start_day,phases"
+    rows = (
+        f"all,7,40,M,false,60,160,40,60,15,1,15,hrr,2,20,8000,2026-05-04,{phases}",
+        "rated,7,40,M,false,,,12,14,30,3,90,rpe,,,,,",
+    )
+    (tmp_path / "cases.csv").write_text("\n".join([f"{HEADING},{columns}", *rows]))
+    log = (
+        "all,2026-05-05,resistance,25,",
+        "all,2026-05-06,resistance,10,",
+        "all,2026-05-19,resistance,25,",
+        "rated,2026-05-05,aerobic,30,13",
+        "rated,2026-05-07,aerobic,20,13",
+        "rated,2026-05-08,aerobic,30,16",
+    )
+    (tmp_path / "log.csv").write_text("\n".join(["case,date,component,minutes,rpe", *log]))
+    return (*files, "--sessions", tmp_path / "log.csv")
+
+
+def test_components_and_the_log_are_told_beside_the_minutes(more):
+    page = run("--case", "all", "--week", "2026-W19", *more).stdout
+    data = told(run("--case", "all", "--week", "2026-W19", *more, "--json"))
+
+    assert all(check["is_equal"] for check in data["checks"])
+    assert [(one["date"], one["complete"], one["credit_s"]) for one in data["logged"]] == [
+        ("2026-05-05", True, 0),
+        ("2026-05-06", False, 0),
+    ]
+    assert (data["figures"]["resistance_pct"], data["figures"]["steps_pct"]) == (50, 0)
+    assert "target zone: 40 to below 60 % of heart-rate reserve" in page
+    assert "resistance training: 50.0 %" in page
+    assert "2026-05-06, resistance training, 10 min: does not count" in page
+
+
+def test_a_week_of_rated_sessions_takes_its_credit_from_the_log(more):
+    page = run("--case", "rated", "--week", "2026-W19", *more).stdout
+    data = told(run("--case", "rated", "--week", "2026-W19", *more, "--json"))
+
+    assert all(check["is_equal"] for check in data["checks"])
+    assert data["figures"]["bout_credit_min"] == 50
+    assert data["figures"]["wear_min"] > 0
+    assert data["total_s"]["unjudged"] == 60 * data["figures"]["wear_min"]
+    assert [one["credit_s"] for one in data["logged"]] == [1800, 1200, 0]
+    assert "exertion 13: no session, but its minutes count" in page
+    assert "perceived exertion 12 to 14; sessions come from the log" in page
 
 
 @pytest.mark.parametrize("half", [("--hr", "hr.csv"), ("--cases", "c.csv"), ("--steps", "s.csv")])
