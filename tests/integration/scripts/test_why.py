@@ -14,6 +14,8 @@ from reports.nightly.recompute import recompute
 from scripts.commands.why import monday_of, why
 from storage.audit import entries
 from storage.database import connect
+from storage.people import put_staff
+from storage.session_log import Session, note_session
 from tests.district import District, every, local_ms
 from tests.recordings import MONDAY, RECORDED_PEOPLE, adhere, look_alike
 
@@ -169,6 +171,41 @@ def _behind(conn):
     district.seq = iter(range(100, 200))
     district.gateway = conn.execute("SELECT id FROM gateway").fetchone()[0]
     return district
+
+
+def test_a_stored_week_of_rated_sessions_takes_its_credit_from_the_log(conn, settings):
+    enrolment = District(conn).wear(
+        "p1",
+        intensity_kind="rpe",
+        zone_lo=12.0,
+        zone_hi=14.0,
+        hr_max_bpm=None,
+        rest_hr_bpm=None,
+    )
+    put_staff(conn, organisation="c1", code="coach", role="instructor", name="Coach")
+    for day, minutes, rpe in ((10, 30.0, 13.0), (12, 20.0, 12.0), (14, 30.0, 16.0)):
+        note_session(
+            conn,
+            enrolment_id=enrolment,
+            entry_key=str(day),
+            session=Session(
+                date=date(2026, 11, day), component="aerobic", minutes=minutes, rpe=rpe
+            ),
+            noted_by="coach",
+        )
+    District.hear(_behind(conn), "p1", heart_rate=every(TUESDAY, TUESDAY + 30 * MINUTE, 120))
+    recompute(conn, through=date(2026, 11, 15))
+
+    data = told(run("--case", "p1", "--week", "2026-W46", "--settings", settings, "--json"))
+
+    assert all(check["is_equal"] for check in data["checks"])
+    assert (data["figures"]["bout_credit_min"], data["figures"]["complete_sessions"]) == (50, 1)
+    assert data["total_s"]["unjudged"] == 60 * data["figures"]["wear_min"] == 30 * 60 + 55
+    assert [(one["verdict"], one["credit_s"]) for one in data["logged"]] == [
+        ("counts", 1800),
+        ("too short", 1200),
+        ("exertion outside the range", 0),
+    ]
 
 
 @pytest.fixture
