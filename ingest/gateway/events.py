@@ -10,43 +10,28 @@ so a number that never reached the disk is never given twice.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import apsw
 import structlog
 
-from config.errors import Rejected
 from ingest.batch.content import BOOT_BYTES
-from ingest.batch.event import Event, open_event, seal_event
+from ingest.batch.event import Event, seal_event
 from ingest.batch.keys import Keys
 from ingest.gateway.edge_time import EdgeTime, machine_start
+from ingest.gateway.event_file import EventFile, Filed, Key
 
 log = structlog.get_logger()
 
 EVENTS_FILE = "events.sqlite"
-PAGE_BYTES = 4096
 MAX_PAGES = 2048
 MAX_HELD = 5_000
 """Some years of alarms without a network; of more the oldest go, and are counted."""
-REFUSED_KEPT = 500
-"""Evidence for whoever looks; more of it must not fill the file."""
 SAVE_AGAIN_S = 2.0
 RESEND_MOST_S = 600.0
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS event (
-    boot BLOB NOT NULL, number INTEGER NOT NULL, sealed BLOB NOT NULL,
-    came_mono_ms INTEGER NOT NULL, machine_start TEXT NOT NULL, refused TEXT,
-    PRIMARY KEY (boot, number)
-)
-"""
-
-Key = tuple[bytes, int]
-_Row = tuple[bytes, int, bytes, int, str]
 
 
 @dataclass(slots=True)
@@ -85,7 +70,7 @@ class EventStore:
         self.on_added: Callable[[], None] = _nobody
         """Called when there is something to send."""
         self.raised = self.receipted = self.refused = self.lost = self.save_failures = 0
-        self._path, self._keys, self._time, self._max_pages = path, keys, time, max_pages
+        self._keys, self._time = keys, time
         self._centre, self._gateway = centre, gateway
         self._next = 0
         self._held: dict[Key, Held] = {}
@@ -94,7 +79,7 @@ class EventStore:
         self._changed = asyncio.Event()
         self._machine = machine_start()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="events")
-        self._db: apsw.Connection | None = None
+        self._file = EventFile(path, keys.signing, max_pages=max_pages)
         self._loaded: list[Held] = []
         with contextlib.suppress(apsw.Error, OSError):  # `keep` tries again
             self._open_and_load()
@@ -184,7 +169,7 @@ class EventStore:
         """Bring the disk up to date; say whether that worked. Never raises for a sick disk."""
         new = [held for held in self._held.values() if not held.is_saved]
         gone = dict(self._gone)
-        if not new and not gone and self._db is not None:
+        if not new and not gone and self._file.is_open:
             return True
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._write, new, gone)
@@ -203,9 +188,7 @@ class EventStore:
     def close(self) -> None:
         """Wait for the disk and close the file."""
         self._thread.shutdown()
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        self._file.close()
 
     def _take_loaded(self) -> None:
         """Take what the file held; the disk's thread reads it, this thread owns what is held."""
@@ -222,93 +205,21 @@ class EventStore:
         return held.sent_mono_ms + 1000 * max(wait_s, resend_after_s)
 
     def _write(self, new: Sequence[Held], gone: dict[Key, str | None]) -> None:
-        if self._db is None:
+        if not self._file.is_open:
             self._open_and_load()
-        db = self._db
-        if db is None:
-            raise apsw.CantOpenError("the event file is not open")
-        with _transaction(db):
-            for (boot, number), reason in gone.items():
-                if reason is None:
-                    db.execute("DELETE FROM event WHERE boot = ? AND number = ?", (boot, number))
-                else:
-                    db.execute(
-                        "UPDATE event SET refused = ? WHERE boot = ? AND number = ?",
-                        (reason, boot, number),
-                    )
-            db.execute(
-                "DELETE FROM event WHERE refused IS NOT NULL AND rowid NOT IN "
-                "(SELECT rowid FROM event WHERE refused IS NOT NULL ORDER BY rowid DESC LIMIT ?)",
-                (REFUSED_KEPT,),
-            )
-            for held in new:
-                db.execute(
-                    "INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, NULL)",
-                    (
-                        *held.key,
-                        seal_event(held.event, self._keys.signing),
-                        held.came_mono_ms or 0,
-                        self._machine if held.came_mono_ms is not None else "",
-                    ),
-                )
+        self._file.write([self._filed(held) for held in new], gone)
 
     def _open_and_load(self) -> None:
-        """Open the file; set a damaged one aside and begin anew."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._db = self._opened()
-            self._load(self._db)
-        except (apsw.CorruptError, apsw.NotADBError):
-            log.error("events_damaged", path=str(self._path))  # noqa: TRY400 - foreseen
-            if self._db is not None:
-                self._db.close()
-            for suffix in ("", "-wal", "-shm"):
-                part = self._path.with_name(self._path.name + suffix)
-                if part.exists():
-                    part.replace(part.with_name(f"{part.name}.damaged-{secrets.token_hex(4)}"))
-            self._db = self._opened()
-
-    def _opened(self) -> apsw.Connection:
-        db = apsw.Connection(str(self._path))
-        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA secure_delete = ON")
-        db.execute(_SCHEMA)
-        db.execute(f"PRAGMA max_page_count = {self._max_pages}")
-        return db
-
-    def _load(self, db: apsw.Connection) -> None:
-        rows = db.execute(
-            "SELECT boot, number, sealed, came_mono_ms, machine_start FROM event "
-            "WHERE refused IS NULL ORDER BY rowid"
-        ).fetchall()
-        for boot, number, sealed, came_mono_ms, machine in cast("list[_Row]", rows):
-            try:
-                event = open_event(sealed, self._keys.signing.public_key())
-            except Rejected as error:
-                self.lost += 1
-                log.error("event_damaged", number=number, reason=error.reason)  # noqa: TRY400 - foreseen
-                db.execute(
-                    "UPDATE event SET refused = 'damaged' WHERE boot = ? AND number = ?",
-                    (boot, number),
-                )
-                continue
+        found, damaged = self._file.open()
+        self.lost += damaged
+        for event, came_mono_ms, machine in found:
             same = machine == self._machine and bool(machine)
             self._loaded.append(Held(event, came_mono_ms if same else None, is_saved=True))
 
-
-@contextlib.contextmanager
-def _transaction(db: apsw.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        with contextlib.suppress(apsw.Error):  # a full disk has rolled it back already
-            db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
+    def _filed(self, held: Held) -> Filed:
+        if held.came_mono_ms is None:
+            return Filed(held.event, 0, "")
+        return Filed(held.event, held.came_mono_ms, self._machine)
 
 
 def _nobody() -> None:

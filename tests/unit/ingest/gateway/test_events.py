@@ -9,6 +9,7 @@ import pytest
 
 from ingest.batch.event import open_event
 from ingest.batch.keys import make_keys
+from ingest.gateway import event_file
 from ingest.gateway import events as events_module
 from ingest.gateway.events import EventStore
 from tests.edges import Clocks, event
@@ -242,6 +243,27 @@ def test_what_an_earlier_start_left_is_sent_also_when_the_file_opens_late(store,
     assert [one.boot for one in told(again)] == [store.boot]
 
 
+def test_a_file_that_opens_and_cannot_be_read_is_tried_again(store, opened, monkeypatch):
+    store.add(event())
+    assert saved(store)
+    store.close()
+    with monkeypatch.context() as sick:
+        sick.setattr(event_file, "open_event", raising(apsw.IOError))
+        again = opened()
+    assert again.waiting == 0
+
+    assert saved(again)
+
+    assert [one.boot for one in told(again)] == [store.boot]
+
+
+def raising(fault):
+    def fail(*_given):
+        raise fault
+
+    return fail
+
+
 @pytest.mark.parametrize("damage", [b"no database", b"\xff" * 20_000])
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(opened, tmp_path, damage):
     (tmp_path / "events.sqlite").write_bytes(damage)
@@ -319,8 +341,8 @@ def test_what_is_settled_on_disk_is_not_settled_again(store, monkeypatch):
     assert saved(store), "there is nothing to write"
 
 
-def test_refused_events_do_not_fill_the_file(opened, monkeypatch):
-    monkeypatch.setattr(events_module, "REFUSED_KEPT", 3)
+def test_refused_events_do_not_fill_the_file(opened, monkeypatch, tmp_path):
+    monkeypatch.setattr(event_file, "REFUSED_KEPT", 3)
     store = opened()
     for number in range(10):
         store.add(event())
@@ -331,7 +353,7 @@ def test_refused_events_do_not_fill_the_file(opened, monkeypatch):
     assert saved(store)
     store.close()
 
-    with contextlib.closing(apsw.Connection(str(store._path))) as db:  # noqa: SLF001 - the file itself
+    with contextlib.closing(apsw.Connection(str(tmp_path / "events.sqlite"))) as db:
         rows = db.execute("SELECT number, refused FROM event ORDER BY rowid").fetchall()
     assert rows == [
         *((number, "forked_event") for number in (7, 8, 9)),
