@@ -267,11 +267,10 @@ def side() -> dict[str, Any]:
     """Compute a session's training impulse, and the drift of a resting heart rate."""
     numbers = load_side_figures()
     c = conventions()
-    rows = stretches((30 * 60, 110.0))
+    rows = at(*((60 * n, 110.0) for n in range(30)))  # each stands for its minute
     loads = {}
     for sex in ("M", "F"):
-        cases = {"sex": sex}
-        found = score(rows[:-1] + at((30 * 60, 60.0)), **cases)
+        found = score(rows, sex=sex)
         held = method.held_bpm(found.held.lazy(), c)
         rests = method.rest_days(
             found.held.lazy().select("person", "bpm_sum", "bpm_n", ts="start_ms"), c

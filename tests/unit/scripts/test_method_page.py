@@ -1,6 +1,7 @@
 """The page of the method says what the core computes, in both languages, with its pictures."""
 
 import re
+from math import exp
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -61,6 +62,25 @@ def test_every_convention_has_its_part_with_a_picture(pages):
 
         assert list(parts) == [f"C{number}" for number in range(1, 17)]
         assert [name for name, part in parts.items() if "![" not in part] == []
+
+
+SUM = re.compile(r"(?<![\d:])((?:\(?[\d.]+\)? [-+x×/÷] )+[\d.]+\)?) = ([\d.]*\d)(?!\d|:\d)")
+POWER = re.compile(r"30 [x×] 0\.5 [x×] ([\d.]+) [x×] e\^([\d.]+) = ([\d.]*\d)")
+
+
+def test_the_sums_of_the_page_come_out_on_paper(pages):
+    signs = str.maketrans({"x": "*", "×": "*", "÷": "/"})
+    for page in pages.values():
+        sums = SUM.findall(page)
+        powers = POWER.findall(page)
+
+        assert len(sums) >= 8
+        assert len(powers) == 2
+        for left, right in sums:
+            value = eval(left.translate(signs))  # noqa: S307 - numbers and signs of our own page
+            assert abs(value - float(right)) < 0.001, (left, right)
+        for factor, power, right in powers:
+            assert abs(15 * float(factor) * exp(float(power)) - float(right)) < 0.05
 
 
 def test_every_picture_stands_on_the_page_of_its_language(pages, pictures):
