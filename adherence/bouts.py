@@ -5,7 +5,7 @@ import polars as pl
 
 from adherence.clock import MINUTE_MS, local_date, whole_ms
 from adherence.holding import cut_at_midnight
-from adherence.rows import Line, expanded, lengths_of, summed
+from adherence.rows import Line, Runs, expanded, summed
 from adherence.schema import BOUT, CHAIN
 from adherence.zones import by_case, in_effort, is_above
 
@@ -116,12 +116,15 @@ def bouts_of(chains: pl.DataFrame, minutes: pl.DataFrame, *, walking_spm: int) -
     bouts = chains.filter("qualifies").sort("case", "start_ms")
     start_ms, end_ms = bouts["start_ms"].to_numpy(), bouts["end_ms"].to_numpy()
     minute_ms = minutes["minute"].to_numpy() * MINUTE_MS
+    runs, of_minutes = Runs.of(bouts["person"]), Runs.of(minutes["person"])
+    reach = bouts.group_by("person").agg(pl.col("start_ms").min(), pl.col("end_ms").max())
     line = Line.through(
-        (minutes["person"], minute_ms), (bouts["person"], start_ms), (bouts["person"], end_ms)
+        (of_minutes, minute_ms),
+        *((Runs.of(reach["person"]), reach[name].to_numpy()) for name in ("start_ms", "end_ms")),
     )
-    at_ms = line.place(minutes["person"], minute_ms)
+    at_ms = line.place(of_minutes, minute_ms)
     first = start_ms // MINUTE_MS
-    first_ms = line.place(bouts["person"], first * MINUTE_MS)
+    first_ms = line.place(runs, first * MINUTE_MS)
     touched = (end_ms - 1) // MINUTE_MS - first + 1
     rows, begins = expanded(
         np.searchsorted(at_ms, first_ms),
@@ -129,7 +132,7 @@ def bouts_of(chains: pl.DataFrame, minutes: pl.DataFrame, *, walking_spm: int) -
     )
     steps = minutes["steps"].to_numpy()[rows]
     return bouts.with_columns(
-        min_counted=pl.Series(lengths_of(begins, len(rows))),
+        min_counted=pl.Series(np.diff(begins, append=len(rows))),
         min_zero=pl.Series(summed(steps == 0, begins)),
         min_walk=pl.Series(summed(steps >= walking_spm, begins)),
     ).select(BOUT)

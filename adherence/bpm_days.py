@@ -7,16 +7,27 @@ that is a fraction (a mean of twins, or given so) stands as a row of its own, an
 of a hold that lies behind midnight.
 """
 
-from itertools import pairwise
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from adherence.clock import DAY_MS
-from adherence.rows import Ints, Reals, dates, day_starts, lengths_of
+from adherence.rows import Ints, Part, Reals, Runs, dates, day_starts, last_rows
 
-DAYS_AT_ONCE = 4_096
+DAYS_AT_ONCE = 1_024
 """So many days are counted in one go: their cells fit a processor's cache."""
+
+
+class _Rows(NamedTuple):
+    """Held time by heart rate; `row` is a row of HELD of the same person."""
+
+    row: Ints
+    day: Ints
+    bpm_sum: Reals
+    bpm_n: Ints
+    held_ms: Ints
 
 
 def held_bpm(held: pl.DataFrame, *, utc_offset_ms: int) -> pl.DataFrame:
@@ -24,67 +35,63 @@ def held_bpm(held: pl.DataFrame, *, utc_offset_ms: int) -> pl.DataFrame:
 
     `held` is HELD, sorted by person and time. A heart rate may have several rows in a day.
     """
-    person = held["person"]
-    start_ms, end_ms = held["start_ms"].to_numpy(), held["end_ms"].to_numpy()
-    bpm_sum, bpm_n = held["bpm_sum"].to_numpy(), held["bpm_n"].to_numpy()
-    day = (start_ms + utc_offset_ms) // DAY_MS
-    first = day_starts(person, day)
-    days = day[first]
-    # Holds do not overlap: of a day only the last can run over its midnight.
-    last = np.append(first[1:], len(day))[: len(first)] - 1
-    midnight_ms = (days + 1) * DAY_MS - utc_offset_ms
-    over = np.flatnonzero(end_ms[last] > midnight_ms)
-    held_ms = end_ms - start_ms
-    held_ms[last[over]] = midnight_ms[over] - start_ms[last[over]]
-    is_whole = (bpm_n == 1) & (bpm_sum == np.floor(bpm_sum))
-    single = np.flatnonzero(~is_whole)
-    at, bpm, ms = _counted(first, bpm_sum, np.where(is_whole, held_ms, 0))
-    return pl.concat(
-        [
-            _rows(person.gather(first[at]), days[at], bpm, np.ones(len(at), np.int64), ms),
-            _rows(
-                person.gather(single), day[single], bpm_sum[single], bpm_n[single], held_ms[single]
-            ),
-            _rows(
-                person.gather(last[over]),
-                days[over] + 1,
-                bpm_sum[last[over]],
-                bpm_n[last[over]],
-                end_ms[last[over]] - midnight_ms[over],
-            ),
-        ]
+    columns = [held[name].to_numpy() for name in ("start_ms", "end_ms", "bpm_sum", "bpm_n")]
+    nothing = np.empty(0, np.int64)
+    found = [_Rows(nothing, nothing, np.empty(0), nothing, nothing)]
+    for part in Runs.of(held["person"]).parts():
+        start_ms, end_ms, bpm_sum, bpm_n = (column[part.rows] for column in columns)
+        found += (
+            rows._replace(row=rows.row + part.rows.start)
+            for rows in _of_part(part, start_ms, end_ms, bpm_sum, bpm_n, utc_offset_ms)
+        )
+    row, day, bpm_sum, bpm_n, held_ms = (
+        np.concatenate(column) for column in zip(*found, strict=True)
     )
-
-
-def _counted(first: Ints, bpm: Reals, held_ms: Ints) -> tuple[Ints, Reals, Ints]:
-    """Return run, whole bpm and ms of every cell with time; runs of rows begin at `first`."""
-    if not len(bpm):
-        return np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64)
-    lowest = int(np.floor(bpm.min()))
-    beats = int(bpm.max()) - lowest + 1
-    bounds = np.append(first[::DAYS_AT_ONCE], len(bpm)).tolist()
-    found: list[tuple[Ints, Ints, Ints]] = []
-    for part, (row, behind) in enumerate(pairwise(bounds)):
-        runs = first[part * DAYS_AT_ONCE : (part + 1) * DAYS_AT_ONCE]
-        base = np.arange(len(runs)) * beats - lowest
-        cell = bpm[row:behind].astype(np.int64)
-        cell += np.repeat(base, lengths_of(runs, behind))
-        # Sums of a day's milliseconds are far below 2**53: exact in a float.
-        ms = np.bincount(cell, weights=held_ms[row:behind])
-        full = np.flatnonzero(ms)
-        run, beat = np.divmod(full, beats)
-        found.append((run + part * DAYS_AT_ONCE, beat + lowest, ms[full].astype(np.int64)))
-    run, beat, ms = (np.concatenate(column) for column in zip(*found, strict=True))
-    return run, beat.astype(np.float64), ms
-
-
-def _rows(person: pl.Series, day: Ints, bpm_sum: Reals, bpm_n: Ints, held_ms: Ints) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "person": person,
+            "person": held["person"].gather(row),
             "date": dates(day),
             "bpm_sum": bpm_sum,
             "bpm_n": bpm_n,
             "held_ms": held_ms,
         }
     )
+
+
+def _of_part(
+    part: Part, start_ms: Ints, end_ms: Ints, bpm_sum: Reals, bpm_n: Ints, utc_offset_ms: int
+) -> Iterator[_Rows]:
+    """Give the rows of whole heart rates, of fractions, and of what is held past midnight."""
+    day = (start_ms + utc_offset_ms) // DAY_MS
+    first = day_starts(part.starts, day)
+    # Holds do not overlap: of a day only the last can run over its midnight.
+    last = last_rows(first, len(day))
+    midnight_ms = (day[last] + 1) * DAY_MS - utc_offset_ms
+    over = np.flatnonzero(end_ms[last] > midnight_ms)
+    late = last[over]
+    held_ms = end_ms - start_ms
+    held_ms[late] = midnight_ms[over] - start_ms[late]
+    beat = bpm_sum.astype(np.int64)
+    fraction = np.flatnonzero((beat != bpm_sum) | (bpm_n != 1))
+    yield _Rows(fraction, day[fraction], bpm_sum[fraction], bpm_n[fraction], held_ms[fraction])
+    yield _Rows(late, day[late] + 1, bpm_sum[late], bpm_n[late], end_ms[late] - midnight_ms[over])
+    held_ms[fraction] = 0
+    lowest = int(beat.min())
+    beats = int(beat.max()) - lowest + 1
+    beat -= lowest
+    for at in range(0, len(first), DAYS_AT_ONCE):
+        runs = first[at : at + DAYS_AT_ONCE]
+        rows = slice(runs[0], last[min(at + DAYS_AT_ONCE, len(first)) - 1] + 1)
+        cell = np.repeat(np.arange(len(runs)) * beats, np.diff(runs, append=rows.stop))
+        cell += beat[rows]
+        # Sums of a day's milliseconds are far below 2**53: exact in a float.
+        ms = np.bincount(cell, weights=held_ms[rows])
+        full = np.flatnonzero(ms)
+        run, own = np.divmod(full, beats)
+        yield _Rows(
+            runs[run],
+            day[runs[run]],
+            (own + lowest).astype(np.float64),
+            np.ones(len(full), np.int64),
+            ms[full].astype(np.int64),
+        )

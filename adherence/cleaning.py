@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from adherence.rows import Ints, Line, are_in_order, is_repeated
+from adherence.rows import Ints, Runs, gaps_of, on_one_line, smallest_gap
 from adherence.spikes import spikes
 
 
@@ -15,13 +15,21 @@ def in_range(*, lowest_bpm: int, highest_bpm: int) -> pl.Expr:
     return pl.col("hr").is_between(lowest_bpm, highest_bpm)
 
 
-def distinct(twins: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per person and time, sorted: the distinct values, as sum and number (C3).
+def without_twins(samples: pl.DataFrame, single: pl.DataFrame, runs: Runs) -> pl.DataFrame:
+    """Return `single` with one row per person and time: the distinct values there (C3).
 
-    A row sent twice changes nothing; the mean stays a fraction, so that nothing is rounded.
+    `samples` are in order, so twins are neighbours: only they are put together, any other sample
+    stays the sum of itself. A row sent twice changes nothing; the mean stays a fraction, as sum and
+    number, so that nothing is rounded.
     """
-    return (
-        twins.lazy()
+    ts = samples["ts"].to_numpy()
+    again = np.concatenate(
+        [np.flatnonzero(gaps_of(ts, part) == 0) + 1 + part.rows.start for part in runs.parts()]
+    )
+    first = np.setdiff1d(again - 1, again)
+    twins = (
+        samples[np.union1d(first, again)]
+        .lazy()
         .select("person", "ts", pl.col("hr").cast(pl.Float64))
         .unique()
         .group_by("person", "ts")
@@ -29,6 +37,19 @@ def distinct(twins: pl.DataFrame) -> pl.DataFrame:
         .sort("person", "ts")
         .collect()
     )
+    together = single.with_columns(
+        single[name].scatter(first, twins[name]) for name in ("bpm_sum", "bpm_n")
+    )
+    return without_rows(together, again)
+
+
+def without_rows(frame: pl.DataFrame, rows: Ints) -> pl.DataFrame:
+    """Return the frame without some rows; itself, where there are none."""
+    if not len(rows):
+        return frame
+    stays = np.ones(len(frame), np.bool_)
+    stays[rows] = False
+    return frame.filter(pl.Series(stays))
 
 
 def kept_samples(
@@ -42,35 +63,35 @@ def kept_samples(
 ) -> pl.DataFrame:
     """Return the samples that count, sorted by person and time: person, ts, bpm_sum, bpm_n.
 
-    Rows that come in order are not sorted again; that they are is checked. In order, twins are
-    neighbours: only they are put together, any other sample is the sum of itself. The spike rule is
-    one pass: each decision sees the series as it was before any was dropped.
+    Rows that come in order are not sorted again; that they are is checked. The spike rule is one
+    pass: each decision sees the series as it was before any was dropped.
     """
     counted = samples.filter(in_range(lowest_bpm=lowest_bpm, highest_bpm=highest_bpm))
-    if not are_in_order(counted["person"], counted["ts"].to_numpy()):
+    runs = Runs.of(counted["person"])
+    closest_ms = smallest_gap(runs, counted["ts"].to_numpy())
+    if closest_ms < 0:
         counted = counted.sort("person", "ts")
-    person, ts = counted["person"], counted["ts"].to_numpy()
-    bpm_sum = counted["hr"].cast(pl.Float64).to_numpy()
-    bpm_n = np.ones(len(counted), np.int64)
-    again = is_repeated(person, ts)
-    single: Ints | slice = slice(None)
-    if again.any():
-        has_twin = again.copy()
-        has_twin[:-1] |= again[1:]
-        twins = distinct(counted.filter(pl.Series(has_twin)))
-        first = has_twin & ~again
-        bpm_sum = bpm_sum.copy()
-        bpm_sum[first], bpm_n[first] = twins["bpm_sum"], twins["bpm_n"]
-        single = np.flatnonzero(~again)
-    dropped = spikes(
-        Line.through((person, ts)).place(person, ts)[single],
-        bpm_sum[single],
-        bpm_n[single],
-        reach_ms=spike_reach_ms,
-        deviation_bpm=spike_deviation_bpm,
-        least_samples=spike_least_samples,
+        runs = Runs.of(counted["person"])
+        closest_ms = smallest_gap(runs, counted["ts"].to_numpy())
+    single = counted.select(
+        "person",
+        "ts",
+        bpm_sum=pl.col("hr").cast(pl.Float64),
+        bpm_n=pl.repeat(1, pl.len(), dtype=pl.Int64),
     )
-    is_kept = ~again
-    is_kept[dropped if isinstance(single, slice) else single[dropped]] = False
-    kept = pl.DataFrame({"person": person, "ts": ts, "bpm_sum": bpm_sum, "bpm_n": bpm_n})
-    return kept if is_kept.all() else kept.filter(pl.Series(is_kept))
+    if closest_ms == 0:
+        single = without_twins(counted, single, runs)
+        runs = Runs.of(single["person"])
+    dropped = []
+    ts, bpm_sum, bpm_n = (single[name].to_numpy() for name in ("ts", "bpm_sum", "bpm_n"))
+    for part in runs.parts():
+        rows = spikes(
+            on_one_line(ts, part),
+            bpm_sum[part.rows],
+            bpm_n[part.rows],
+            reach_ms=spike_reach_ms,
+            deviation_bpm=spike_deviation_bpm,
+            least_samples=spike_least_samples,
+        )
+        dropped.append(rows + part.rows.start)
+    return without_rows(single, np.concatenate([np.empty(0, np.int64), *dropped]))

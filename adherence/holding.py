@@ -1,24 +1,28 @@
 """The time a sample stands for (convention C5), and its cut at midnights and minutes (C10, C15)."""
 
+import numpy as np
 import polars as pl
 
 from adherence.clock import DAY_MS, MINUTE_MS, local_date, minute
+from adherence.rows import Runs, gaps_of
 from adherence.schema import HELD
 
 
-def held_time(kept: pl.LazyFrame, *, longest_hold_ms: int) -> pl.LazyFrame:
+def held_time(kept: pl.DataFrame, *, longest_hold_ms: int) -> pl.DataFrame:
     """Return HELD: each kept sample with [start_ms, end_ms), to the next one, or the longest hold.
 
     `kept` is sorted by person and time. Nothing is interpolated; a longer hole is missing data, and
     the last sample of a person stands for the longest hold.
     """
-    to_next = (
-        pl.when(pl.col("person").shift(-1) == pl.col("person"))
-        .then(pl.col("ts").shift(-1) - pl.col("ts"))
-        .clip(upper_bound=longest_hold_ms)
-        .fill_null(longest_hold_ms)
-    )
-    return kept.with_columns(start_ms=pl.col("ts"), end_ms=pl.col("ts") + to_next).select(HELD)
+    ts = kept["ts"].to_numpy()
+    end_ms = np.empty(len(ts), np.int64)
+    for part in Runs.of(kept["person"]).parts():
+        gaps = gaps_of(ts, part)
+        np.minimum(gaps, longest_hold_ms, out=gaps)
+        np.add(ts[part.rows], gaps, out=end_ms[part.rows])
+    return kept.select(
+        "person", pl.col("ts").alias("start_ms"), pl.Series("end_ms", end_ms), "bpm_sum", "bpm_n"
+    ).select(HELD)
 
 
 def _cut(held: pl.LazyFrame, boundary_ms: pl.Expr) -> pl.LazyFrame:

@@ -8,51 +8,55 @@ import numpy as np
 import polars as pl
 
 from adherence.clock import DAY_MS, MINUTE_MS
-from adherence.rows import Ints, Reals, dates, day_starts, lengths_of, starts_of
-
-
-def minute_means(kept: pl.DataFrame) -> tuple[pl.Series, Ints, Reals]:
-    """Return person, clock minute and mean bpm of every minute with the timestamp of a sample.
-
-    `kept` is sorted by person and time. Samples weigh alike, however long they stand.
-    """
-    minute = kept["ts"].to_numpy() // MINUTE_MS
-    bpm_n = kept["bpm_n"].to_numpy()
-    bpm = kept["bpm_sum"].to_numpy()
-    if (bpm_n > 1).any():
-        bpm = bpm / bpm_n
-    starts = starts_of(kept["person"])
-    begins = np.ones(len(minute), np.bool_)
-    np.not_equal(minute[1:], minute[:-1], out=begins[1:])
-    begins[starts] = True
-    first = np.flatnonzero(begins)
-    if len(first) == len(minute):
-        return kept["person"], minute, bpm
-    means = np.add.reduceat(bpm, first) / lengths_of(first, len(bpm))
-    return kept["person"].gather(first), minute[first], means
+from adherence.rows import Ints, Reals, Runs, dates, day_starts
 
 
 def rest_days_of(
     kept: pl.DataFrame, *, utc_offset_ms: int, least_minutes: int, percentile: int
 ) -> pl.DataFrame:
-    """Return person, date and rest_bpm of every local day long enough for a figure (C7).
+    """Return person, date and rest_bpm of every local day long enough for a figure (C7), sorted.
 
-    It is the nearest-rank percentile of the day's minute means.
+    It is the nearest-rank percentile of the day's minute means. `kept` is sorted by person and
+    time.
     """
-    person, minute, means = minute_means(kept)
-    day = (minute * MINUTE_MS + utc_offset_ms) // DAY_MS
-    first = day_starts(person, day)
-    minutes = lengths_of(first, len(day))
-    is_long = minutes >= least_minutes
-    rank = (minutes[is_long] * percentile + 99) // 100
-    rest_bpm = _of_rank(means[np.repeat(is_long, minutes)], minutes[is_long], rank)
+    ts, bpm_sum, bpm_n = (kept[name].to_numpy() for name in ("ts", "bpm_sum", "bpm_n"))
+    rows, days, figures = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
+    for part in Runs.of(kept["person"]).parts():
+        first, minute, means = minute_means(
+            ts[part.rows], bpm_sum[part.rows], bpm_n[part.rows], part.starts
+        )
+        day = (minute * MINUTE_MS + utc_offset_ms) // DAY_MS
+        begins = day_starts(np.searchsorted(first, part.starts), day)
+        minutes = np.diff(begins, append=len(day))
+        is_long = minutes >= least_minutes
+        rank = (minutes[is_long] * percentile + 99) // 100
+        figures.append(_of_rank(means[np.repeat(is_long, minutes)], minutes[is_long], rank))
+        days.append(day[begins[is_long]])
+        rows.append(first[begins[is_long]] + part.rows.start)
     return pl.DataFrame(
         {
-            "person": person.gather(first[is_long]),
-            "date": dates(day[first[is_long]]),
-            "rest_bpm": rest_bpm,
+            "person": kept["person"].gather(np.concatenate(rows)),
+            "date": dates(np.concatenate(days)),
+            "rest_bpm": np.concatenate(figures),
         }
     )
+
+
+def minute_means(ts: Ints, bpm_sum: Reals, bpm_n: Ints, starts: Ints) -> tuple[Ints, Ints, Reals]:
+    """Return first row, clock minute and mean bpm of every minute with the timestamp of a sample.
+
+    Another person begins at each of `starts`. Samples weigh alike, however long they stand.
+    """
+    minute = ts // MINUTE_MS
+    bpm = bpm_sum / bpm_n if (bpm_n > 1).any() else bpm_sum
+    begins = np.ones(len(minute), np.bool_)
+    np.not_equal(minute[1:], minute[:-1], out=begins[1:])
+    begins[starts] = True
+    first = np.flatnonzero(begins)
+    if len(first) == len(minute):  # one sample a minute: each is its minute's mean
+        return first, minute, bpm
+    means = np.add.reduceat(bpm, first) / np.diff(first, append=len(bpm))
+    return first, minute[first], means
 
 
 def _of_rank(values: Reals, lengths: Ints, rank: Ints) -> Reals:

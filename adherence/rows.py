@@ -1,12 +1,18 @@
 """Rows of many people as whole columns: where each person begins, and one line of time for all.
 
-Kernels work on columns in one go, not person by person. Two things make that safe: `starts_of` says
-where a new person begins, and `Line` moves each person's time so that all of it lies one after the
-other, a day apart at least. On the line a difference between two rows of one person is their
-difference in time, and rows of two people are never close: no window, hold or chain crosses.
+Kernels work on columns, not person by person. Three things make that safe and quick:
+
+- `Runs` says where a new person begins.
+- `Line` moves each person's time so that all of it lies one after the other, a day apart at least.
+  On the line a difference between two rows of one person is their difference in time, and rows of
+  two people are never close: no window, hold or chain crosses.
+- A kernel goes through the parts of `Runs.parts`, each of whole people: their columns fit a
+  processor's cache, and what it needs in between is as large as a part, not as the frame.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,6 +24,48 @@ Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+PART_ROWS = 65_536
+
+
+class Part(NamedTuple):
+    """Some whole people: their rows, their runs, and where those begin among the part's rows."""
+
+    rows: slice
+    runs: slice
+    starts: Ints
+    lengths: Ints
+
+
+class Runs(NamedTuple):
+    """Runs of rows of one person each."""
+
+    heads: pl.Series
+    """The person of each run."""
+    starts: Ints
+    lengths: Ints
+
+    @classmethod
+    def of(cls, person: pl.Series) -> "Runs":
+        """Find where another person begins; a person may have several runs if rows are unsorted."""
+        starts = starts_of(person)
+        return cls(person.gather(starts), starts, np.diff(starts, append=len(person)))
+
+    def parts(self) -> Iterator[Part]:
+        """Give all runs in parts of some `PART_ROWS` rows; a person's rows stay together."""
+        number = self.starts // PART_ROWS
+        cuts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(self.starts)]
+        for run, behind in pairwise(cuts):
+            lengths = self.lengths[run:behind]
+            if len(lengths):
+                first = int(self.starts[run])
+                rows = slice(first, first + int(lengths.sum()))
+                yield Part(rows, slice(run, behind), self.starts[run:behind] - first, lengths)
+
+    def counted(self, name: str) -> pl.DataFrame:
+        """Return person and the number of rows."""
+        runs = pl.DataFrame({"person": self.heads, name: self.lengths})
+        return runs.group_by("person").agg(pl.col(name).sum())
+
 
 def starts_of(person: pl.Series) -> Ints:
     """Return the rows at which another person begins, the first row included."""
@@ -27,9 +75,31 @@ def starts_of(person: pl.Series) -> Ints:
     return np.concatenate([[0], changes.to_numpy().astype(np.int64) + 1])
 
 
-def day_starts(person: pl.Series, day: Ints) -> Ints:
-    """Return the rows at which another person or another day begins, the first row included."""
-    return np.union1d(starts_of(person), np.flatnonzero(day[1:] != day[:-1]) + 1)
+def smallest_gap(runs: Runs, at: Ints) -> int:
+    """Return the shortest way from one row to the next of the same person.
+
+    It is negative if any goes back, or if the people are not sorted: from 0 on, rows are sorted by
+    person and time; above 0, no time of a person stands twice.
+    """
+    heads = runs.heads
+    if not (heads.slice(1) > heads.slice(0, max(len(heads) - 1, 0))).all():
+        return -1
+    return min((int(gaps_of(at, part).min()) for part in runs.parts()), default=DAY_MS)
+
+
+def gaps_of(at: Ints, part: Part) -> Ints:
+    """Return the way from each row of a part to the next, a day from the last row of a person."""
+    own = at[part.rows]
+    gaps = np.empty(len(own), np.int64)
+    np.subtract(own[1:], own[:-1], out=gaps[:-1])
+    gaps[part.starts[1:] - 1] = DAY_MS
+    gaps[-1] = DAY_MS
+    return gaps
+
+
+def day_starts(starts: Ints, day: Ints) -> Ints:
+    """Return the rows at which another run or another day begins, the first row included."""
+    return np.union1d(starts, np.flatnonzero(day[1:] != day[:-1]) + 1)
 
 
 def dates(day: Ints) -> pl.Series:
@@ -37,24 +107,9 @@ def dates(day: Ints) -> pl.Series:
     return pl.Series(day, dtype=pl.Int64).cast(pl.Int32).cast(pl.Date)
 
 
-def is_repeated(person: pl.Series, at: Ints) -> Bools:
-    """Mark the rows, sorted by person and time, with person and time of the row before."""
-    again = np.zeros(len(at), np.bool_)
-    np.equal(at[1:], at[:-1], out=again[1:])
-    again[starts_of(person)] = False
-    return again
-
-
-def lengths_of(starts: Ints, rows: int) -> Ints:
-    """Return how many rows each run has, the last one ending with `rows`."""
-    return np.diff(starts, append=rows)
-
-
-def counted(person: pl.Series, name: str) -> pl.DataFrame:
-    """Return person and the number of its rows, whatever their order."""
-    starts = starts_of(person)
-    runs = pl.DataFrame({"person": person.gather(starts), name: lengths_of(starts, len(person))})
-    return runs.group_by("person").agg(pl.col(name).sum())
+def last_rows(starts: Ints, rows: int) -> Ints:
+    """Return the last row of each run, the last run ending with `rows`."""
+    return np.append(starts[1:], rows)[: len(starts)] - 1
 
 
 def expanded(first: Ints, behind: Ints) -> tuple[Ints, Ints]:
@@ -67,10 +122,19 @@ def expanded(first: Ints, behind: Ints) -> tuple[Ints, Ints]:
 def summed(values: Ints | Bools, begins: Ints) -> Ints:
     """Add up runs of values that begin at rows `begins` (of `expanded`); an empty one is 0."""
     sums = np.zeros(len(begins), np.int64)
-    is_any = lengths_of(begins, len(values)) > 0
+    is_any = np.diff(begins, append=len(values)) > 0
     if len(values):
         sums[is_any] = np.add.reduceat(values, begins[is_any], dtype=np.int64)
     return sums
+
+
+def on_one_line(at: Ints, part: Part) -> Ints:
+    """Return a part's times, sorted by person and time, one person's after the other's."""
+    own = at[part.rows]
+    first, last = own[part.starts], own[part.starts + part.lengths - 1]
+    room = last - first + DAY_MS
+    line: Ints = own + np.repeat(np.cumsum(room) - room - first, part.lengths)
+    return line
 
 
 class Line(NamedTuple):
@@ -79,9 +143,18 @@ class Line(NamedTuple):
     people: pl.DataFrame
 
     @classmethod
-    def through(cls, *columns: tuple[pl.Series, Ints]) -> "Line":
-        """Lay out all people of the columns, each (person, time in ms), in the persons' order."""
-        extents = pl.concat(_extents(person, at_ms) for person, at_ms in columns)
+    def through(cls, *columns: tuple[Runs, Ints]) -> "Line":
+        """Lay out all people of the columns, in their order; the rows of a run are sorted."""
+        extents = pl.concat(
+            pl.DataFrame(
+                {
+                    "person": runs.heads,
+                    "first": at_ms[runs.starts],
+                    "last": at_ms[runs.starts + runs.lengths - 1],
+                }
+            )
+            for runs, at_ms in columns
+        )
         people = (extents.group_by("person").agg(pl.col("first").min(), pl.col("last").max())).sort(
             "person"
         )
@@ -89,36 +162,9 @@ class Line(NamedTuple):
         shift_ms = room_ms.cum_sum() - room_ms - pl.col("first")
         return cls(people.select("person", shift_ms=shift_ms))
 
-    def place(self, person: pl.Series, at_ms: Ints) -> Ints:
+    def place(self, runs: Runs, at_ms: Ints) -> Ints:
         """Return times on the line; every person must be on it. Sorted rows stay sorted."""
-        starts = starts_of(person)
-        heads = pl.DataFrame({"person": person.gather(starts)})
+        heads = pl.DataFrame({"person": runs.heads})
         shifts = heads.join(self.people, on="person", how="left", maintain_order="left")
-        lengths = lengths_of(starts, len(person))
-        placed: Ints = at_ms + np.repeat(shifts["shift_ms"].to_numpy(), lengths)
+        placed: Ints = at_ms + np.repeat(shifts["shift_ms"].to_numpy(), runs.lengths)
         return placed
-
-
-def _extents(person: pl.Series, at_ms: Ints) -> pl.DataFrame:
-    starts = starts_of(person)
-    ends: dict[str, Any] = {"first": np.minimum, "last": np.maximum}
-    return pl.DataFrame(
-        {
-            "person": person.gather(starts),
-            **{
-                name: end.reduceat(at_ms, starts) if len(starts) else np.empty(0, np.int64)
-                for name, end in ends.items()
-            },
-        }
-    )
-
-
-def are_in_order(person: pl.Series, at: Ints) -> bool:
-    """Say whether rows are sorted by person and time, equal times allowed."""
-    starts = starts_of(person)
-    heads = person.gather(starts)
-    if not (heads.slice(1) > heads.slice(0, max(len(heads) - 1, 0))).all():
-        return False
-    steps = np.diff(at)
-    steps[starts[1:] - 1] = 0
-    return bool(steps.min(initial=0) >= 0)

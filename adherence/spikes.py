@@ -31,7 +31,7 @@ def spikes(
     deviation_bpm: int,
     least_samples: int,
 ) -> Ints:
-    """Return the rows that are spikes; `line_ms` is strictly rising (`adherence.rows.Line`)."""
+    """Return the rows that are spikes; `line_ms` is strictly rising (`adherence.rows`)."""
     has_twins = bool((bpm_n > 1).any())
     bpm = bpm_sum / bpm_n if has_twins else bpm_sum
     far_bpm = deviation_bpm - ROUNDING_BPM
@@ -54,19 +54,16 @@ def spikes(
 
 def _in_wide_blocks(line_ms: Ints, bpm: Reals, *, reach_ms: int, far_bpm: float) -> Ints:
     """Return the rows of all blocks whose windows hold values far enough apart."""
-    blocks = -(-len(bpm) // BLOCK_ROWS)
-    if not blocks:
+    is_near = np.diff(line_ms) <= reach_ms
+    if not is_near.any():
         return np.empty(0, np.int64)
+    blocks = -(-len(bpm) // BLOCK_ROWS)
     filled = np.full(blocks * BLOCK_ROWS, bpm[-1])
     filled[: len(bpm)] = bpm
     highest, lowest = _of_blocks(np.maximum, filled), _of_blocks(np.minimum, filled)
+    high, low = highest.copy(), lowest.copy()
     first_ms = line_ms[::BLOCK_ROWS]
     last_ms = np.append(line_ms[BLOCK_ROWS - 1 :: BLOCK_ROWS], line_ms[-1])[:blocks]
-    high, low = highest.copy(), lowest.copy()
-    is_near = np.zeros(blocks * BLOCK_ROWS, np.bool_)
-    np.less_equal(np.diff(line_ms), reach_ms, out=is_near[: len(bpm) - 1])
-    has_near = is_near.view(np.uint64) != 0  # the eight bytes of a block in one look
-    has_near[1:] |= is_near[BLOCK_ROWS - 1 :: BLOCK_ROWS][:-1]
     for apart in range(1, blocks):
         within = first_ms[apart:] - last_ms[:-apart] <= reach_ms
         if not within.any():
@@ -74,9 +71,13 @@ def _in_wide_blocks(line_ms: Ints, bpm: Reals, *, reach_ms: int, far_bpm: float)
         for extreme, reached, of_block in ((np.maximum, high, highest), (np.minimum, low, lowest)):
             extreme(reached[apart:], of_block[:-apart], out=reached[apart:], where=within)
             extreme(reached[:-apart], of_block[apart:], out=reached[:-apart], where=within)
-    wide = np.flatnonzero((high - low > far_bpm) & has_near)
+    wide = np.flatnonzero(high - low > far_bpm)
     rows = (wide[:, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
-    return rows[rows < len(bpm)]
+    rows = rows[rows < len(bpm)]
+    # A window of more than its own sample has a neighbour in reach, before or behind.
+    has_near = np.append(is_near, np.False_)[rows] | np.append(np.False_, is_near)[rows]
+    found: Ints = rows[has_near]
+    return found
 
 
 def _of_blocks(extreme: np.ufunc, values: Reals) -> Reals:

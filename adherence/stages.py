@@ -16,7 +16,7 @@ from adherence.days import daily_zones, days_of
 from adherence.figures import formula_hr_max, frozen_figures
 from adherence.holding import held_time
 from adherence.resting import rest_days_of
-from adherence.rows import counted
+from adherence.rows import Runs
 from adherence.steps import daily_steps
 from adherence.stretches import edges_of, effort_time
 from adherence.zones import by_case
@@ -37,9 +37,7 @@ def kept(samples: pl.DataFrame, conventions: Conventions) -> pl.DataFrame:
 
 def held(kept_now: pl.DataFrame, conventions: Conventions) -> pl.DataFrame:
     """Return HELD (C5) of samples as `kept` gives them."""
-    return held_time(
-        kept_now.lazy(), longest_hold_ms=conventions.longest_hold_s * SECOND_MS
-    ).collect()
+    return held_time(kept_now, longest_hold_ms=conventions.longest_hold_s * SECOND_MS)
 
 
 def bpm_days(held_now: pl.DataFrame, conventions: Conventions) -> pl.DataFrame:
@@ -64,10 +62,10 @@ def people(
     cases: pl.LazyFrame,
     conventions: Conventions,
 ) -> pl.LazyFrame:
-    """Return PEOPLE (C6, C7); `rest_by_day` may leave out people whose cases all give a figure."""
+    """Return PEOPLE (C6, C7), of once each case; `rest_by_day` is as `rest_days` gives it."""
     return frozen_figures(
-        counted(samples["person"], "n_in").lazy(),
-        counted(kept_now["person"], "n_kept").lazy(),
+        Runs.of(samples["person"]).counted("n_in").lazy(),
+        Runs.of(kept_now["person"]).counted("n_kept").lazy(),
         rest_by_day.lazy(),
         cases,
         hr_max_bpm=formula_hr_max(

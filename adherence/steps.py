@@ -9,11 +9,12 @@ from adherence.rows import (
     Bools,
     Ints,
     Line,
-    are_in_order,
+    Runs,
     dates,
     day_starts,
     expanded,
-    is_repeated,
+    smallest_gap,
+    starts_of,
     summed,
 )
 from adherence.schema import STEP_MINUTES, reserve_edge
@@ -35,21 +36,19 @@ def counted_minutes(step_rows: pl.DataFrame) -> pl.DataFrame:
     Null, NaN and negative counts are no counts; zero is one. Rows that come in order, each minute
     once, are neither sorted nor put together; that they are is checked.
     """
-    counted = (
+    counts = (
         step_rows.lazy()
         .filter(pl.col("steps").is_finite() & (pl.col("steps") >= 0))
-        .select("person", minute(pl.col("ts")).alias("minute"), "steps")
+        .select("person", minute(pl.col("ts")).alias("minute"), pl.col("steps").cast(pl.Int64))
+        .collect()
     )
-    minutes = counted.select(pl.exclude("steps"), pl.col("steps").cast(pl.Int64)).collect()
-    at = minutes["minute"].to_numpy()
-    if are_in_order(minutes["person"], at) and not is_repeated(minutes["person"], at).any():
-        return minutes
+    if smallest_gap(Runs.of(counts["person"]), counts["minute"].to_numpy()) > 0:
+        return counts
     return (
-        counted.group_by("person", "minute")
-        .agg(steps=pl.col("steps").max().cast(pl.Int64))
+        counts.group_by("person", "minute")
+        .agg(pl.col("steps").max())
         .select(STEP_MINUTES)
         .sort("person", "minute")
-        .collect()
     )
 
 
@@ -72,12 +71,12 @@ def is_still_so_far(line_ms: Ints, steps: Ints, *, still_minutes: int) -> Bools:
     """
     back = still_minutes - 1
     is_still = np.zeros(len(steps), np.bool_)
-    if len(steps) <= back:
-        return is_still
     ends = len(steps) - back
-    is_still[back:] = line_ms[back:] - line_ms[:ends] == back * MINUTE_MS
-    for place in range(still_minutes):
-        is_still[back:] &= steps[place : place + ends] == 0
+    if ends > 0:
+        is_zero = steps == 0
+        is_still[back:] = line_ms[back:] - line_ms[:ends] == back * MINUTE_MS
+        for place in range(still_minutes):
+            is_still[back:] &= is_zero[place : place + ends]
     return is_still
 
 
@@ -107,11 +106,11 @@ def flag_minutes(
     effort to any case) need no look. All frames are sorted by person and time.
     """
     c = conventions
-    line = Line.through(
-        (minutes["person"], minutes["minute"].to_numpy() * MINUTE_MS),
-        (held["person"], held["start_ms"].to_numpy()),
-    )
-    at_ms = line.place(minutes["person"], minutes["minute"].to_numpy() * MINUTE_MS)
+    minute_ms = minutes["minute"].to_numpy() * MINUTE_MS
+    of_minutes, of_held = Runs.of(minutes["person"]), Runs.of(held["person"])
+    start_ms = held["start_ms"].to_numpy()
+    line = Line.through((of_minutes, minute_ms), (of_held, start_ms))
+    at_ms = line.place(of_minutes, minute_ms)
     steps = minutes["steps"].to_numpy()
     still = is_still_so_far(at_ms, steps, still_minutes=c.still_minutes)
     cadences = (c.moderate_cadence_spm, c.vigorous_cadence_spm, c.lock_cadence_spm)
@@ -119,7 +118,7 @@ def flag_minutes(
     touched = np.zeros(len(steps), np.bool_)
     touched[_touched_by(at_ms, line, effort)] = True
     rows = np.flatnonzero(asked | (still & touched))
-    held_ms, held_bpm = _held_in(at_ms[rows], line, held)
+    held_ms, held_bpm = _held_in(at_ms[rows], line.place(of_held, start_ms), held)
     return minutes[rows].with_columns(
         still_so_far=pl.Series(still[rows], dtype=pl.Boolean),
         held_ms=pl.Series(held_ms, dtype=pl.Int64),
@@ -131,36 +130,35 @@ def _touched_by(minutes_ms: Ints, line: Line, held: pl.DataFrame) -> Ints:
     """Return the rows of the minutes, by their place on the line, that some of `held` lies in."""
     first = held["start_ms"].to_numpy() // MINUTE_MS
     behind = (held["end_ms"].to_numpy() - 1) // MINUTE_MS + 1
-    placed = line.place(held["person"], first * MINUTE_MS)
+    placed = line.place(Runs.of(held["person"]), first * MINUTE_MS)
     begin = np.searchsorted(minutes_ms, placed, side="left")
     end = np.searchsorted(minutes_ms, placed + (behind - first) * MINUTE_MS, side="left")
     return expanded(begin, end)[0]
 
 
-def _held_in(minutes_ms: Ints, line: Line, held: pl.DataFrame) -> tuple[Ints, Ints]:
+def _held_in(minutes_ms: Ints, start_ms: Ints, held: pl.DataFrame) -> tuple[Ints, Ints]:
     """Return held ms, and sum of bpm * held ms times MINUTE_SCALE, of minutes on the line.
 
-    Holds do not overlap, so of all that begin before a minute only the last can reach into it.
+    `start_ms` is where `held` begins on the line. Holds do not overlap, so of all that begin before
+    a minute only the last can reach into it.
     """
-    start_ms = line.place(held["person"], held["start_ms"].to_numpy())
-    end_ms = start_ms + (held["end_ms"] - held["start_ms"]).to_numpy()
     first = np.maximum(np.searchsorted(start_ms, minutes_ms, side="right") - 1, 0)
     behind = np.searchsorted(start_ms, minutes_ms + MINUTE_MS, side="left")
     rows, begins = expanded(first, behind)
     of_minute = np.repeat(minutes_ms, np.maximum(behind - first, 0))
-    parts_ms = np.minimum(end_ms[rows], of_minute + MINUTE_MS) - np.maximum(
-        start_ms[rows], of_minute
-    )
+    own = held[rows]
+    begin_ms = start_ms[rows]
+    end_ms = begin_ms + (own["end_ms"] - own["start_ms"]).to_numpy()
+    parts_ms = np.minimum(end_ms, of_minute + MINUTE_MS) - np.maximum(begin_ms, of_minute)
     parts_ms = np.maximum(parts_ms, 0)
-    bpm_sum, bpm_n = held["bpm_sum"].to_numpy()[rows], held["bpm_n"].to_numpy()[rows]
-    weighted = np.rint(bpm_sum * MINUTE_SCALE * parts_ms / bpm_n).astype(np.int64)
-    return summed(parts_ms, begins), summed(weighted, begins)
+    weighted = own["bpm_sum"].to_numpy() * MINUTE_SCALE * parts_ms / own["bpm_n"].to_numpy()
+    return summed(parts_ms, begins), summed(np.rint(weighted).astype(np.int64), begins)
 
 
 def steps_by_day(minutes: pl.DataFrame, *, utc_offset_ms: int) -> pl.DataFrame:
     """Return person, date and steps of every local day with a step count."""
     day = (minutes["minute"].to_numpy() * MINUTE_MS + utc_offset_ms) // DAY_MS
-    first = day_starts(minutes["person"], day)
+    first = day_starts(starts_of(minutes["person"]), day)
     steps = np.add.reduceat(minutes["steps"].to_numpy(), first) if len(first) else first
     return pl.DataFrame(
         {"person": minutes["person"].gather(first), "date": dates(day[first]), "steps": steps}

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from adherence.clock import DAY_MS
-from adherence.rows import Ints, Reals, lengths_of, starts_of
+from adherence.rows import Ints, Part, Reals, Runs, last_rows
 
 
 def edges_of(cases: pl.LazyFrame) -> pl.DataFrame:
@@ -31,55 +31,61 @@ def effort_time(held: pl.DataFrame, edges: pl.DataFrame, *, utc_offset_ms: int) 
 
     `held` is HELD, sorted; `edges` as `edges_of` gives them.
     """
-    person = held["person"]
-    starts = starts_of(person)
-    rows, reached = _reached(
-        held["bpm_sum"].to_numpy(),
-        held["bpm_n"].to_numpy(),
-        person.gather(starts),
-        lengths_of(starts, len(person)),
-        edges,
-    )
+    bpm_sum, bpm_n = held["bpm_sum"].to_numpy(), held["bpm_n"].to_numpy()
+    runs = Runs.of(held["person"])
+    of_run = _edges_of_runs(runs, edges)
+    found_rows, found_edges = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for part in runs.parts():
+        rows, reached = _reached(
+            bpm_sum[part.rows], bpm_n[part.rows], part, of_run[part.runs], edges["edge"].to_numpy()
+        )
+        found_rows.append(rows + part.rows.start)
+        found_edges.append(reached)
+    rows, reached = np.concatenate(found_rows), np.concatenate(found_edges)
     start_ms, end_ms = held["start_ms"].to_numpy()[rows], held["end_ms"].to_numpy()[rows]
     day = (start_ms + utc_offset_ms) // DAY_MS
     goes_on = (start_ms[1:] == end_ms[:-1]) & (reached[1:] == reached[:-1]) & (day[1:] == day[:-1])
     first = np.flatnonzero(np.append(np.ones(min(len(rows), 1), np.bool_), ~goes_on))
-    last = np.append(first[1:], len(rows))[: len(first)] - 1
-    stretches = held[rows[first]]
-    return stretches.with_columns(end_ms=pl.Series(end_ms[last], dtype=pl.Int64))
+    ends = pl.Series(end_ms[last_rows(first, len(rows))], dtype=pl.Int64)
+    return held[rows[first]].with_columns(end_ms=ends)
+
+
+def _edges_of_runs(runs: Runs, edges: pl.DataFrame) -> pl.DataFrame:
+    """Return for each run its person's lowest edge, and the rows in `edges` of first and last."""
+    of_person = Runs.of(edges["person"])
+    found = pl.DataFrame(
+        {
+            "person": of_person.heads,
+            "lowest": edges["edge"].gather(of_person.starts),
+            "first": of_person.starts,
+            "last": of_person.starts + of_person.lengths - 1,
+        }
+    )
+    return (
+        pl.DataFrame({"person": runs.heads})
+        .join(found, on="person", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("lowest").fill_null(float("inf")), pl.col("first", "last").fill_null(0)
+        )
+    )
 
 
 def _reached(
-    bpm_sum: Reals, bpm_n: Ints, heads: pl.Series, lengths: Ints, edges: pl.DataFrame
+    bpm_sum: Reals, bpm_n: Ints, part: Part, of_run: pl.DataFrame, edge: Reals
 ) -> tuple[Ints, Ints]:
     """Return the rows that reach an edge, and for each the row in `edges` of the highest it does.
 
     An edge is compared exactly as in `adherence.zones.reaches_edge`.
     """
-    begins = starts_of(edges["person"])
-    edge = edges["edge"].to_numpy()
-    of_person = pl.DataFrame(
-        {
-            "person": edges["person"].gather(begins),
-            "first": begins,
-            "last": begins + lengths_of(begins, len(edges)) - 1,
-            "lowest": edge[begins],
-        }
-    )
-    found = pl.DataFrame({"person": heads}).join(
-        of_person, on="person", how="left", maintain_order="left"
-    )
-    lowest = np.repeat(found["lowest"].fill_null(np.inf).to_numpy(), lengths)
+    lowest = np.repeat(of_run["lowest"].to_numpy(), part.lengths)
     if (bpm_n > 1).any():
         lowest *= bpm_n
     rows = np.flatnonzero(100 * bpm_sum >= lowest)
-    run = np.searchsorted(np.cumsum(lengths), rows, side="right")
-    lowest_row = found["first"].fill_null(0).to_numpy()[run]
-    last = found["last"].fill_null(0).to_numpy()[run]
+    run = np.searchsorted(part.starts, rows, side="right") - 1
+    first, last = of_run["first"].to_numpy()[run], of_run["last"].to_numpy()[run]
     hundredths, number = 100 * bpm_sum[rows], bpm_n[rows]
-    reached = lowest_row.copy()
-    for higher in range(1, int((last - lowest_row).max(initial=0)) + 1):
-        after = lowest_row + higher
-        is_reached = hundredths >= number * edge[np.minimum(after, last)]
-        reached += (after <= last) & is_reached
+    reached = first.copy()
+    for higher in range(1, int((last - first).max(initial=0)) + 1):
+        after = first + higher
+        reached += (after <= last) & (hundredths >= number * edge[np.minimum(after, last)])
     return rows, reached

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from adherence import method, stages
-from adherence.rows import starts_of
+from adherence.rows import Runs
 from adherence.schema import figured
 from adherence.steps import counted_minutes
 from adherence.weeks import recorded_spans
@@ -28,6 +28,8 @@ class Whole(NamedTuple):
     """HELD of all people of the block; the largest frame, drop it when it is no longer needed."""
     bpm_days: pl.DataFrame
     """How long each day held each heart rate (`adherence.bpm_days`)."""
+    rest_days: pl.DataFrame
+    """The resting heart rate of every day long enough for one (C7)."""
     days: pl.DataFrame
     chains: pl.DataFrame
     bouts: pl.DataFrame
@@ -52,8 +54,7 @@ def whole(
     beats, steps = _of_people(samples, cases), _of_people(step_rows, cases)
     kept = stages.kept(beats, conventions)
     held = stages.held(kept, conventions)
-    unmeasured = cases.filter(pl.col("rest_hr").fill_nan(None).is_null())
-    rest_days = stages.rest_days(_of_people(kept, unmeasured), conventions)
+    rest_days = stages.rest_days(kept, conventions)
     people = method.judged_people(
         stages.people(beats, kept, rest_days, method.figures_asked(cases.lazy()), conventions),
         cases.lazy(),
@@ -79,12 +80,12 @@ def whole(
         conventions,
         logged,
     ).collect()
-    return Whole(people, usable, held, bpm_days, days, chains, bouts, weeks)
+    return Whole(people, usable, held, bpm_days, rest_days, days, chains, bouts, weeks)
 
 
 def _of_people(rows: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of the people in `cases`; the same frame where all of them are."""
-    heads = rows["person"].gather(starts_of(rows["person"])).unique()
+    heads = Runs.of(rows["person"]).heads
     if heads.is_in(cases["person"].unique().implode()).all():
         return rows
     return rows.filter(pl.col("person").is_in(cases["person"].unique().implode()))

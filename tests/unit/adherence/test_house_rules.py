@@ -22,7 +22,7 @@ IN_MEMORY = {"method", "stages", "whole", "cleaning", "steps", "stretches"}
 NEUTRAL = {-1, 0, 1, 2, 0.5, 5, 6, 10, 99, 100, 1e-9}
 """Numbers of arithmetic: rounding, per cent, one row up, a half."""
 UNITS = {7, 1_000, 60_000, 86_400_000, 720_720}
-SIZES = {8, 4_096, 2_000_000}
+SIZES = {8, 1_024, 65_536, 2_000_000}
 """How many rows, days or values a kernel looks at in one go: no figure depends on them."""
 
 
