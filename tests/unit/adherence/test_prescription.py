@@ -162,6 +162,29 @@ def test_phases_stay_within_the_days_of_their_prescription():
     ]
 
 
+def test_a_phase_from_the_first_day_on_leaves_the_case_no_days_of_its_own():
+    first_day = date(2026, 5, 4)
+    cases = core.frames([], [], [CASE])[2].with_columns(start_day=first_day, from_day=first_day)
+    phases = pl.LazyFrame({"case": ["c"], "from_week": [1], "zone_hi": [50.0]})
+
+    versions = in_phases(cases, phases).collect()
+
+    assert versions.select("from_day", "zone_hi").rows() == [(first_day, 50)]
+
+
+@pytest.mark.parametrize("version", [None, 3])
+def test_phases_find_their_version_also_where_it_has_no_number(version):
+    cases = core.frames([], [], [CASE | {"version": version}])[2]
+    phases = pl.LazyFrame(
+        {"case": ["c"], "version": [version], "from_week": [1], "zone_hi": [50.0]},
+        schema_overrides={"version": pl.Int64},
+    )
+
+    versions = in_phases(cases.with_columns(start_day=date(2026, 5, 4)), phases).collect()
+
+    assert versions["zone_hi"].to_list() == [60, 50]
+
+
 def test_a_case_without_phases_is_one_version_as_it_is():
     cases = core.frames([], [], [CASE])[2].with_columns(start_day=date(2026, 5, 7))
     none = pl.LazyFrame(schema={"case": pl.String, "from_week": pl.Int64, "zone_lo": pl.Float64})

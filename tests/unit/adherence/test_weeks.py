@@ -178,3 +178,17 @@ def test_the_state_of_a_week(adherent, valid_week, facts, state, reason):
 
     assert (judged["state"], judged["reason"]) == (state, reason)
     assert reason is None or reason in REASONS
+
+
+def test_weeks_keep_the_facts_they_came_with_and_gain_no_others():
+    weeks = pl.LazyFrame({"adherent": [True], "valid_week": [True], "mode": [None]})
+
+    assert method.states(weeks).collect().to_dicts() == [
+        {
+            "adherent": True,
+            "valid_week": True,
+            "mode": "worn",
+            "state": "met",
+            "reason": None,
+        }
+    ]
