@@ -1,15 +1,24 @@
 """A recording by blocks of whole people: as much as the core takes at once, whatever there is."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from os import cpu_count
+from typing import TypeVar
 
 import polars as pl
 
 from scripts.score.inputs import Found
 
-BLOCK_ROWS = 2_000_000
-"""Rows of heart rate and steps at a time: enough to keep the core busy, few enough for memory.
+Result = TypeVar("Result")
+
+BLOCK_ROWS = 1_000_000
+"""Rows of heart rate and steps in a block: enough to keep the core busy, few enough for memory.
 A person with more is a block alone."""
+
+MOST_AT_A_TIME = 4
+"""Blocks: the core leaves cores idle with one alone, and memory grows with each."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +41,36 @@ class Block:
         return results.with_columns(key.alias("person"))
 
 
-def blocks_of(found: Found, *, block_rows: int = BLOCK_ROWS) -> Iterator[Block]:
-    """Return the people of the cases in the order of the files; who has no rows comes last.
+def by_block(
+    found: Found, compute: Callable[[Block], Result], *, block_rows: int = BLOCK_ROWS
+) -> Iterator[Result]:
+    """Return what `compute` makes of each block, in the order of the files.
 
-    There is one block at least, if an empty one.
+    Who has no rows comes last; there is one block at least, if an empty one. Some blocks are read
+    and computed at a time, in threads, and no more are begun than that.
     """
-    for people in _parted(found, block_rows):
-        codes = people.select("person", "code")
-        cases = found.cases.join(codes, on="person", maintain_order="left")
-        yield Block(
-            samples=found.samples.read(codes),
-            step_rows=found.step_rows.read(codes),
-            cases=cases.with_columns(person=pl.col("code")).drop("code"),
-            log=None if found.log is None else found.log.join(cases, on="case", how="semi"),
-            people=codes,
-            rows=_total(people["rows"]),
-        )
+    threads = min(cpu_count() or 1, MOST_AT_A_TIME)
+    with ThreadPoolExecutor(threads) as pool:
+        begun: deque[Future[Result]] = deque()
+        for people in _parted(found, block_rows):
+            begun.append(pool.submit(lambda some: compute(_read(found, some)), people))
+            if len(begun) > threads:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+
+
+def _read(found: Found, people: pl.DataFrame) -> Block:
+    codes = people.select("person", "code")
+    cases = found.cases.join(codes, on="person", maintain_order="left")
+    return Block(
+        samples=found.samples.read(codes),
+        step_rows=found.step_rows.read(codes),
+        cases=cases.with_columns(person=pl.col("code")).drop("code"),
+        log=None if found.log is None else found.log.join(cases, on="case", how="semi"),
+        people=codes,
+        rows=_total(people["rows"]),
+    )
 
 
 def rows_of(found: Found) -> int:

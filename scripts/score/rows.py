@@ -15,11 +15,21 @@ from config.errors import Misconfigured, Unavailable
 from config.language import _
 from scripts.score.keys import can_name, key
 from scripts.score.rules import FAILURES, NO_NUMBER, NO_PERSON, NO_TIME, SENTENCES, Shape
-from scripts.score.table import SHOWN_ROWS, can_count, fault, first_row, number, places, readable
+from scripts.score.table import (
+    ROW,
+    SHOWN_ROWS,
+    can_count,
+    fault,
+    first_row,
+    number,
+    places,
+    readable,
+)
 from scripts.score.table import scan as scan_table
-from scripts.score.times import can_tell_time, instant
+from scripts.score.times import can_tell_time, instant, keeps_every_time
 
-ROW = "row"
+MOST_RUNS = 1_000_000
+"""Of rows of one person, in memory at a time: more are counted by person straight away."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Rows:
     path: Path
     shape: Shape
     raw: pl.LazyFrame
-    """person, ts and the value as the file has them, each row at its place."""
+    """ROW and all columns as the file has them, each row at its place."""
     person: pl.Expr
     ts: pl.Expr
     """Int64 ms UTC."""
@@ -86,7 +96,10 @@ def _opened(
     if pl.String not in (schema["ts"], schema[shape.value]):
         if schema[shape.value].is_integer():  # need not be made wider here
             value = pl.col(shape.value)
-        breaks = {NO_PERSON: person.is_null(), NO_TIME: ts.is_null()}
+        no_time = ts.is_null()
+        if keeps_every_time(schema["ts"], zone=zone, conventions=conventions):
+            no_time = pl.col("ts").is_null()  # which Parquet's statistics know
+        breaks = {NO_PERSON: person.is_null(), NO_TIME: no_time}
         return Rows(path, shape, raw, person, ts, value, breaks, is_csv)
     columns = {"person": person, "ts": ts, shape.value: value}
     found = {NO_PERSON: person.is_null(), NO_TIME: ts.is_null(), NO_NUMBER: no_number}
@@ -98,7 +111,8 @@ def _opened(
 def ours(path: Path, shape: Shape) -> Rows:
     """Return the rows of a file that we wrote: parsed, and no rule broken."""
     columns = (pl.col("person"), pl.col("ts"), pl.col(shape.value))
-    return Rows(path, shape, pl.scan_parquet(path), *columns, breaks={}, is_csv=False)
+    raw = pl.scan_parquet(path, row_index_name=ROW)
+    return Rows(path, shape, raw, *columns, breaks={}, is_csv=False)
 
 
 def _refuse_useless_types(path: Path, shape: Shape, schema: pl.Schema) -> None:
@@ -128,16 +142,23 @@ def people_of(rows: Rows) -> pl.DataFrame:
 
     A person's rows lie together where last - first + 1 = rows. Person null: the rows of nobody.
     """
-    found = (
-        rows.raw.with_row_index(ROW)
-        .group_by("person")
-        .agg(first=pl.col(ROW).min(), last=pl.col(ROW).max(), rows=pl.len())
-        .cast({"first": pl.Int64, "last": pl.Int64, "rows": pl.Int64})
-    )
-    by_name = readable(lambda: found.collect(engine="streaming"), rows.path)
+    people = rows.raw.select(ROW, "person")
+    starts = people.filter(
+        pl.col("person").ne_missing(pl.col("person").shift()) | (pl.col(ROW) == 0)
+    ).head(MOST_RUNS)
+    runs = readable(lambda: starts.collect(engine="streaming"), rows.path)
+    total = readable(rows.raw.select(pl.len()).collect, rows.path).item()
+    end = pl.col(ROW).shift(-1, fill_value=total)
+    found = runs.select("person", first=ROW, last=end - 1, rows=end - pl.col(ROW))
+    if runs.height == MOST_RUNS:
+        by_person = people.group_by("person").agg(
+            first=pl.col(ROW).min(), last=pl.col(ROW).max(), rows=pl.len()
+        )
+        found = readable(lambda: by_person.collect(engine="streaming"), rows.path)
     return (
-        by_name.with_columns(person=rows.person)
-        .group_by("person")  # two ways to write nobody
+        found.with_columns(person=rows.person)
+        .cast({"first": pl.Int64, "last": pl.Int64, "rows": pl.Int64})
+        .group_by("person")
         .agg(pl.col("first").min(), pl.col("last").max(), pl.col("rows").sum())
         .sort("first")
     )
@@ -148,12 +169,11 @@ def failures_of(rows: Rows, people: pl.DataFrame) -> pl.DataFrame:
     breaks = dict(rows.breaks)
     if not people["person"].has_nulls():
         breaks.pop(NO_PERSON, None)
-    numbered = rows.raw.with_row_index(ROW, first_row(is_csv=rows.is_csv))
+    row = pl.col(ROW).cast(pl.Int64) + first_row(is_csv=rows.is_csv)
     # Each rule by itself: Parquet's statistics can say at once that no time is missing.
     asked = [
-        numbered.filter(broken).select(
-            rows=pl.len().cast(pl.Int64),
-            first_rows=pl.col(ROW).cast(pl.Int64).bottom_k(SHOWN_ROWS).sort().implode(),
+        rows.raw.filter(broken).select(
+            rows=pl.len().cast(pl.Int64), first_rows=row.bottom_k(SHOWN_ROWS).sort().implode()
         )
         for broken in breaks.values()
     ]

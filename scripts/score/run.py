@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,7 @@ import polars as pl
 from adherence.whole import whole
 from config.conventions import Conventions
 from reports.nightly.evidence import conventions_sha256
-from scripts.score.blocks import BLOCK_ROWS, Block, blocks_of, rows_of
+from scripts.score.blocks import BLOCK_ROWS, Block, by_block, rows_of
 from scripts.score.cases import SECTION_13
 from scripts.score.inputs import Files, Found, find_inputs
 from scripts.score.judging import judged
@@ -69,11 +70,11 @@ def run(
         parts, silent = Parts(spool), []
         done, rows = 0, rows_of(found)
         watch(done, rows)
-        for block in blocks_of(found, block_rows=block_rows):
-            tables = results_of(block, conventions, with_side=with_side)
+        compute = partial(results_of, conventions=conventions, with_side=with_side)
+        for of_block, tables in by_block(found, compute, block_rows=block_rows):
             parts.add(tables)
             silent.append(tables["people"].drop_nulls("reason"))
-            done += block.rows
+            done += of_block
             watch(done, rows)
         parts.write(found.cases["case"], out, metadata)
         for name, table in (("refused", found.refused), ("failures", found.failures)):
@@ -87,9 +88,9 @@ def run(
 
 
 def results_of(
-    block: Block, conventions: Conventions, *, with_side: bool
-) -> dict[str, pl.DataFrame]:
-    """Return the tables of one block as they are published, side figures where wanted."""
+    block: Block, *, conventions: Conventions, with_side: bool
+) -> tuple[int, dict[str, pl.DataFrame]]:
+    """Return the rows of one block, and its tables as they are published."""
     versions = versions_of(block.cases)
     results = whole(block.samples, block.step_rows, versions, conventions, block.log)
     weeks = results.weeks
@@ -98,4 +99,4 @@ def results_of(
     tables = published(results, weeks)
     if with_side:
         tables["side"] = side_of(results, conventions)
-    return {name: block.named(table) for name, table in tables.items()}
+    return block.rows, {name: block.named(table) for name, table in tables.items()}

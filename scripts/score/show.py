@@ -14,7 +14,6 @@ from scripts.score.inputs import Files
 from scripts.score.reasons import in_words
 from scripts.score.run import Outcome, Watch
 
-SIDE = "side"
 SHOWN = 20
 """Weeks, or cases with the same fault, that a person is shown; all stand in the files."""
 
@@ -59,8 +58,7 @@ def as_json(outcome: Outcome, out: Path) -> str:
         {key.removeprefix("adhere."): value for key, value in outcome.metadata.items()}
         | {
             "out": str(out),
-            "rows": {name: rows for name, rows in outcome.rows.items() if name != SIDE},
-            "side_rows": outcome.rows.get(SIDE, 0),
+            "rows": outcome.rows,
             "without_figures": _counts(outcome.without_figures["reason"]),
             "refused": found.refused.to_dicts(),
             "unknown": found.unknown.to_dicts(),

@@ -14,6 +14,9 @@ Read = TypeVar("Read")
 
 PARQUET_MAGIC = b"PAR1"
 SHOWN_ROWS = 5
+ROW = "row of the file"
+"""Counts rows from 0. It is asked for where a file is opened: so Parquet's own statistics can still
+answer a filter. No column of a file is called so."""
 MISSING_WORDS = ("", "nan", "null", "none", "na")
 """What a CSV may write for a missing number; compared without spaces and capitals."""
 
@@ -70,19 +73,22 @@ def fault(path: Path, column: str, where: str, what: str) -> str:
 
 def read_table(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Table:
     """Read the named columns of a Parquet or CSV file; raise Misconfigured if it has not all."""
-    frame, is_csv = scan(path, columns, optional)
-    return Table(path, readable(frame.collect, path), is_csv)
+    frame, is_csv = scan(path, columns)
+    names = frame.collect_schema().names()
+    asked = frame.select(*columns, *(name for name in optional if name in names))
+    return Table(path, readable(asked.collect, path), is_csv)
 
 
-def scan(
-    path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()
-) -> tuple[pl.LazyFrame, bool]:
-    """Return the named columns, to be read later, and whether the file is a CSV.
+def scan(path: Path, columns: tuple[str, ...]) -> tuple[pl.LazyFrame, bool]:
+    """Return ROW and all columns of a file, to be read later, and whether it is a CSV.
 
     Raises Misconfigured if the file cannot be read or has not all `columns`.
     """
     is_csv = _is_csv(path)
-    frame = pl.scan_csv(path, infer_schema=False) if is_csv else pl.scan_parquet(path)
+    if is_csv:
+        frame = pl.scan_csv(path, infer_schema=False, row_index_name=ROW)
+    else:
+        frame = pl.scan_parquet(path, row_index_name=ROW)
     try:
         names = readable(frame.collect_schema, path).names()
     except pl.exceptions.NoDataError as error:
@@ -96,7 +102,7 @@ def scan(
             _("%(path)s has no column %(missing)s; it needs %(columns)s")
             % {"path": path, "missing": ", ".join(missing), "columns": ", ".join(columns)}
         )
-    return frame.select(*columns, *(name for name in optional if name in names)), is_csv
+    return frame, is_csv
 
 
 def _is_csv(path: Path) -> bool:

@@ -34,6 +34,12 @@ def can_tell_time(dtype: pl.DataType) -> bool:
     return dtype == pl.String or isinstance(dtype, pl.Datetime)
 
 
+def keeps_every_time(dtype: pl.DataType, *, zone: str, conventions: Conventions) -> bool:
+    """Whether any time of this type is one: no clock of the site was put forward over it."""
+    zoned = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+    return zoned or (isinstance(dtype, pl.Datetime) and zone == conventions.time_zone)
+
+
 def utc_ms(column: pl.Series, *, zone: str, conventions: Conventions) -> pl.Series:
     """Return a column of text or datetimes as Int64 ms UTC; null where it is no time."""
     at = instant("ts", column.dtype, zone=zone, conventions=conventions)
