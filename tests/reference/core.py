@@ -90,6 +90,11 @@ def _weeks(
     return found.collect()
 
 
+def kept(hr: Iterable[tuple]) -> pl.DataFrame:
+    """The samples that count (C2-C4)."""
+    return method.kept(frames(hr, [], [])[0], load_conventions()).collect()
+
+
 def differences(core: pl.DataFrame, plain: list[dict[str, Any]]) -> list[str]:
     """Where the two results differ: counts and milliseconds exactly, ratios by more than 1e-6."""
     rows = core.to_dicts()
