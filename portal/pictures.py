@@ -72,15 +72,16 @@ def _drawn(
     bouts: Sequence[Bout],
     alerts: Sequence[ListedAlert],
 ) -> Picture:
-    zone_bpm = None if version is None else version.zone_bpm
+    start, end = instant(from_ms), instant(to_ms)
+    day = reader.local(start).date()
+    zone_bpm = None if version is None else version.zone_bpm(version.phase_on(day))
     ceiling = None if version is None else version.terms.ceiling_bpm
     low, high = rates(samples, ceiling, *(zone_bpm or ()))
-    start, end = instant(from_ms), instant(to_ms)
     words = Words(
         title=str(
             reader.gettext(
                 "Heart rate, %(day)s from %(start)s to %(end)s",
-                day=reader.day(reader.local(start).date()),
+                day=reader.day(day),
                 start=reader.minute(start),
                 end=reader.minute(end),
             )

@@ -4,17 +4,23 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from adherence.schema import COMPONENTS
 from storage.database import Connection, border
-from storage.people import Prescription
+from storage.intensity import zone_in_bpm
+from storage.people import Phase, Prescription, phases_of
 from storage.queries import query
 
 WEEKS_SHOWN = 8
 SESSIONS_SHOWN = 10
 DAYS_SHOWN = 5
 HEARD_SINCE = timedelta(days=14)
+AEROBIC = ("zone_lo", "zone_hi", "session_min", "sessions_per_week", "weekly_min")
+"""What a phase may ask otherwise."""
+NOT_IN_ROW = ("effective_from", "phases")
 
 
 class Patient(NamedTuple):
@@ -67,6 +73,9 @@ class Version(NamedTuple):
     until: date | None
     """The first day on which it holds no more."""
     terms: Prescription
+    """As written, with its phases."""
+    starts_on: date
+    """Of the enrolment: its week is the first one of the phases."""
 
     def bpm(self, hrr_pct: float) -> float | None:
         """Return a share of heart-rate reserve in bpm; None where HRmax or rest is not known."""
@@ -75,11 +84,29 @@ class Version(NamedTuple):
             return None
         return rest + (hr_max - rest) * hrr_pct / 100
 
-    @property
-    def zone_bpm(self) -> tuple[float, float] | None:
-        """Return the target zone in bpm."""
-        low, high = self.bpm(self.terms.zone_lo), self.bpm(self.terms.zone_hi)
-        return None if low is None or high is None else (low, high)
+    def begins(self, phase: Phase) -> date:
+        """Return the Monday on which a phase begins."""
+        first = self.starts_on - timedelta(days=self.starts_on.weekday())
+        return first + timedelta(weeks=phase.from_week - 1)
+
+    def phase_on(self, day: date) -> Phase | None:
+        """Return the phase that a local day lies in; None before the first."""
+        begun = [phase for phase in self.terms.phases if self.begins(phase) <= day]
+        return begun[-1] if begun else None
+
+    def zone_bpm(self, asked: Prescription | Phase | None = None) -> tuple[float, float] | None:
+        """Return the target zone in bpm, as written or as a phase has it."""
+        terms, asked = self.terms, asked or self.terms
+        zone = (
+            terms.zone_lo if asked.zone_lo is None else asked.zone_lo,
+            terms.zone_hi if asked.zone_hi is None else asked.zone_hi,
+        )
+        return zone_in_bpm(
+            terms.intensity_kind,
+            zone,
+            hr_max_bpm=terms.hr_max_bpm,
+            rest_hr_bpm=terms.rest_hr_bpm,
+        )
 
     def holds_on(self, day: date) -> bool:
         """Say whether it is in force on a local day."""
@@ -98,11 +125,23 @@ class Week(NamedTuple):
     above_min: float
     wear_min: float
     valid_days: int
-    sessions_per_week: float
-    weekly_min: float
+    sessions_per_week: float | None
+    weekly_min: float | None
     adherence_pct: float
+    """The lowest of the parts, of which None is prescribed where it is None."""
+    aerobic_pct: float | None
+    resistance_pct: float | None
+    balance_pct: float | None
+    steps_pct: float | None
     state: str
     reason: str | None
+
+    @property
+    def parts(self) -> list[tuple[str, float]]:
+        """Return the prescribed parts with their percentages; none where it is aerobic alone."""
+        said = [(name, getattr(self, f"{name}_pct")) for name in COMPONENTS]
+        known = [(name, pct) for name, pct in said if pct is not None]
+        return known if [name for name, _ in known] != ["aerobic"] else []
 
 
 class Bout(NamedTuple):
@@ -169,15 +208,15 @@ def versions(conn: Connection, enrolment_id: int) -> list[Version]:
             query("read_prescriptions_of"), {"enrolment_id": enrolment_id}
         ).fetchall()
     found = []
-    for number, since, until, *terms in rows:
-        names = list(Prescription.__dataclass_fields__)[1:]
-        found.append(
-            Version(
-                number,
-                until,
-                Prescription(effective_from=since, **dict(zip(names, terms, strict=True))),
-            )
+    phases = phases_of(conn, [row[-2] for row in rows])
+    names = [field.name for field in fields(Prescription) if field.name not in NOT_IN_ROW]
+    for number, since, until, *values, prescription_id, starts_on in rows:
+        terms = Prescription(
+            effective_from=since,
+            phases=phases.get(prescription_id, ()),
+            **dict(zip(names, values, strict=True)),
         )
+        found.append(Version(number, until, terms, starts_on))
     return found
 
 
@@ -186,6 +225,13 @@ def weeks(conn: Connection, enrolment_id: int) -> list[Week]:
     given = {"enrolment_id": enrolment_id, "rows": WEEKS_SHOWN}
     with border():
         return [Week(*row) for row in conn.execute(query("read_weeks_of"), given)]
+
+
+def team(conn: Connection, patient_id: int) -> list[tuple[str, str]]:
+    """Return code and name of everybody who looks after a patient."""
+    with border():
+        rows = conn.execute(query("read_team_of"), {"patient_id": patient_id}).fetchall()
+    return [(code, name) for code, name in rows]
 
 
 def bouts(conn: Connection, enrolment_id: int, day: date | None = None) -> list[Bout]:

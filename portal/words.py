@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from alerts.lifecycle import OUTCOMES
 from config.alert_rules import TIER_NAMES
 from config.language import later
+from reports.why.words import PARTS, VERDICTS
 
-__all__ = ["OUTCOMES", "TIER_NAMES"]
+__all__ = ["OUTCOMES", "PARTS", "TIER_NAMES", "VERDICTS"]
 
 ROLES: Mapping[str, str] = {
     "family_doctor": later("family doctor"),
@@ -46,6 +47,20 @@ SOURCES: Mapping[str, str] = {
     "default": later("default of the rule"),
 }
 
+INTENSITY_KINDS: Mapping[str, str] = {
+    "hrr": later("% of heart-rate reserve"),
+    "hr_max": later("% of maximum heart rate"),
+    "bpm": later("beats per minute"),
+    "rpe": later("perceived exertion (Borg 6-20)"),
+}
+
+PHASES: Mapping[str, str] = {
+    "adapt": later("adapting"),
+    "progress": later("progressing"),
+    "reach": later("reaching the target"),
+    "hold": later("holding it"),
+}
+
 ACTIONS: Mapping[str, str] = {
     "log_in": later("logged in"),
     "log_in_failed": later("log-in refused"),
@@ -64,6 +79,9 @@ ACTIONS: Mapping[str, str] = {
     "alert_acknowledged": later("acknowledged an alert"),
     "alert_closed": later("closed an alert"),
     "prescribe": later("wrote a prescription"),
+    "read_sessions": later("read the session log"),
+    "note_session": later("wrote into the session log"),
+    "correct_session": later("corrected the session log"),
     "put_staff": later("wrote a person of the staff"),
     "issue_link": later("issued a one-time link"),
     "disable_account": later("disabled an account"),

@@ -37,6 +37,8 @@ class Session:
 class Entry(NamedTuple):
     """A revision of an entry, as it stands in the log."""
 
+    entry_id: int
+    """The number of the entry: of its first revision."""
     entry_key: str
     revision: int
     enrolment_id: int
@@ -110,6 +112,13 @@ def history_of(conn: Connection, entry_key: str) -> list[Entry]:
         return _entries(conn.execute(query("read_session_history"), {"entry_key": entry_key}))
 
 
+def entry_of(conn: Connection, entry_id: int) -> list[Entry]:
+    """Return every revision of the entry with this number; none where there is no such entry."""
+    with border():
+        row = conn.execute(query("find_session_key"), {"entry_id": entry_id}).fetchone()
+    return [] if row is None else history_of(conn, row[0])
+
+
 def sessions_between(
     conn: Connection, enrolment_id: int, since: date, until: date, *, rows: int = MOST_ROWS
 ) -> list[Entry]:
@@ -125,9 +134,9 @@ def sessions_between(
 def _entries(rows: Iterable[tuple[Any, ...]]) -> list[Entry]:
     names = [field.name for field in fields(Session)]
     found = []
-    for key, revision, enrolment_id, *rest in rows:
+    for entry_id, key, revision, enrolment_id, *rest in rows:
         session = Session(**dict(zip(names, rest[:6], strict=True)))
-        found.append(Entry(key, revision, enrolment_id, session, *rest[6:]))
+        found.append(Entry(entry_id, key, revision, enrolment_id, session, *rest[6:]))
     return found
 
 

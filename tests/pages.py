@@ -16,6 +16,7 @@ from portal.passwords import Passwords
 from portal.serving import listen, server_config
 from storage.accounts import issue_link, open_account, put_care_team, set_password_hash
 from storage.people import put_organisation, put_staff
+from storage.session_log import Session, note_session
 from tests.district import District, every, local_ms
 from tests.patience import PATIENCE_S
 
@@ -98,6 +99,16 @@ class House(District):
                 monday + timedelta(days=6),
                 self.enrolment,
             ),
+        )
+
+    def log(self, pseudonym, day, component="resistance", *, by="coach", **said):
+        """An entry of the session log."""
+        return note_session(
+            self.conn,
+            enrolment_id=self.one("SELECT id FROM enrolment WHERE case_label = %s", pseudonym),
+            entry_key=f"{pseudonym} {day} {component}",
+            session=Session(date=day, component=component, **said),
+            noted_by=by,
         )
 
     def red(self, pseudonym="p1", *, since=None, **given):

@@ -34,7 +34,7 @@ LEFT JOIN LATERAL (
         asked.sessions_per_week, asked.weekly_min
     FROM week
     JOIN enrolment ON enrolment.id = week.enrolment_id
-    JOIN prescription AS asked ON asked.id = week.prescription_id
+    LEFT JOIN LATERAL asked_in_week(week.prescription_id, week.week) AS asked ON true
     WHERE enrolment.patient_id = patient.id
     ORDER BY week DESC, adherence_pct, week.enrolment_id
     LIMIT 1
@@ -117,20 +117,31 @@ ORDER BY starts_on DESC, id DESC;
 SELECT
     version, lower(effective), upper(effective), age_years, sex, beta_blocker, hr_max_bpm,
     hr_max_source, rest_hr_bpm, rest_hr_source, frozen_on, zone_lo, zone_hi, session_min,
-    sessions_per_week, weekly_min, ceiling_bpm, ceiling_source
-FROM prescription
+    sessions_per_week, weekly_min, ceiling_bpm, ceiling_source, intensity_kind, day_adds_up,
+    resistance_per_week, resistance_min, rest_days, balance_per_week, balance_min, steps_per_day,
+    prescription.id, enrolment.starts_on
+FROM prescription JOIN enrolment ON enrolment.id = enrolment_id
 WHERE enrolment_id = %(enrolment_id)s
 ORDER BY version DESC;
 
 -- name: read_weeks_of
 SELECT
     week, week.counted_to, version, complete_sessions, session_days, bout_credit_min, above_min,
-    wear_min, valid_days, prescription.sessions_per_week, prescription.weekly_min, adherence_pct,
-    state, reason
-FROM week JOIN prescription ON prescription.id = week.prescription_id
+    wear_min, valid_days, asked.sessions_per_week, asked.weekly_min, adherence_pct, aerobic_pct,
+    resistance_pct, balance_pct, steps_pct, state, reason
+FROM week
+JOIN prescription ON prescription.id = week.prescription_id
+LEFT JOIN LATERAL asked_in_week(week.prescription_id, week.week) AS asked ON true
 WHERE week.enrolment_id = %(enrolment_id)s
 ORDER BY week DESC
 LIMIT %(rows)s;
+
+-- name: read_team_of
+-- Who looks after a patient: code and name.
+SELECT staff.code, staff.name
+FROM patient_team JOIN staff ON staff.id = staff_id
+WHERE patient_id = %(patient_id)s
+ORDER BY staff.name, staff.code;
 
 -- name: read_bouts_of
 SELECT start_at, end_at, date, effort_ms, credit_ms, complete, sparse

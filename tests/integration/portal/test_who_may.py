@@ -22,6 +22,10 @@ MAY = {
     ("GET", "/patients/{pseudonym}/weeks/{monday}"): CARE,
     ("GET", "/patients/{pseudonym}/prescription"): {"d1"},
     ("POST", "/patients/{pseudonym}/prescription"): {"d1"},
+    ("GET", "/patients/{pseudonym}/sessions"): CARE,
+    ("POST", "/patients/{pseudonym}/sessions"): CARE,
+    ("GET", "/patients/{pseudonym}/sessions/{entry_id}"): CARE,
+    ("POST", "/patients/{pseudonym}/sessions/{entry_id}"): CARE,
     ("GET", "/alerts/{alert_id}"): CARE,
     ("POST", "/alerts/{alert_id}/acknowledge"): CARE,
     ("POST", "/alerts/{alert_id}/close"): CARE,
@@ -52,9 +56,10 @@ def place(house):
     house.exercise()
     house.week()
     alert = house.red()
+    entry = house.log("p1", MONDAY).entry_id
 
     def fill(path):
-        return path.format(pseudonym="p1", monday=MONDAY, alert_id=alert)
+        return path.format(pseudonym="p1", monday=MONDAY, alert_id=alert, entry_id=entry)
 
     return fill
 
@@ -119,6 +124,19 @@ def test_an_alert_of_one_patient_closes_through_no_other_patients_form(doctor, h
     assert doctor.get(f"/patients/p1/prescription?alert={alert}").status_code == 404
 
 
+def test_an_entry_of_one_patient_is_found_on_no_other_patients_page(doctor, house):
+    entry = house.log("p2", MONDAY).entry_id
+
+    assert doctor.get(f"/patients/p2/sessions/{entry}").status_code == 200
+    for path in (f"/patients/p1/sessions/{entry}", f"/patients/p2/sessions/{2**70}"):
+        assert doctor.get(path).status_code == 404
+    refused = doctor.post(
+        f"/patients/p1/sessions/{entry}", {"act": "withdraw", "newest": "1", "reason": "x"}
+    )
+    assert refused.status_code == 404
+    assert house.one("SELECT count(*) FROM logged_session") == 1
+
+
 def test_whoever_leaves_the_care_team_sees_the_patient_no_more(browser, conn):
     browser.enter(conn, "coach")
     assert browser.get("/patients/p1").status_code == 200
@@ -147,6 +165,7 @@ def test_every_read_of_a_person_is_in_the_trail(doctor, house):
     doctor.get("/patients/p1")
     doctor.get(f"/patients/p1/weeks/{MONDAY}")
     doctor.get(f"/alerts/{alert}")
+    doctor.get("/patients/p1/sessions")
 
     assert house.trail() == [
         ("d1", "read_list", "work list"),
@@ -154,6 +173,7 @@ def test_every_read_of_a_person_is_in_the_trail(doctor, house):
         ("d1", "read_patient", "p1"),
         ("d1", "read_week", "p1"),
         ("d1", "read_patient", "p1"),
+        ("d1", "read_sessions", "p1"),
     ]
     house.red("p2")
     doctor.get("/?auto=1")

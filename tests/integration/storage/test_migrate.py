@@ -77,6 +77,41 @@ def test_a_database_newer_than_the_program_is_refused(empty, folder):
             migrate(conn, folder=folder)
 
 
+def test_prescriptions_and_weeks_of_before_say_the_same_beyond_one_zone(empty, tmp_path):
+    for path in module.MIGRATIONS_DIR.glob("*.sql"):
+        if path.name < "0011":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    with connect(empty) as conn:
+        migrate(conn, folder=tmp_path)
+        conn.execute(
+            """
+            INSERT INTO organisation (kind, code, name) VALUES ('centre', 'c', 'C');
+            INSERT INTO staff (organisation_id, code, role, name)
+            VALUES (1, 'd', 'family_doctor', 'D');
+            INSERT INTO patient (pseudonym, centre_id, family_doctor_id) VALUES ('p', 1, 1);
+            INSERT INTO enrolment (case_label, patient_id, mode, starts_on)
+            VALUES ('p', 1, 'worn', '2026-11-02');
+            INSERT INTO prescription (enrolment_id, version, effective, frozen_on, zone_lo_pct,
+                zone_hi_pct, session_min, sessions_per_week, weekly_min)
+            VALUES (1, 1, '[2026-11-02,)', '2026-11-02', 40, 60, 30, 3, 90);
+            INSERT INTO week VALUES (
+                1, '2026-11-02', 1, 600, 5, true, 1, 1, 1, 36, 36, 0, 36, 0.33, 0.4, 0.4, null,
+                null, false, 33, 'not_met', null, 'c1', '', '2026-11-08'
+            );
+            """
+        )
+
+        migrate(conn)
+
+        assert conn.execute(
+            "SELECT intensity_kind, zone_lo, zone_hi, day_adds_up, rest_days, resistance_per_week"
+            " FROM prescription"
+        ).fetchall() == [("hrr", 40, 60, False, 0, None)]
+        assert conn.execute(
+            "SELECT adherence_pct, aerobic_pct, resistance_pct, balance_pct, steps_pct FROM week"
+        ).fetchall() == [(33, 33, None, None, None)]
+
+
 def test_two_programs_at_once_migrate_one_after_the_other(empty):
     applied = []
     barrier = threading.Barrier(2)
