@@ -10,10 +10,22 @@ import polars as pl
 from adherence import method
 from config.conventions import Conventions
 from scripts.replay.recording import Recording
-from storage.people import Prescription
+from storage.people import Phase, Prescription
 
 MINUTE_MS = 60_000
 EPOCH = date(1970, 1, 1)
+
+_BEYOND = (
+    "intensity_kind",
+    "ceiling_bpm",
+    "day_adds_up",
+    "resistance_per_week",
+    "resistance_min",
+    "rest_days",
+    "balance_per_week",
+    "balance_min",
+    "steps_per_day",
+)
 
 Estimate = TypeVar("Estimate", bound=str)
 
@@ -93,7 +105,7 @@ def _case(row: dict[str, Any], starts_on: date, ends_on: date) -> Case:
         ),
         row["reason"],
         Prescription(
-            effective_from=starts_on,
+            effective_from=max(starts_on, row.get("start_day") or starts_on),
             age_years=row["age"],
             sex=row["sex"],
             beta_blocker=row["beta_blocker"],
@@ -107,8 +119,22 @@ def _case(row: dict[str, Any], starts_on: date, ends_on: date) -> Case:
             session_min=row["session_min"],
             sessions_per_week=row["sessions_per_week"],
             weekly_min=row["weekly_min"],
+            **_beyond(row, starts_on),
         ),
     )
+
+
+def _beyond(row: dict[str, Any], starts_on: date) -> dict[str, Any]:
+    """Return what the case says beyond one zone; a phase counts from the enrolment's week on."""
+    said = {name: row[name] for name in _BEYOND if row.get(name) is not None}
+    if "ceiling_bpm" in said:
+        said["ceiling_source"] = "prescribed"
+    if row.get("phases"):
+        later = (_monday(row["start_day"]) - _monday(starts_on)).days // 7
+        # Of phases that began before the enrolment the last one holds from its first week on.
+        by_week = {max(1, one["from_week"] + later): one for one in row["phases"]}
+        said["phases"] = tuple(Phase(**one | {"from_week": at}) for at, one in by_week.items())
+    return said
 
 
 def _source(
@@ -123,9 +149,13 @@ def _weeks(first_ms: int, last_ms: int, offset_ms: int) -> Days:
     first = EPOCH + timedelta(milliseconds=first_ms + offset_ms)
     last = EPOCH + timedelta(milliseconds=last_ms + offset_ms)
     return (
-        first - timedelta(days=first.weekday()),
-        last - timedelta(days=last.weekday()) + timedelta(days=7),
+        _monday(first),
+        _monday(last) + timedelta(days=7),
     )
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
 def _everybody(spans: dict[str, Days], recording: Recording, offset_ms: int) -> Days:

@@ -1,6 +1,7 @@
 """What a person sees at the end of a replay; two of the tables serve the demo too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -96,10 +97,15 @@ def show_grid(
         table.add_row(
             escape(f"{case}\n{names.get(str(rows['person'][0]), '')}".strip()),
             *(_cell(by_week.get(week), notes) for week in weeks),
-            f"{rows['complete_sessions'].sum()}/{plan.sessions_per_week * len(by_week):.0f}\n"
-            f"{rows['bout_credit_min'].sum():.0f}/{plan.weekly_min * len(by_week):.0f}",
+            f"{rows['complete_sessions'].sum()}/{_asked(plan.sessions_per_week, by_week)}\n"
+            f"{rows['bout_credit_min'].sum():.0f}/{_asked(plan.weekly_min, by_week)}",
         )
     console.print(table)
+
+
+def _asked(a_week: float | None, weeks: Collection[date]) -> str:
+    """Say what was asked in all these weeks; nothing where no aerobic part is prescribed."""
+    return "–" if a_week is None else f"{a_week * len(weeks):.0f}"
 
 
 def show_counts(console: Console, replayed: Replayed) -> None:
