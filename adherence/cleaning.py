@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from adherence.rows import Ints, Runs, gaps_of, on_one_line, smallest_gap
+from adherence.rows import Ints, Runs, gaps_of, on_one_line, smallest_gaps
 from adherence.spikes import spikes
 
 
@@ -15,8 +15,10 @@ def in_range(*, lowest_bpm: int, highest_bpm: int) -> pl.Expr:
     return pl.col("hr").is_between(lowest_bpm, highest_bpm)
 
 
-def without_twins(samples: pl.DataFrame, single: pl.DataFrame, runs: Runs) -> pl.DataFrame:
-    """Return `single` with one row per person and time: the distinct values there (C3).
+def with_twins_in_first(
+    samples: pl.DataFrame, single: pl.DataFrame, runs: Runs
+) -> tuple[pl.DataFrame, Ints]:
+    """Return `single` with a time's distinct values in its first row, and the rows behind (C3).
 
     `samples` are in order, so twins are neighbours: only they are put together, any other sample
     stays the sum of itself. A row sent twice changes nothing; the mean stays a fraction, as sum and
@@ -40,7 +42,7 @@ def without_twins(samples: pl.DataFrame, single: pl.DataFrame, runs: Runs) -> pl
     together = single.with_columns(
         single[name].scatter(first, twins[name]) for name in ("bpm_sum", "bpm_n")
     )
-    return without_rows(together, again)
+    return together, again
 
 
 def without_rows(frame: pl.DataFrame, rows: Ints) -> pl.DataFrame:
@@ -68,30 +70,37 @@ def kept_samples(
     """
     counted = samples.filter(in_range(lowest_bpm=lowest_bpm, highest_bpm=highest_bpm))
     runs = Runs.of(counted["person"])
-    closest_ms = smallest_gap(runs, counted["ts"].to_numpy())
-    if closest_ms < 0:
+    closest_ms = smallest_gaps(runs, counted["ts"].to_numpy())
+    if (closest_ms < 0).any():
         counted = counted.sort("person", "ts")
         runs = Runs.of(counted["person"])
-        closest_ms = smallest_gap(runs, counted["ts"].to_numpy())
+        closest_ms = smallest_gaps(runs, counted["ts"].to_numpy())
     single = counted.select(
         "person",
         "ts",
         bpm_sum=pl.col("hr").cast(pl.Float64),
         bpm_n=pl.repeat(1, pl.len(), dtype=pl.Int64),
     )
-    if closest_ms == 0:
-        single = without_twins(counted, single, runs)
-        runs = Runs.of(single["person"])
-    dropped = []
+    again = np.empty(0, np.int64)
+    if (closest_ms == 0).any():
+        single, again = with_twins_in_first(counted, single, runs)
     ts, bpm_sum, bpm_n = (single[name].to_numpy() for name in ("ts", "bpm_sum", "bpm_n"))
-    for part in runs.parts():
-        rows = spikes(
-            on_one_line(ts, part),
-            bpm_sum[part.rows],
-            bpm_n[part.rows],
+    dropped = [again]
+    for part, closest in zip(runs.parts(), closest_ms, strict=True):
+        if closest > spike_reach_ms:
+            continue  # every window holds its own sample alone
+        own = again[slice(*np.searchsorted(again, (part.rows.start, part.rows.stop)))]
+        line_ms, sums, numbers = on_one_line(ts, part), bpm_sum[part.rows], bpm_n[part.rows]
+        rows = np.delete(np.arange(len(line_ms)), own - part.rows.start)
+        if len(own):
+            line_ms, sums, numbers = line_ms[rows], sums[rows], numbers[rows]
+        found = spikes(
+            line_ms,
+            sums,
+            numbers,
             reach_ms=spike_reach_ms,
             deviation_bpm=spike_deviation_bpm,
             least_samples=spike_least_samples,
         )
-        dropped.append(rows + part.rows.start)
-    return without_rows(single, np.concatenate([np.empty(0, np.int64), *dropped]))
+        dropped.append(rows[found] + part.rows.start)
+    return without_rows(single, np.concatenate(dropped))

@@ -25,12 +25,14 @@ def rest_days_of(
         first, minute, means = minute_means(
             ts[part.rows], bpm_sum[part.rows], bpm_n[part.rows], part.starts
         )
-        day = (minute * MINUTE_MS + utc_offset_ms) // DAY_MS
+        day = (minute + utc_offset_ms // MINUTE_MS) // (DAY_MS // MINUTE_MS)
         begins = day_starts(np.searchsorted(first, part.starts), day)
         minutes = np.diff(begins, append=len(day))
         is_long = minutes >= least_minutes
         rank = (minutes[is_long] * percentile + 99) // 100
-        figures.append(_of_rank(means[np.repeat(is_long, minutes)], minutes[is_long], rank))
+        if not is_long.all():
+            means = means[np.repeat(is_long, minutes)]
+        figures.append(_of_rank(means, minutes[is_long], rank))
         days.append(day[begins[is_long]])
         rows.append(first[begins[is_long]] + part.rows.start)
     return pl.DataFrame(
@@ -63,17 +65,19 @@ def _of_rank(values: Reals, lengths: Ints, rank: Ints) -> Reals:
     """Return the value of each run's rank, counted from 1 upwards; the runs lie end to end."""
     if not len(values):
         return np.empty(0)
-    beat = np.floor(values).astype(np.int64)
+    beat = values.astype(np.int64)  # cuts the fraction off: heart rates are above 0
     lowest = int(beat.min())
     beats = int(beat.max()) - lowest + 1
+    beat -= lowest
     runs = np.arange(len(lengths))
-    of_run = np.repeat(runs, lengths)
-    cells = np.bincount(of_run * beats + (beat - lowest), minlength=len(lengths) * beats)
+    cell = np.repeat(runs * beats, lengths)
+    cell += beat
+    cells = np.bincount(cell, minlength=len(lengths) * beats)
     up_to = np.cumsum(cells.reshape(-1, beats), axis=1)
     in_beat = (up_to < rank[:, None]).sum(axis=1)
     below = np.where(in_beat > 0, up_to[runs, in_beat - 1], 0)
-    near = np.flatnonzero(beat - lowest == np.repeat(in_beat, lengths))
-    ordered = near[np.lexsort((values[near], of_run[near]))]
-    begins = np.searchsorted(of_run[ordered], runs)
+    near = np.flatnonzero(cell == np.repeat(runs * beats + in_beat, lengths))
+    ordered = near[np.lexsort((values[near], cell[near]))]
+    begins = np.searchsorted(cell[ordered], runs * beats)
     found: Reals = values[ordered[begins + rank - below - 1]]
     return found

@@ -71,20 +71,21 @@ def starts_of(person: pl.Series) -> Ints:
     """Return the rows at which another person begins, the first row included."""
     if person.is_empty():
         return np.empty(0, np.int64)
-    changes = person.slice(1).ne_missing(person.slice(0, len(person) - 1)).arg_true()
-    return np.concatenate([[0], changes.to_numpy().astype(np.int64) + 1])
+    changes = person.slice(1) != person.slice(0, len(person) - 1)
+    return np.append(0, np.flatnonzero(changes.to_numpy()) + 1)
 
 
-def smallest_gap(runs: Runs, at: Ints) -> int:
-    """Return the shortest way from one row to the next of the same person.
+def smallest_gaps(runs: Runs, at: Ints) -> Ints:
+    """Return for each part the shortest way from one row to the next of the same person.
 
-    It is negative if any goes back, or if the people are not sorted: from 0 on, rows are sorted by
-    person and time; above 0, no time of a person stands twice.
+    It is negative where any goes back, and everywhere if the people are not sorted. So where none
+    is negative, rows are sorted by person and time; where all are above 0, no time of a person
+    stands twice.
     """
     heads = runs.heads
     if not (heads.slice(1) > heads.slice(0, max(len(heads) - 1, 0))).all():
-        return -1
-    return min((int(gaps_of(at, part).min()) for part in runs.parts()), default=DAY_MS)
+        return np.full(1, -1)
+    return np.array([gaps_of(at, part).min() for part in runs.parts()], np.int64)
 
 
 def gaps_of(at: Ints, part: Part) -> Ints:

@@ -54,10 +54,9 @@ def spikes(
 
 def _in_wide_blocks(line_ms: Ints, bpm: Reals, *, reach_ms: int, far_bpm: float) -> Ints:
     """Return the rows of all blocks whose windows hold values far enough apart."""
-    is_near = np.diff(line_ms) <= reach_ms
-    if not is_near.any():
-        return np.empty(0, np.int64)
     blocks = -(-len(bpm) // BLOCK_ROWS)
+    if not blocks:
+        return np.empty(0, np.int64)
     filled = np.full(blocks * BLOCK_ROWS, bpm[-1])
     filled[: len(bpm)] = bpm
     highest, lowest = _of_blocks(np.maximum, filled), _of_blocks(np.minimum, filled)
@@ -72,12 +71,8 @@ def _in_wide_blocks(line_ms: Ints, bpm: Reals, *, reach_ms: int, far_bpm: float)
             extreme(reached[apart:], of_block[:-apart], out=reached[apart:], where=within)
             extreme(reached[:-apart], of_block[apart:], out=reached[:-apart], where=within)
     wide = np.flatnonzero(high - low > far_bpm)
-    rows = (wide[:, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
-    rows = rows[rows < len(bpm)]
-    # A window of more than its own sample has a neighbour in reach, before or behind.
-    has_near = np.append(is_near, np.False_)[rows] | np.append(np.False_, is_near)[rows]
-    found: Ints = rows[has_near]
-    return found
+    rows: Ints = (wide[:, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
+    return rows[rows < len(bpm)]
 
 
 def _of_blocks(extreme: np.ufunc, values: Reals) -> Reals:

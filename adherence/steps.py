@@ -13,7 +13,7 @@ from adherence.rows import (
     dates,
     day_starts,
     expanded,
-    smallest_gap,
+    smallest_gaps,
     starts_of,
     summed,
 )
@@ -42,7 +42,7 @@ def counted_minutes(step_rows: pl.DataFrame) -> pl.DataFrame:
         .select("person", minute(pl.col("ts")).alias("minute"), pl.col("steps").cast(pl.Int64))
         .collect()
     )
-    if smallest_gap(Runs.of(counts["person"]), counts["minute"].to_numpy()) > 0:
+    if (smallest_gaps(Runs.of(counts["person"]), counts["minute"].to_numpy()) > 0).all():
         return counts
     return (
         counts.group_by("person", "minute")
