@@ -6,7 +6,7 @@ at a time, so that a recording may be larger than memory. Plausible, not clinica
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +47,13 @@ class Kind:
     days: int
     people: int
 
+    @property
+    def least_samples(self) -> int:
+        """Of one person, whatever is left out."""
+        return self.days * DAY_MIN * 60 // self.every_s // 2
 
-KINDS = (Kind(every_s=5, days=7, people=16), Kind(every_s=60, days=28, people=48))
+
+KINDS = (Kind(every_s=5, days=7, people=48), Kind(every_s=60, days=28, people=144))
 """Each makes half of the samples."""
 
 
@@ -105,8 +110,9 @@ def _groups(samples: int, chance: Chance) -> Iterator[tuple[pl.DataFrame, pl.Dat
     for kind, wanted in zip(KINDS, (samples - samples // 2, samples // 2), strict=True):
         left = wanted
         while left > 0:
-            beats, walked = _group(kind, first_name, chance)
-            first_name += kind.people
+            people = min(kind.people, left // kind.least_samples + 1)
+            beats, walked = _group(replace(kind, people=people), first_name, chance)
+            first_name += people
             if beats.height > left:
                 beats = beats.head(left)
                 name, ts = beats.row(-1)[:2]
