@@ -73,6 +73,10 @@ def test_zone_session_and_weekly_numbers_must_be_given_and_above_0(column, value
         ({"steps_per_day": "0"}, "steps_per_day must be a number above 0"),
         ({"balance_per_week": "0"}, "balance_per_week must be a number above 0"),
         ({"balance_per_week": "8"}, "balance_per_week must be 7 or less: one session a day counts"),
+        (
+            {"resistance_per_week": "8", "rest_days": "0"},
+            "resistance_per_week must be 7 or less: one session a day counts",
+        ),
         ({"rest_days": "1"}, "rest_days says nothing without resistance_per_week"),
         ({"resistance_min": "20"}, "resistance_min says nothing without resistance_per_week"),
         ({"balance_min": "20"}, "balance_min says nothing without balance_per_week"),
@@ -256,6 +260,12 @@ def test_aerobic_work_may_be_left_out_where_something_else_is_prescribed(target)
 
     assert good["case"].to_list() == ["c"]
     assert refused["reason"].str.count_matches("must be a number above 0").to_list() == [5, 1]
+
+
+def test_a_rating_may_span_its_whole_scale():
+    good, _ = checked({"intensity_kind": "RPE", "zone_lo": "6", "zone_hi": "20"})
+
+    assert good["intensity_kind"].to_list() == ["rpe"]
 
 
 def test_aerobic_work_is_not_left_out_in_part():

@@ -35,10 +35,21 @@ def states(*, adherent=False, valid_week=True, log=None, types=None, **case):
 NOT_MET = ("not_met", None)
 
 
-def test_weeks_with_a_paused_day_are_excused():
-    pauses = [{"first_day": date(2026, 5, 10), "last_day": date(2026, 5, 10)}]
+@pytest.mark.parametrize(
+    ("first", "last", "paused"),
+    [
+        (10, 10, (True, False)),
+        (11, 11, (False, True)),
+        (3, 3, (False, False)),
+        (1, 31, (True,) * 2),
+    ],
+)
+def test_weeks_with_a_paused_day_are_excused(first, last, paused):
+    pauses = [{"first_day": date(2026, 5, first), "last_day": date(2026, 5, last)}]
 
-    assert states(pauses=pauses, types={"pauses": SPAN}) == [("cannot_judge", "paused"), NOT_MET]
+    found = states(pauses=pauses, types={"pauses": SPAN})
+
+    assert found == [("cannot_judge", "paused") if is_paused else NOT_MET for is_paused in paused]
 
 
 @pytest.mark.parametrize(
