@@ -1,8 +1,14 @@
-"""In which order files run side by side: those that take longest begin first."""
+"""Files run side by side: those that take longest begin first, and no example has a time limit."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "beside others", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("beside others")
 
 HERE = Path(__file__).parent
 LONGEST = (
