@@ -129,10 +129,21 @@ PARTS: Mapping[str, tuple[str, str]] = {
 }
 """What may be prescribed -> heading and meaning of its percentage."""
 
-WHO_AND_WHEN = (
-    *WHO,
+CASE_AND_WEEK = (
     Column("case_label", later("Case"), "text", 18, "The enrolment: one person in one programme."),
     Column("week", later("Week (Monday)"), "date", 11, "Monday of the ISO week, local time."),
+)
+WHO_AND_WHEN = (*WHO, *CASE_AND_WEEK)
+
+JUDGED_BY = (
+    Column(
+        "prescription_version",
+        later("Prescription version"),
+        "count",
+        12,
+        "Version of the prescription the week is judged by.",
+    ),
+    Column("method_version", later("Method"), "text", 8, "Version of the conventions."),
 )
 
 DETAIL = (
@@ -183,14 +194,7 @@ DETAIL = (
     Column("valid_days", later("Valid days"), "count", 7, "Days with enough wear."),
     Column("state_shown", later("State"), "text", 18, "Met, not met, or cannot be judged."),
     Column("reason_shown", later("Reason"), "text", 22, "Why a week cannot be judged."),
-    Column(
-        "prescription_version",
-        later("Prescription version"),
-        "count",
-        12,
-        "Version of the prescription the week is judged by.",
-    ),
-    Column("method_version", later("Method"), "text", 8, "Version of the conventions."),
+    *JUDGED_BY,
     Column(
         "input_sha256",
         later("Input hash (SHA-256)"),

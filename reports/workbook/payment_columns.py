@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from config.language import later
-from reports.workbook.columns import WHO
+from reports.workbook.columns import CASE_AND_WEEK, JUDGED_BY, WHO
 from reports.workbook.sheet import Column
 
 WHEN = Column("month", later("Month"), "month", 9, "Settlement month; a week is of its Sunday's.")
@@ -189,8 +189,7 @@ WEEKS = (
     *WHO,
     Column("month", later("Month"), "month", 9, "Settlement month of the lines it stands behind."),
     Column("scheme", later("Scheme"), "text", 22, "Payment scheme and its version."),
-    Column("case_label", later("Case"), "text", 18, "The enrolment: one person in one programme."),
-    Column("week", later("Week (Monday)"), "date", 11, "Monday of the ISO week, local time."),
+    *CASE_AND_WEEK,
     Column(
         "week_state", later("State"), "text", 18, "Met, not met, or cannot be judged, as it was."
     ),
@@ -213,14 +212,7 @@ WEEKS = (
     Column("lock", later("Heart rate = cadence, min"), "count", 9, "Flag `lock` of its days."),
     Column("shake", later("Steps without pulse, min"), "count", 9, "Flag `shake` of its days."),
     Column("fast", later("Impossible cadence, min"), "count", 11, "Flag `fast` of its days."),
-    Column(
-        "prescription_version",
-        later("Prescription version"),
-        "count",
-        12,
-        "Version of the prescription the week is judged by.",
-    ),
-    Column("method_version", later("Method"), "text", 8, "Version of the conventions."),
+    *JUDGED_BY,
     Column(
         "input_sha256",
         later("Input hash (SHA-256)"),

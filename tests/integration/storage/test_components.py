@@ -6,25 +6,17 @@ from datetime import date
 import pytest
 
 from config.errors import Rejected
-from storage.people import Phase, Prescription, phases_of, put_enrolment, put_prescription
+from storage.people import Phase, phases_of, put_enrolment, put_prescription
+from tests import prescriptions
 from tests.batches import a_patient
 
 WEDNESDAY = date(2026, 11, 4)
-AEROBIC = Prescription(
+AEROBIC = replace(
+    prescriptions.AEROBIC,
     effective_from=WEDNESDAY,
-    age_years=60,
-    sex="F",
-    beta_blocker=False,
-    hr_max_bpm=160,
-    hr_max_source="gellish",
-    rest_hr_bpm=60,
-    rest_hr_source="measured",
     frozen_on=WEDNESDAY,
-    zone_lo=40,
-    zone_hi=60,
-    session_min=30,
-    sessions_per_week=3,
-    weekly_min=90,
+    hr_max_bpm=160,
+    rest_hr_bpm=60,
 )
 NOTHING_AEROBIC = dict.fromkeys(
     ("zone_lo", "zone_hi", "session_min", "sessions_per_week", "weekly_min")

@@ -7,7 +7,6 @@ import pytest
 
 from config.errors import Misconfigured, Rejected
 from storage.people import (
-    Prescription,
     assign_device,
     put_device,
     put_enrolment,
@@ -18,23 +17,8 @@ from storage.people import (
     put_staff,
 )
 from tests.batches import a_patient
+from tests.prescriptions import AEROBIC
 
-AEROBIC = Prescription(
-    effective_from=date(2026, 1, 5),
-    age_years=60,
-    sex="F",
-    beta_blocker=False,
-    hr_max_bpm=165,
-    hr_max_source="gellish",
-    rest_hr_bpm=62.5,
-    rest_hr_source="measured",
-    frozen_on=date(2026, 1, 5),
-    zone_lo=40,
-    zone_hi=60,
-    session_min=30,
-    sessions_per_week=3,
-    weekly_min=90,
-)
 JANUARY, MARCH = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
 
 

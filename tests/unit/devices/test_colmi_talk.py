@@ -9,22 +9,23 @@ from devices.colmi_frames import NOTIFY, START, STOP, Command, ask_log, ask_step
 from devices.colmi_talk import ColmiTalk
 from devices.talk import TalkTerms
 from devices.virtual.bands.colmi import colmi_ring
-from tests.band_talks import converse
+from tests.band_talks import (
+    HOUR_MS,
+    MINUTE_MS,
+    NOON,
+    SHANGHAI_MIN,
+    commands,
+    converse,
+    history,
+    walking,
+)
 
-HOUR_MS, MINUTE_MS = 3_600_000, 60_000
-SHANGHAI_MIN = 480
-NOON = round(datetime(2026, 3, 5, 4, 2, 30, tzinfo=UTC).timestamp() * 1000)
-"""12:02:30 in Shanghai: a slot of five minutes and a quarter of an hour are running."""
 TODAY = round(datetime(2026, 3, 5, tzinfo=UTC).timestamp() * 1000)
 """Midnight as the ring's clock shows it."""
 
 
 def resting(at_utc_ms):
     return 60 + at_utc_ms // (5 * MINUTE_MS) % 40
-
-
-def walking(at_utc_ms):
-    return at_utc_ms // 600
 
 
 def ring(pulse=resting, **options):
@@ -34,14 +35,6 @@ def ring(pulse=resting, **options):
 
 def talk(**terms):
     return ColmiTalk(TalkTerms(SHANGHAI_MIN, **terms))
-
-
-def commands(written):
-    return [data[0] for _, data in written]
-
-
-def history(heard):
-    return [value for _, value in heard if value.device_ts_ms is not None]
 
 
 def test_it_sets_the_local_time_before_it_asks_for_the_newest_day():

@@ -9,22 +9,23 @@ from devices.talk import TalkTerms
 from devices.veepoo_frames import ASK_TOTALS, NOTIFY, START, STOP, Command, ask_day
 from devices.veepoo_talk import VeepooTalk
 from devices.virtual.bands.veepoo import veepoo_band
-from tests.band_talks import converse
+from tests.band_talks import (
+    HOUR_MS,
+    MINUTE_MS,
+    NOON,
+    SHANGHAI_MIN,
+    commands,
+    converse,
+    history,
+    walking,
+)
 
-HOUR_MS, MINUTE_MS = 3_600_000, 60_000
-SHANGHAI_MIN = 480
-NOON = round(datetime(2026, 3, 5, 4, 2, 30, tzinfo=UTC).timestamp() * 1000)
-"""12:02:30 in Shanghai: a record of five minutes is running."""
 RUNNING = NOON - 150_000
 ACK = bytes([Command.HELLO]).ljust(20, b"\0")
 
 
 def resting(at_utc_ms):
     return 60 + at_utc_ms // MINUTE_MS % 40
-
-
-def walking(at_utc_ms):
-    return at_utc_ms // 600
 
 
 def band(pulse=resting, **options):
@@ -34,14 +35,6 @@ def band(pulse=resting, **options):
 
 def talk(**terms):
     return VeepooTalk(TalkTerms(SHANGHAI_MIN, **terms))
-
-
-def commands(written):
-    return [data[0] for _, data in written]
-
-
-def history(heard):
-    return [value for _, value in heard if value.device_ts_ms is not None]
 
 
 def live(heard, quantity):

@@ -1,5 +1,6 @@
 """Small parts of the demo: month, ceilings, peak, folder, the words of what went wrong."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -15,23 +16,9 @@ from scripts.show.payment import best_month
 from scripts.show.people import with_ceiling
 from scripts.show.wearing import Peak, pulse_of
 from storage.people import Prescription
+from tests.prescriptions import AEROBIC
 
-PLAN = Prescription(
-    effective_from=date(2026, 10, 12),
-    age_years=60,
-    sex="F",
-    beta_blocker=False,
-    hr_max_bpm=165,
-    hr_max_source="gellish",
-    rest_hr_bpm=65,
-    rest_hr_source="measured",
-    frozen_on=date(2026, 10, 12),
-    zone_lo=40,
-    zone_hi=60,
-    session_min=30,
-    sessions_per_week=3,
-    weekly_min=90,
-)
+PLAN = replace(AEROBIC, effective_from=date(2026, 10, 12), frozen_on=date(2026, 10, 12))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from ingest.hub.rosters import RENEW_AFTER, VALID_FOR
 from storage.edge import store_edge_event
 from storage.gateways import enrol_gateway, revoke_gateway
 from storage.people import (
-    Prescription,
     assign_device,
     put_device,
     put_enrolment,
@@ -35,22 +34,13 @@ from tests.boxes import Box, listening
 from tests.edges import BAND
 from tests.hubs import CENTRE, hub_at_work
 from tests.patience import PATIENCE_S
+from tests.prescriptions import AEROBIC
 
-TERMS = Prescription(
-    effective_from=date(2026, 1, 5),
-    age_years=60,
-    sex="F",
-    beta_blocker=False,
+TERMS = replace(
+    AEROBIC,
     hr_max_bpm=170,
     hr_max_source="measured",
     rest_hr_bpm=70,
-    rest_hr_source="measured",
-    frozen_on=date(2026, 1, 5),
-    zone_lo=40,
-    zone_hi=60,
-    session_min=30,
-    sessions_per_week=3,
-    weekly_min=90,
     ceiling_bpm=150,
     ceiling_source="prescribed",
 )
