@@ -12,6 +12,11 @@ import pytest
 
 from tests.patience import PATIENCE_S
 
+START_S = 3 * PATIENCE_S
+"""Until its pages are up it has written five weeks of everybody."""
+
+pytestmark = pytest.mark.timeout(START_S + 3 * PATIENCE_S)
+
 
 def children_of(pid):
     """The ids of all processes below this one."""
@@ -72,7 +77,7 @@ def demo(state, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_the_demo(demo, state, number):
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + START_S
     while not all(
         (log := state / f"{name}.log").exists() and f"{name}_ready" in log.read_text("utf-8")
         for name in ("hub", "watch", "portal")
