@@ -93,6 +93,10 @@ def test_zone_session_and_weekly_numbers_must_be_given_and_above_0(column, value
             "rest_days leaves no room for so many sessions of resistance in a week",
         ),
         (
+            {"resistance_per_week": "4.5", "rest_days": "1"},
+            "rest_days leaves no room for so many sessions of resistance in a week",
+        ),
+        (
             NO_AEROBIC | {"balance_per_week": "3", "day_adds_up": "yes"},
             "day_adds_up says nothing without sessions_per_week",
         ),
