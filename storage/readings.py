@@ -37,7 +37,7 @@ the same however much time is read at once."""
 def heart_rate_of(
     conn: Connection, spans: pl.DataFrame, *, without: Sequence[int] = ()
 ) -> pl.DataFrame:
-    """Return [window Int64, ts Int64 (ms UTC), hr Float64 (bpm)], in no particular order.
+    """Return [window Int64, ts Int64 (ms UTC), hr Float64 (bpm)], sorted by both.
 
     `spans` is as SPANS; readings of the batches `without` are left out. Nothing is filtered or
     merged but readings of band memory that came more than once; range, twins and spikes are the
@@ -62,19 +62,41 @@ def _read(
     longest_span_ms: int,
     without: Sequence[int],
 ) -> pl.DataFrame:
-    columns = {"window": pl.Int64, "device_id": pl.Int32, "ts": pl.Int64, value_name: pl.Float64}
+    windows = spans["window"].unique().sort()
+    places = pl.DataFrame({"window": windows, "place": range(len(windows))})
+    columns = {"place": pl.Int64, "device_id": pl.Int32, "ts": pl.Int64, value_name: pl.Float64}
     heard = [pl.DataFrame(schema=columns)]
     stamped = [pl.DataFrame(schema=columns | {"device_ts_ms": pl.Int64})]
     if spans.height:
-        for windows, devices, *arrays in _groups(conn, table, spans, longest_span_ms, without):
-            asked = pl.DataFrame({"window": windows, "device_id": devices})
+        for numbers, devices, *arrays in _groups(conn, table, spans, longest_span_ms, without):
+            asked = pl.DataFrame({"window": numbers, "device_id": devices}).join(places, "window")
             for frames, found in ((heard, arrays[:3]), (stamped, arrays[3:])):
-                names = [name for name in frames[0].columns if name != "window"]
+                names = [name for name in frames[0].columns if name != "place"]
                 rows = pl.DataFrame(dict(zip(names, found, strict=True)))
                 # A band may be asked for by several windows, and a window asks for several bands.
                 frames.append(rows.join(asked, on="device_id").select(frames[0].columns))
     once = _each_once(pl.concat(stamped), value_name)
-    return pl.concat(frame.select("window", "ts", value_name) for frame in (*heard, once))
+    parts = [frame.select("place", "ts", value_name) for frame in (*heard, once) if len(frame)]
+    rows = _in_order(parts) if parts else heard[0].select("place", "ts", value_name)
+    return rows.select(windows.gather(rows["place"]).alias("window"), "ts", value_name)
+
+
+def _in_order(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of all parts, sorted by place and time; ties in no particular order.
+
+    Within a part of a day rows mostly lie in the order of time, as they came. Then it is enough to
+    bring each place's rows together, which with small numbers is much faster than to sort.
+    """
+    parts.sort(key=lambda part: part["ts"][0])
+    rows = pl.concat(parts)
+    places = rows["place"].to_numpy()
+    if places.max() <= np.iinfo(np.uint16).max:
+        rows = rows[np.argsort(places.astype(np.uint16), kind="stable")]
+    places, times = rows["place"].to_numpy(), rows["ts"].to_numpy()
+    ascending = (places[1:] > places[:-1]) | (
+        (places[1:] == places[:-1]) & (times[1:] >= times[:-1])
+    )
+    return rows if ascending.all() else rows.sort("place", "ts")
 
 
 def _groups(
@@ -135,11 +157,11 @@ def _each_once(stamped: pl.DataFrame, value_name: str) -> pl.DataFrame:
 
     All readings of one stamp stand at the earliest time it was given; equal values are one.
     """
-    stamp = ["window", "device_id", "device_ts_ms"]
+    stamp = ["place", "device_id", "device_ts_ms"]
     again = pl.col("ts") - pl.col("ts").shift(1).over(stamp) <= SAME_STAMP_WITHIN_MS
     return (
         stamped.sort(*stamp, "ts")
         .with_columns(reading=(~again.fill_null(value=False)).cum_sum())
         .with_columns(pl.col("ts").min().over("reading"))
-        .unique(["window", "device_id", "ts", value_name])
+        .unique(["place", "device_id", "ts", value_name])
     )

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import polars as pl
 
+from adherence import stages
 from adherence.clock import DAY_MS, MINUTE_MS
-from adherence.method import bouts, days
-from adherence.schema import BOUT, DAY, HRR, STEP_ROWS, typed
-from adherence.steps import step_minutes
+from adherence.schema import BOUT, DAY, HRR, figured
+from adherence.steps import counted_minutes
 from config.conventions import Conventions
 from reports.nightly.evidence import Evidence, conventions_sha256, sha256_of_facts
 from reports.nightly.reach import Reach
@@ -49,7 +49,7 @@ def compute_block(
 
 def figures_of(closed_round: Round, conventions: Conventions) -> Block:
     """Return the rows of a round's windows: their own days, bouts that start in them."""
-    closed, readings, held_time, all_chains, cases, some_open = closed_round
+    closed, readings, held_time, effort, all_chains, cases = closed_round
     own = closed.select(
         "edge_start_ms",
         "edge_end_ms",
@@ -57,28 +57,22 @@ def figures_of(closed_round: Round, conventions: Conventions) -> Block:
         first=pl.col("first_day").cast(pl.Int32).cast(pl.Date),
         last=pl.col("last_day").cast(pl.Int32).cast(pl.Date),
     )
-    time, steps = held_time.lazy(), readings.step_rows.lazy()
-    if some_open:
-        mine = own.select("person").lazy()
-        time = time.join(mine, on="person", how="semi", maintain_order="left")
-        steps = steps.join(mine, on="person", how="semi")
     own_chains = (
-        all_chains.join(own, on="person")
+        all_chains.join(own, on="person", maintain_order="left")
         .filter(pl.col("start_ms").is_between("edge_start_ms", "edge_end_ms", closed="left"))
         .select(all_chains.columns)
     )
-    day_rows, bout_rows, minutes, own_time = pl.collect_all(
-        [
-            days(time, steps, cases, conventions)
-            .join(own.lazy(), on="person")
-            .filter(pl.col("date").is_between("first", "last"))
-            .select(DAY),
-            bouts(own_chains.lazy(), steps, conventions).select(BOUT),
-            step_minutes(typed(steps, STEP_ROWS)),
-            time,
-        ]
+    minutes = counted_minutes(readings.step_rows)
+    bpm_days = stages.bpm_days(held_time, conventions)
+    day_rows = (
+        stages.days(bpm_days, held_time, effort, minutes, figured(cases), conventions)
+        .join(own.lazy(), on="person", maintain_order="left")
+        .filter(pl.col("date").is_between("first", "last"))
+        .select(DAY)
+        .collect()
     )
-    evidence = Evidence(own_time, minutes)
+    bout_rows = stages.bouts(own_chains, minutes, conventions).select(BOUT)
+    evidence = Evidence(held_time, minutes)
     enrolment = (pl.col("case") % CASES).alias("enrolment_id")
     versions = cases.collect()
     return Block(

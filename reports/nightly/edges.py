@@ -12,10 +12,10 @@ from datetime import timedelta
 
 import polars as pl
 
+from adherence import stages
 from adherence.clock import DAY_MS, MINUTE_MS
-from adherence.method import held, kept
-from adherence.schema import HELD, STEP_MINUTES, STEP_ROWS, typed
-from adherence.steps import step_minutes
+from adherence.schema import HELD, STEP_MINUTES
+from adherence.steps import counted_minutes
 from config.conventions import Conventions
 from reports.nightly.reach import Reach
 from reports.nightly.tables import frame_of
@@ -100,7 +100,8 @@ def _beside(
     ahead, edge_ms = pl.col("ahead"), pl.col("edge_ms")
     start_ms, end_ms = pl.col("start_ms"), pl.col("end_ms")
     time = (
-        held(kept(samples.lazy(), conventions), conventions)
+        stages.held(stages.kept(samples, conventions), conventions)
+        .lazy()
         .join(edge, on="person")
         .with_columns(
             start_ms=pl.when(ahead).then(pl.max_horizontal(start_ms, edge_ms)).otherwise(start_ms),
@@ -112,7 +113,8 @@ def _beside(
     minute_ms = pl.col("minute") * MINUTE_MS
     first_ms = edge_ms - (conventions.still_minutes - 1) * MINUTE_MS
     minutes = (
-        step_minutes(typed(step_rows.lazy(), STEP_ROWS))
+        counted_minutes(step_rows)
+        .lazy()
         .join(edge, on="person")
         .filter(pl.when(ahead).then(minute_ms >= first_ms).otherwise(minute_ms < edge_ms))
         .select(STEP_MINUTES)

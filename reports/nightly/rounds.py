@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import polars as pl
 
+from adherence import stages
 from adherence.clock import MINUTE_MS
-from adherence.method import chains, held, kept
 from adherence.prescription import in_phases, needs_figures
-from adherence.schema import PRESCRIBED
+from adherence.schema import PRESCRIBED, figured
 from config.conventions import Conventions
 from reports.nightly.reach import Reach
 from reports.nightly.tables import frame_of
@@ -98,10 +98,10 @@ class Round(NamedTuple):
     """WINDOW with its edges; the rest of the round holds windows that are still open, too."""
     readings: Readings
     held_time: pl.DataFrame
+    effort: pl.DataFrame
+    """Of the held time, the stretches that are effort to any case."""
     chains: pl.DataFrame
     cases: pl.LazyFrame
-    some_open: bool
-    """Whether there are such others."""
 
 
 def has_figures() -> pl.Expr:
@@ -171,12 +171,13 @@ def rounds(
             steps_of(conn, edged).rename({"window": "person"}),
         )
         clock.lap("reading")
-        held_time = held(kept(readings.samples.lazy(), conventions), conventions).collect()
+        held_time = stages.held(stages.kept(readings.samples, conventions), conventions)
         cases = _cases(edged, versions)
-        all_chains = chains(held_time.lazy(), cases, conventions).collect()
+        effort = stages.effort(held_time, figured(cases), conventions)
+        all_chains = stages.chains(effort, figured(cases), conventions).collect()
         crossed = crossings(edged, all_chains)
         closed = edged.join(crossed, on="window", how="anti")
-        yield Round(closed, readings, held_time, all_chains, cases, crossed.height > 0)
+        yield Round(closed, readings, held_time, effort, all_chains, cases)
         clock.lap("computing")
         windows = widened(crossed, days=step_days)
         step_days *= 2
