@@ -47,7 +47,7 @@ def components(draw: st.DrawFn) -> dict[str, Any]:
         "ceiling_bpm": draw(st.sampled_from((*[None] * 9, 97.2, 120, 185))),
         "resistance_per_week": draw(st.sampled_from(PER_WEEK)),
         "resistance_min": draw(st.sampled_from((None, 20, 16.1))),
-        "rest_days": draw(st.sampled_from((None, 0, 1, 2, 6))),
+        "rest_days": draw(st.sampled_from((None, None, 0, 1, 2, 6))),
         "balance_per_week": draw(st.sampled_from(PER_WEEK)),
         "balance_min": draw(st.sampled_from((None, 10))),
         "steps_per_day": draw(st.sampled_from((None, None, 1, 250, 6000.5))),
@@ -69,6 +69,10 @@ def prescriptions(draw: st.DrawFn, case: Any, person: Any) -> dict[str, Any]:
 
 days_about = st.integers(-9, 30).map(lambda days: MONDAY + timedelta(days=days))
 """A few weeks about the recordings' own, from before them on."""
+
+
+days_close = st.integers(0, 9).map(lambda days: MONDAY + timedelta(days=days))
+"""So few that sessions often lie on days next to each other."""
 
 
 @st.composite
@@ -98,14 +102,16 @@ def logs(draw: st.DrawFn, case: Any) -> list[dict[str, Any]]:
     rows = st.fixed_dictionaries(
         {
             "case": st.just(case),
-            "date": days_about,
-            "component": st.sampled_from(("aerobic", "resistance", "balance")),
-            "minutes": st.sampled_from((None, 0, 5, 8, 9.6, 12.88, 16, 24, 30)),
+            "date": st.one_of(days_close, days_about),
+            "component": st.sampled_from(
+                ("aerobic", "aerobic", "resistance", "resistance", "balance")
+            ),
+            "minutes": st.sampled_from((None, -5, 0, 5, 8, 9.6, 12.88, 16, 24, 30)),
             "rpe": st.sampled_from((None, 6, 11, 12, 12.5, 13, 14, 17, 19)),
             "supervised_by": st.sampled_from((None, "t1")),
         }
     )
-    drawn = draw(st.lists(rows, max_size=20))
+    drawn = draw(st.lists(rows, max_size=24))
     return drawn + drawn[::4]
 
 

@@ -197,17 +197,17 @@ def training_weeks(draw: st.DrawFn) -> tuple:
 
 
 LENGTHS_S = (479, 599, 600, 601, 719, 720, 721, 960, 1200, 1440, 1800, 2400)
-CALLS_S = (59, 60, 119, 120, 121, 180, 181)
+CALLS_S = (59, 60, 119, 120, 121, 180, 181, 1200)
 HOURS = (6 * 60, 18 * 60, 24 * 60 - 10)
 """Minutes after midnight at which people exercise; the last goes on into the next day."""
 
 
 @st.composite
 def sessions(draw: st.DrawFn) -> list[tuple[int, int]]:
-    """Seconds and bpm in turn: exercise, at times with an interruption in its middle."""
+    """Seconds and bpm in turn: exercise, at times with interruptions or in several parts."""
     effort = st.tuples(st.sampled_from(LENGTHS_S), st.sampled_from((100, 110, 120, 135, 152)))
     blocks = [draw(effort)]
-    if draw(st.integers(0, 3)) == 0:
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
         blocks += [(draw(st.sampled_from(CALLS_S)), draw(st.sampled_from((0, 70)))), draw(effort)]
     return blocks
 
