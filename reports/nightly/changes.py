@@ -12,6 +12,7 @@ from reports.nightly.windows import DIRTY
 from storage.database import Connection
 from storage.queries import query
 
+_DATED = pl.Schema({**TOUCHED, "day": pl.Date()})
 _CHANGED = pl.Schema({"patient_id": pl.Int64, "first_day": pl.Date, "last_day": pl.Date})
 
 
@@ -41,9 +42,6 @@ def claim_dirty_days(
         ]
     )
     return dirty.unique(), changed
-
-
-_DATED = pl.Schema({**TOUCHED, "day": pl.Date()})
 
 
 def _number(day: str) -> pl.Expr:

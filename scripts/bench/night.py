@@ -23,7 +23,6 @@ from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
 
 PARTS = ("reading", "computing", "writing")
-LEAST_PEOPLE = 100
 FEWER = (10, 100)
 """Of how many people one has news in the nights at the end."""
 
