@@ -12,6 +12,7 @@ from config.errors import Misconfigured, Rejected
 from config.language import set_language
 from reports.nightly.recompute import recompute
 from scripts.commands.why import monday_of, why
+from scripts.why.account import days_without_limits
 from storage.audit import entries
 from storage.database import connect
 from storage.people import put_staff
@@ -271,6 +272,38 @@ def test_a_week_that_is_not_there_is_said_to_be_so(files, words, error, said):
 
     assert isinstance(result.exception, error)
     assert said in str(result.exception)
+
+
+def test_a_bout_from_mondays_midnight_on_is_of_the_week_that_begins(tmp_path):
+    hr = [f"7,2026-05-{day} 00:{n // 6:02}:{n % 6}0,110" for day in (10, 11) for n in range(90)]
+    (tmp_path / "hr.csv").write_text("\n".join(["person,ts,hr", *hr]))
+    (tmp_path / "cases.csv").write_text(f"{HEADING}\nc,7,40,M,false,60,160,40,60,15,1,15\n")
+    files = ("--hr", tmp_path / "hr.csv", "--cases", tmp_path / "cases.csv", "--json")
+
+    first, second = (
+        told(run("--case", "c", "--week", week, *files)) for week in ("2026-W19", "2026-W20")
+    )
+
+    assert [one["date"] for one in first["sessions"]] == ["2026-05-10"]
+    assert [one["date"] for one in second["sessions"]] == ["2026-05-11"]
+    assert all(check["is_equal"] for week in (first, second) for check in week["checks"])
+
+
+def test_only_a_version_that_asks_nothing_of_heart_rate_leaves_a_day_without_limits():
+    monday = date(2026, 5, 4)
+    versions = pl.DataFrame(
+        {
+            "case": ["c", "c"],
+            "person": ["a", "a"],
+            "from_day": [None, date(2026, 5, 9)],
+            "until_day": [date(2026, 5, 9), None],
+            **{name: [12.0, 12.0] for name in ("zone_lo", "zone_hi")},
+            **{name: [1.0, 1.0] for name in ("session_min", "sessions_per_week", "weekly_min")},
+            "intensity_kind": ["hrr", "rpe"],
+        }
+    )
+
+    assert days_without_limits(versions, monday) == {date(2026, 5, 9), date(2026, 5, 10)}
 
 
 @pytest.fixture
