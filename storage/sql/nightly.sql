@@ -164,6 +164,9 @@ WHERE e.patient_id = ANY(%(patients)s)
     AND ((b.end_at - interval '1 microsecond') AT TIME ZONE 'UTC' + %(offset)s::interval)::date > b.date;
 
 -- name: make_staging
+-- With memory for this transaction: a bitmap of a block's readings has to name every row, or each row
+-- of its pages is compared with every band asked for.
+SET LOCAL work_mem = '64MB';
 CREATE TEMPORARY TABLE new_day ON COMMIT DROP AS SELECT * FROM day WITH NO DATA;
 CREATE TEMPORARY TABLE new_bout ON COMMIT DROP AS SELECT * FROM bout WITH NO DATA;
 CREATE TEMPORARY TABLE new_week ON COMMIT DROP AS SELECT * FROM week WITH NO DATA;
