@@ -266,6 +266,13 @@ def test_aerobic_work_may_be_left_out_where_something_else_is_prescribed(target)
     assert refused["reason"].str.count_matches("must be a number above 0").to_list() == [5, 1]
 
 
+@pytest.mark.parametrize("age", ["1", "120", "120.9", ""])
+def test_an_age_of_whole_years_from_1_to_120_may_be_given(age):
+    good, _ = checked({"age": age})
+
+    assert good.height == 1
+
+
 def test_a_rating_may_span_its_whole_scale():
     good, _ = checked({"intensity_kind": "RPE", "zone_lo": "6", "zone_hi": "20"})
 
