@@ -35,9 +35,12 @@ def with_twins_in_first(
         .select("person", "ts", pl.col("hr").cast(pl.Float64))
         .unique()
         .group_by("person", "ts")
-        .agg(bpm_sum=pl.col("hr").sort().sum(), bpm_n=pl.len().cast(pl.Int64))
+        .agg(pl.col("hr").sort())
         .sort("person", "ts")
         .collect()
+        # Apart from the plan above, which would leave out a sort that only a sum looks at: the
+        # values are added from the lowest up, in whatever order they came.
+        .select(bpm_sum=pl.col("hr").list.sum(), bpm_n=pl.col("hr").list.len().cast(pl.Int64))
     )
     together = single.with_columns(
         single[name].scatter(first, twins[name]) for name in ("bpm_sum", "bpm_n")

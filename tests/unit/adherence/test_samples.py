@@ -1,6 +1,7 @@
 """Conventions C1-C5 and C10, worked by hand."""
 
 from datetime import date
+from itertools import permutations
 
 import polars as pl
 import pytest
@@ -53,6 +54,12 @@ def test_a_sample_counts_from_30_to_220_bpm(bpm, counts):
 
 def test_twins_become_the_mean_of_their_distinct_values():
     assert kept(at((0, 100), (0, 120), (0, 100), (0, 29))) == [(0, 110)]
+
+
+def test_twins_with_decimals_have_one_mean_to_the_last_bit_in_any_order():
+    bpms = (100.1, 100.2, 100.7, 99.3, 98.6)
+
+    assert len({tuple(kept(at(*((0, b) for b in order)))) for order in permutations(bpms)}) == 1
 
 
 def test_the_mean_of_twins_is_not_rounded_at_the_edge_of_a_zone():
