@@ -106,7 +106,7 @@ def say(config, text):
         print(f"\n{text}", file=sys.stderr, flush=True)  # noqa: T201 - for a person
 
 
-def adhere(*arguments, dsn=None, expect=0, timeout_s=240, **environ):
+def adhere(*arguments, dsn=None, expect=0, timeout_s=600, **environ):
     """Run the command as a person does; return what it printed, as JSON where it is."""
     done = subprocess.run(
         [sys.executable, "-m", "scripts.main", *map(str, arguments)],

@@ -9,6 +9,8 @@ import pytest
 from tests.recordings import RECORDED, adhere, four_people, look_alike
 from tests.reference import core, plain_method, plain_prescription
 
+pytestmark = pytest.mark.timeout(900)  # a minute, where nothing else runs
+
 SHANGHAI_MS = 8 * 3_600_000
 DAY_MS = 86_400_000
 LABORATORY_MS = 1_464_537_600_000 + 9 * 3_600_000  # a Monday, 9:00 at UTC+8

@@ -13,6 +13,8 @@ from storage.database import connect
 from tests.postgres import new_database
 from tests.recordings import adhere, four_people, say
 
+pytestmark = pytest.mark.timeout(900)  # a minute, where nothing else runs
+
 TABLES = (
     *("day", "bout", "week", "batch", "batch_payload", "heart_rate", "steps", "nightly_run"),
     *("patient", "enrolment", "prescription", "device", "device_assignment", "gateway"),
