@@ -1,0 +1,244 @@
+"""Numbers on an edge of a rule, or a little beside it: the core against the plain method."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from adherence.whole import whole
+from config.conventions import load_conventions
+from tests.property.adherence.recordings import DAY, MINUTE, MONDAY
+from tests.reference import core, plain_method
+
+BASE = {
+    "case": "c",
+    "person": "a",
+    "age": 50,
+    "rest_hr": 60,
+    "hr_max": 160,
+    "zone_lo": 40,
+    "zone_hi": 60,
+    "session_min": 20,
+    "sessions_per_week": 1,
+    "weekly_min": 20,
+}
+MORNING = MONDAY + 9 * 60 * MINUTE
+FIRST_DAY = date(2026, 5, 4)
+LOW = 85  # below the zone, and near enough to it that nothing is a spike
+
+
+def blocks(*blocks_ms: tuple[int, float], at: int = MORNING, pace_ms: int = MINUTE) -> list[tuple]:
+    """Heart rate that lasts exactly so many ms at each level; at level 0 nothing is heard."""
+    rows = []
+    for length_ms, bpm in blocks_ms:
+        if bpm:
+            rows += [("a", at + ms, bpm) for ms in range(0, length_ms, pace_ms)]
+            rows.append(("a", at + length_ms - 1, bpm))
+        at += length_ms
+    return [*rows, ("a", at, LOW)]
+
+
+def on_and_off(on_ms: int, off_ms: int, times: int) -> list[tuple[int, float]]:
+    return [(on_ms, 110), (off_ms, LOW)] * (times - 1) + [(on_ms, 110)]
+
+
+def every_day(days: int, *, length_ms: int, bpm: float = 110) -> list[tuple]:
+    return [row for day in range(days) for row in blocks((length_ms, bpm), at=MORNING + day * DAY)]
+
+
+SHAPES = {
+    "effort of 80 % of the span": blocks(*on_and_off(320_000, 100_000, 5)),
+    "effort of a little less": blocks(*on_and_off(319_000, 101_250, 5)),
+    "effort of a little more": blocks(*on_and_off(321_000, 98_750, 5)),
+    "480 s in the best ten minutes": blocks(*on_and_off(240_000, 120_000, 4)),
+    "1 ms less in the best ten minutes": blocks(*on_and_off(239_999, 120_000, 4)),
+    "ten minutes of effort": blocks((600_000, 110)),
+    "1 ms less of effort": blocks((599_999, 110)),
+    "80 % of a session": blocks((960_000, 110)),
+    "1 ms less of a session": blocks((959_999, 110)),
+    "79.2 % of a session": blocks((951_000, 110)),
+    "80.7 % of a session": blocks((969_000, 110)),
+    "two parts of a session": blocks((600_000, 110), (121_000, LOW), (620_000, 110)),
+    "two parts of less than one": blocks((600_000, 110), (121_000, LOW), (359_000, 110)),
+    "an end 1 ms into a minute": blocks((20 * MINUTE + 1, 110)),
+    "an end on a minute": blocks((20 * MINUTE, 110)),
+    "twice two minutes of a call": blocks(
+        (600_000, 110), (120_000, LOW), (600_000, 110), (120_001, LOW), (600_000, 110)
+    ),
+    "effort over two midnights": blocks((30 * 60 * MINUTE, 110), at=MONDAY - MINUTE),
+    "twice two minutes of silence": blocks(
+        (600_000, 110), (179_999, 0), (600_000, 110), (180_000, 0), (600_000, 110)
+    ),
+    "the whole of a day at one level": blocks((24 * 60 * MINUTE, 110), at=MONDAY),
+    "220 and 30 without a twin": blocks((20 * MINUTE, 30), at=MORNING)[:-1]
+    + blocks((20 * MINUTE, 220), at=MORNING + DAY)[:-1]
+    + blocks((20 * MINUTE, 30), at=MORNING + 2 * DAY)[:-1],
+    "a level of its own for each edge": blocks(
+        *[(660_000, bpm) for bpm in (99, 100, 105, 119, 120, 130, 149, 150, 160)]
+    ),
+    "four valid days": every_day(4, length_ms=600 * MINUTE),
+    "three, and a day 1 ms short": every_day(3, length_ms=600 * MINUTE)
+    + blocks((600 * MINUTE - 60_001, 70), at=MORNING + 3 * DAY)[:-1],
+    "four sessions of five": every_day(4, length_ms=960_000),
+    "three sessions of five": every_day(3, length_ms=960_000),
+}
+CASES = {
+    "one zone": BASE,
+    "above is the lower part": BASE | {"zone_hi": 45},
+    "added up": BASE | {"day_adds_up": True, "session_min": 25},
+    "five a week": BASE | {"sessions_per_week": 5, "weekly_min": 80},
+    "75 min a week": BASE | {"sessions_per_week": 4, "weekly_min": 80, "session_min": 16.1},
+    "of the maximum": BASE | {"intensity_kind": "hr_max", "zone_lo": 68.75, "zone_hi": 75},
+    "ceiling on the edge": BASE | {"ceiling_bpm": 100},
+    "ceiling above the edge": BASE | {"ceiling_bpm": 100.1},
+    "ceiling above the edge of the maximum": BASE
+    | {"intensity_kind": "hr_max", "zone_lo": 62.5, "zone_hi": 75, "ceiling_bpm": 100.1},
+    "no ages, a rating": BASE
+    | {"intensity_kind": "rpe", "zone_lo": 11, "zone_hi": 14, "age": None, "hr_max": None},
+    "rest without a maximum": BASE
+    | {"zone_lo": None, "zone_hi": None, "session_min": None, "sessions_per_week": None}
+    | {"weekly_min": None, "balance_per_week": 2, "age": None, "hr_max": None},
+}
+
+
+def everybody() -> tuple[list[tuple], list[tuple], list[dict[str, Any]]]:
+    """Each shape as a person of its own, with every case, and steps in each of its minutes."""
+    hr, steps, cases = [], [], []
+    for number, rows in enumerate(SHAPES.values()):
+        person = f"p{number:02}"
+        hr += [(person, at, bpm) for _, at, bpm in rows]
+        minutes = sorted({at // MINUTE for _, at, _ in rows})
+        steps += [
+            (person, minute * MINUTE, (0, 60, 59, 110, 0, 0, 0, 0, 0)[minute % 9])
+            for minute in minutes
+        ]
+        cases += [
+            case | {"case": f"{person}-{name}", "person": person} for name, case in CASES.items()
+        ]
+    return hr, steps, cases
+
+
+def assert_agree(hr: list[tuple], steps: list[tuple], cases: list[dict], log: list[dict]) -> None:
+    samples, step_rows, frame = core.frames(hr, steps, cases)
+    ours = core.score(samples, step_rows, frame, core.log_frame(log, frame))
+    for name, theirs in zip(core.RESULTS, plain_method.score(hr, steps, cases, log), strict=True):
+        assert core.differences(ours[name], theirs) == []
+
+
+def test_every_shape_under_every_case_is_as_in_the_plain_method():
+    assert_agree(*everybody(), [])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_shape_alone_is_as_in_the_plain_method(shape):
+    assert_agree(SHAPES[shape], [], [BASE, CASES["five a week"] | {"case": "five"}], [])
+
+
+@pytest.mark.parametrize("days_later", [-1, 0, 1, 2])
+def test_a_version_that_ends_within_long_effort_ends_its_effort_there(days_later):
+    change = FIRST_DAY + timedelta(days=days_later)
+    rows = [
+        BASE | {"version": 1, "until_day": change},
+        BASE | {"version": 2, "from_day": change, "zone_lo": 45, "session_min": 30},
+        BASE | {"case": "d", "version": 1, "from_day": change},
+        BASE | {"case": "e", "version": 1, "until_day": change, "from_day": FIRST_DAY},
+    ]
+
+    assert_agree(SHAPES["effort over two midnights"], [], rows, [])
+
+
+def test_a_week_is_judged_by_what_holds_on_its_monday_or_begins_first_in_it():
+    monday = FIRST_DAY
+    spans = {
+        "ends on the monday": (None, monday),
+        "ends the day after": (None, monday + timedelta(days=1)),
+        "begins on the monday": (monday, None),
+        "begins on the sunday": (monday + timedelta(days=6), None),
+        "begins on the next monday": (monday + timedelta(days=7), None),
+        "one day": (monday + timedelta(days=2), monday + timedelta(days=3)),
+    }
+    rows = [
+        BASE | {"case": name, "version": 1, "from_day": first, "until_day": behind}
+        for name, (first, behind) in spans.items()
+    ]
+
+    assert_agree(every_day(9, length_ms=960_000), [], rows, [])
+
+
+def logged(day: int, component: str, minutes: float | None, rpe: float | None = None) -> dict:
+    return {
+        "case": "c",
+        "date": FIRST_DAY + timedelta(days=day),
+        "component": component,
+        "minutes": minutes,
+        "rpe": rpe,
+        "supervised_by": None,
+    }
+
+
+RATED = CASES["no ages, a rating"] | {
+    "resistance_per_week": 4,
+    "resistance_min": 20,
+    "balance_per_week": 4,
+    "balance_min": 20,
+}
+
+
+@pytest.mark.parametrize("rest_days", [None, 0, 1, 2, 6])
+@pytest.mark.parametrize(
+    "days", [(0, 1), (0, 1, 2), (0, 2, 4, 6), (1, 3, 6), (0, 1, 3, 5, 6), (6, 7)]
+)
+def test_days_of_resistance_count_so_far_apart_and_days_of_balance_any(days, rest_days):
+    case = RATED | {"rest_days": rest_days, "day_adds_up": None}
+    log = [logged(day, part, 16) for day in days for part in ("resistance", "balance")]
+
+    assert_agree(SHAPES["ten minutes of effort"], [], [case], log)
+
+
+@pytest.mark.parametrize("minutes", [None, -1, 0, 0.001, 15.84, 15.99, 16, 16.16, 20])
+@pytest.mark.parametrize("rpe", [None, 10.9, 11, 14, 14.1])
+def test_a_logged_session_counts_from_80_percent_and_within_the_rating(minutes, rpe):
+    cases = [RATED, RATED | {"case": "d", "day_adds_up": True, "session_min": 10}]
+    log = [logged(0, part, minutes, rpe) for part in ("aerobic", "resistance", "balance")]
+    log += [one | {"case": "d"} for one in log] + [logged(1, "aerobic", 8, 12) | {"case": "d"}]
+
+    assert_agree(SHAPES["ten minutes of effort"], [], cases, log)
+
+
+def test_of_people_without_a_case_nothing_is_held():
+    samples, steps, cases = (
+        frame.collect() for frame in core.frames(SHAPES["ten minutes of effort"], [], [BASE])
+    )
+    stranger = samples.with_columns(person=pl.lit("stranger"))
+
+    done = whole(pl.concat([samples, stranger]), steps, cases, load_conventions())
+
+    assert done.held["person"].unique().to_list() == ["a"]
+
+
+def plain_bouts(shape: str) -> list[tuple[bool, bool]]:
+    """Each bout of a shape: sparse, complete."""
+    bouts = plain_method.score(SHAPES[shape], [], [BASE])[2]
+    return [(bout["sparse"], bout["complete"]) for bout in bouts]
+
+
+@pytest.mark.parametrize(
+    ("shape", "bouts"),
+    [
+        ("effort of 80 % of the span", [(False, True)]),
+        ("effort of a little less", [(True, True)]),
+        ("480 s in the best ten minutes", [(True, True)]),
+        ("1 ms less in the best ten minutes", []),
+        ("ten minutes of effort", [(False, False)]),
+        ("1 ms less of effort", []),
+        ("80 % of a session", [(False, True)]),
+        ("1 ms less of a session", [(False, False)]),
+        ("two parts of a session", [(False, False), (False, False)]),
+        ("twice two minutes of a call", [(False, True), (False, False)]),
+        ("twice two minutes of silence", [(False, True), (False, False)]),
+        ("effort over two midnights", [(False, True)]),
+    ],
+)
+def test_the_shapes_lie_where_their_names_say(shape, bouts):
+    assert plain_bouts(shape) == bouts
