@@ -50,16 +50,24 @@ class Runs(NamedTuple):
         starts = starts_of(person)
         return cls(person.gather(starts), starts, np.diff(starts, append=len(person)))
 
+    def ends(self, at: Ints) -> tuple[pl.Series, Ints, Ints]:
+        """Return each run's person, first time and last time, the rows being sorted."""
+        return self.heads, at[self.starts], at[self.starts + self.lengths - 1]
+
     def parts(self) -> Iterator[Part]:
         """Give all runs in parts of some `PART_ROWS` rows; a person's rows stay together."""
         number = self.starts // PART_ROWS
         cuts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(self.starts)]
         for run, behind in pairwise(cuts):
-            lengths = self.lengths[run:behind]
-            if len(lengths):
-                first = int(self.starts[run])
-                rows = slice(first, first + int(lengths.sum()))
-                yield Part(rows, slice(run, behind), self.starts[run:behind] - first, lengths)
+            if behind > run:
+                yield self.between(run, behind)
+
+    def between(self, run: int, behind: int) -> Part:
+        """Return some runs that follow one another."""
+        lengths = self.lengths[run:behind]
+        first = int(self.starts[run]) if len(lengths) else 0
+        rows = slice(first, first + int(lengths.sum()))
+        return Part(rows, slice(run, behind), self.starts[run:behind] - first, lengths)
 
     def counted(self, name: str) -> pl.DataFrame:
         """Return person and the number of rows."""
@@ -139,33 +147,38 @@ def on_one_line(at: Ints, part: Part) -> Ints:
 
 
 class Line(NamedTuple):
-    """Where on the line each person's time lies: `person`, sorted, and `shift_ms`."""
+    """Where on the line each person's time lies."""
 
     people: pl.DataFrame
+    """`person`, sorted; `number`, counted in that order; `shift_ms`."""
 
     @classmethod
-    def through(cls, *columns: tuple[Runs, Ints]) -> "Line":
-        """Lay out all people of the columns, in their order; the rows of a run are sorted."""
+    def through(cls, *reaches: tuple[pl.Series, Ints, Ints]) -> "Line":
+        """Lay out all people, in their order, each (persons, first ms, last ms)."""
         extents = pl.concat(
-            pl.DataFrame(
-                {
-                    "person": runs.heads,
-                    "first": at_ms[runs.starts],
-                    "last": at_ms[runs.starts + runs.lengths - 1],
-                }
-            )
-            for runs, at_ms in columns
-        )
-        people = (extents.group_by("person").agg(pl.col("first").min(), pl.col("last").max())).sort(
-            "person"
+            pl.DataFrame({"person": person, "first": first_ms, "last": last_ms})
+            for person, first_ms, last_ms in reaches
         )
         room_ms = pl.col("last") - pl.col("first") + DAY_MS
         shift_ms = room_ms.cum_sum() - room_ms - pl.col("first")
-        return cls(people.select("person", shift_ms=shift_ms))
+        return cls(
+            extents.group_by("person")
+            .agg(pl.col("first").min(), pl.col("last").max())
+            .sort("person")
+            .select("person", number=pl.int_range(pl.len()), shift_ms=shift_ms)
+        )
+
+    def find(self, runs: Runs) -> tuple[Ints, Ints]:
+        """Return each run's person's number, and how far that person's time is moved.
+
+        Every person must be on the line.
+        """
+        heads = pl.DataFrame({"person": runs.heads})
+        found = heads.join(self.people, on="person", how="left", maintain_order="left")
+        return found["number"].to_numpy(), found["shift_ms"].to_numpy()
 
     def place(self, runs: Runs, at_ms: Ints) -> Ints:
-        """Return times on the line; every person must be on it. Sorted rows stay sorted."""
-        heads = pl.DataFrame({"person": runs.heads})
-        shifts = heads.join(self.people, on="person", how="left", maintain_order="left")
-        placed: Ints = at_ms + np.repeat(shifts["shift_ms"].to_numpy(), runs.lengths)
+        """Return times on the line. Sorted rows stay sorted."""
+        _, shift_ms = self.find(runs)
+        placed: Ints = at_ms + np.repeat(shift_ms, runs.lengths)
         return placed

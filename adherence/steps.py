@@ -1,5 +1,7 @@
 """Steps by clock minute, cadence minutes and review flags (conventions C15, C16)."""
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
@@ -14,7 +16,6 @@ from adherence.rows import (
     day_starts,
     expanded,
     smallest_gaps,
-    starts_of,
     summed,
 )
 from adherence.schema import STEP_MINUTES, reserve_edge
@@ -95,6 +96,15 @@ def is_locked(*, within_bpm: int) -> pl.Expr:
     return (pl.col("held_bpm") - held * pl.col("steps")).abs() <= within_bpm * held
 
 
+class _Flagged(NamedTuple):
+    """Minutes worth a look, by their row."""
+
+    row: Ints
+    still_so_far: Bools
+    held_ms: Ints
+    held_bpm: Ints
+
+
 def flag_minutes(
     minutes: pl.DataFrame, held: pl.DataFrame, effort: pl.DataFrame, conventions: Conventions
 ) -> pl.DataFrame:
@@ -106,34 +116,61 @@ def flag_minutes(
     effort to any case) need no look. All frames are sorted by person and time.
     """
     c = conventions
-    minute_ms = minutes["minute"].to_numpy() * MINUTE_MS
-    of_minutes, of_held = Runs.of(minutes["person"]), Runs.of(held["person"])
-    start_ms = held["start_ms"].to_numpy()
-    line = Line.through((of_minutes, minute_ms), (of_held, start_ms))
-    at_ms = line.place(of_minutes, minute_ms)
-    steps = minutes["steps"].to_numpy()
-    still = is_still_so_far(at_ms, steps, still_minutes=c.still_minutes)
     cadences = (c.moderate_cadence_spm, c.vigorous_cadence_spm, c.lock_cadence_spm)
-    asked = steps >= min(*cadences, c.shake_cadence_spm, c.fast_above_spm)
-    touched = np.zeros(len(steps), np.bool_)
-    touched[_touched_by(at_ms, line, effort)] = True
-    rows = np.flatnonzero(asked | (still & touched))
-    held_ms, held_bpm = _held_in(at_ms[rows], line.place(of_held, start_ms), held)
-    return minutes[rows].with_columns(
-        still_so_far=pl.Series(still[rows], dtype=pl.Boolean),
+    least_spm = min(*cadences, c.shake_cadence_spm, c.fast_above_spm)
+    minute, steps = minutes["minute"].to_numpy(), minutes["steps"].to_numpy()
+    of_minutes, of_held = Runs.of(minutes["person"]), Runs.of(held["person"])
+    person, first, last = of_minutes.ends(minute)
+    start_ms = held["start_ms"].to_numpy()
+    line = Line.through((person, first * MINUTE_MS, last * MINUTE_MS), of_held.ends(start_ms))
+    number, shift_ms = line.find(of_minutes)
+    held_number, held_shift_ms = line.find(of_held)
+    begun_ms, over_ms = _minutes_touched(effort, line)
+    nothing = np.empty(0, np.int64)
+    found = [_Flagged(nothing, np.empty(0, np.bool_), nothing, nothing)]
+    for part in of_minutes.parts():
+        at_ms = minute[part.rows] * MINUTE_MS + np.repeat(shift_ms[part.runs], part.lengths)
+        still = is_still_so_far(at_ms, steps[part.rows], still_minutes=c.still_minutes)
+        asked = still & _are_touched(at_ms, begun_ms, over_ms)
+        asked |= steps[part.rows] >= least_spm
+        row = np.flatnonzero(asked)
+        people = number[part.runs][[0, -1]]
+        theirs = of_held.between(
+            int(np.searchsorted(held_number, people[0], side="left")),
+            int(np.searchsorted(held_number, people[1], side="right")),
+        )
+        placed_ms = start_ms[theirs.rows] + np.repeat(held_shift_ms[theirs.runs], theirs.lengths)
+        held_ms, held_bpm = _held_in(at_ms[row], placed_ms, held[theirs.rows])
+        found.append(_Flagged(row + part.rows.start, still[row], held_ms, held_bpm))
+    row, still, held_ms, held_bpm = (np.concatenate(column) for column in zip(*found, strict=True))
+    return minutes[row].with_columns(
+        still_so_far=pl.Series(still, dtype=pl.Boolean),
         held_ms=pl.Series(held_ms, dtype=pl.Int64),
         held_bpm=pl.Series(held_bpm, dtype=pl.Int64),
     )
 
 
-def _touched_by(minutes_ms: Ints, line: Line, held: pl.DataFrame) -> Ints:
-    """Return the rows of the minutes, by their place on the line, that some of `held` lies in."""
+def _minutes_touched(held: pl.DataFrame, line: Line) -> tuple[Ints, Ints]:
+    """Return where on the line the first clock minute of each row begins and the last one ends."""
     first = held["start_ms"].to_numpy() // MINUTE_MS
     behind = (held["end_ms"].to_numpy() - 1) // MINUTE_MS + 1
-    placed = line.place(Runs.of(held["person"]), first * MINUTE_MS)
-    begin = np.searchsorted(minutes_ms, placed, side="left")
-    end = np.searchsorted(minutes_ms, placed + (behind - first) * MINUTE_MS, side="left")
-    return expanded(begin, end)[0]
+    begun_ms = line.place(Runs.of(held["person"]), first * MINUTE_MS)
+    return begun_ms, begun_ms + (behind - first) * MINUTE_MS
+
+
+def _are_touched(at_ms: Ints, begun_ms: Ints, over_ms: Ints) -> Bools:
+    """Mark the minutes that lie in some span from `begun_ms` to `over_ms`, both rising."""
+    spans = slice(
+        int(np.searchsorted(over_ms, at_ms[0], side="right")),
+        int(np.searchsorted(begun_ms, at_ms[-1], side="right")),
+    )
+    touched = np.zeros(len(at_ms), np.bool_)
+    rows, _ = expanded(
+        np.searchsorted(at_ms, begun_ms[spans], side="left"),
+        np.searchsorted(at_ms, over_ms[spans], side="left"),
+    )
+    touched[rows] = True
+    return touched
 
 
 def _held_in(minutes_ms: Ints, start_ms: Ints, held: pl.DataFrame) -> tuple[Ints, Ints]:
@@ -146,22 +183,34 @@ def _held_in(minutes_ms: Ints, start_ms: Ints, held: pl.DataFrame) -> tuple[Ints
     behind = np.searchsorted(start_ms, minutes_ms + MINUTE_MS, side="left")
     rows, begins = expanded(first, behind)
     of_minute = np.repeat(minutes_ms, np.maximum(behind - first, 0))
-    own = held[rows]
+    start, end, bpm_sum, bpm_n = (
+        held[name].to_numpy()[rows] for name in ("start_ms", "end_ms", "bpm_sum", "bpm_n")
+    )
     begin_ms = start_ms[rows]
-    end_ms = begin_ms + (own["end_ms"] - own["start_ms"]).to_numpy()
+    end_ms = begin_ms + end - start
     parts_ms = np.minimum(end_ms, of_minute + MINUTE_MS) - np.maximum(begin_ms, of_minute)
     parts_ms = np.maximum(parts_ms, 0)
-    weighted = own["bpm_sum"].to_numpy() * MINUTE_SCALE * parts_ms / own["bpm_n"].to_numpy()
+    weighted = bpm_sum * MINUTE_SCALE * parts_ms / bpm_n
     return summed(parts_ms, begins), summed(np.rint(weighted).astype(np.int64), begins)
 
 
 def steps_by_day(minutes: pl.DataFrame, *, utc_offset_ms: int) -> pl.DataFrame:
     """Return person, date and steps of every local day with a step count."""
-    day = (minutes["minute"].to_numpy() * MINUTE_MS + utc_offset_ms) // DAY_MS
-    first = day_starts(starts_of(minutes["person"]), day)
-    steps = np.add.reduceat(minutes["steps"].to_numpy(), first) if len(first) else first
+    minute, steps = minutes["minute"].to_numpy(), minutes["steps"].to_numpy()
+    nothing = np.empty(0, np.int64)
+    rows, days, sums = [nothing], [nothing], [nothing]
+    for part in Runs.of(minutes["person"]).parts():
+        day = (minute[part.rows] + utc_offset_ms // MINUTE_MS) // (DAY_MS // MINUTE_MS)
+        first = day_starts(part.starts, day)
+        rows.append(first + part.rows.start)
+        days.append(day[first])
+        sums.append(np.add.reduceat(steps[part.rows], first))
     return pl.DataFrame(
-        {"person": minutes["person"].gather(first), "date": dates(day[first]), "steps": steps}
+        {
+            "person": minutes["person"].gather(np.concatenate(rows)),
+            "date": dates(np.concatenate(days)),
+            "steps": np.concatenate(sums),
+        }
     )
 
 

@@ -103,7 +103,7 @@ def test_people_lie_on_the_line_a_day_apart_however_their_times_overlap():
     frame = pl.DataFrame({"person": ["a", "a", "b", "b"], "ts": [100, 900, -50, 120]})
     runs = Runs.of(frame["person"])
 
-    placed = Line.through((runs, frame["ts"].to_numpy())).place(runs, frame["ts"].to_numpy())
+    placed = Line.through(runs.ends(frame["ts"].to_numpy())).place(runs, frame["ts"].to_numpy())
 
     assert (placed[1:] - placed[:-1]).tolist() == [800, rows.DAY_MS, 170]
 
