@@ -43,6 +43,15 @@ def on_and_off(on_ms: int, off_ms: int, times: int) -> list[tuple[int, float]]:
     return [(on_ms, 110), (off_ms, LOW)] * (times - 1) + [(on_ms, 110)]
 
 
+def twins(*bpms: tuple[float, ...]) -> list[tuple]:
+    """Eighty minutes of these in turn, one a minute; several at one time are twins."""
+    return [
+        ("a", MORNING + minute * MINUTE, bpm)
+        for minute in range(80)
+        for bpm in bpms[minute % len(bpms)]
+    ]
+
+
 def every_day(days: int, *, length_ms: int, bpm: float = 110) -> list[tuple]:
     return [row for day in range(days) for row in blocks((length_ms, bpm), at=MORNING + day * DAY)]
 
@@ -77,6 +86,10 @@ SHAPES = {
     "a level of its own for each edge": blocks(
         *[(660_000, bpm) for bpm in (99, 100, 105, 119, 120, 130, 149, 150, 160)]
     ),
+    "a pair of twins below the zone": twins((110,), (90, 91), (110,), (110,)),
+    "twins alone, below the zone and in it": twins((110, 111), (98, 99), (110, 111), (98, 99)),
+    "a hold to midnight": [("a", MONDAY - MINUTE, 110)],
+    "a hold 1 ms over midnight": [("a", MONDAY - MINUTE + 1, 110)],
     "four valid days": every_day(4, length_ms=600 * MINUTE),
     "three, and a day 1 ms short": every_day(3, length_ms=600 * MINUTE)
     + blocks((600 * MINUTE - 60_001, 70), at=MORNING + 3 * DAY)[:-1],
