@@ -1,7 +1,7 @@
 """Results of many blocks, put in order of the cases without holding them all in memory.
 
-Each block's results go to files of their own; at the end those are read by ranges of cases. A case
-lies in one block, so within it the order of time stands already.
+Those of some blocks at a time go to a file; at the end the files are read by ranges of cases. A
+case lies in one block, so within it the order of time stands already.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import polars as pl
 from config.errors import Misconfigured
 from config.language import _
 
-RANGE_ROWS = 1_000_000
+RANGE_ROWS = 250_000
 """Rows of results in memory at a time."""
 
 ROW_GROUP = 262_144
@@ -24,46 +24,48 @@ ROW_GROUP = 262_144
 class Parts:
     """The results so far, by table."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, range_rows: int = RANGE_ROWS) -> None:
         self._folder = folder
-        self._blocks = 0
+        self._range_rows = range_rows
+        self._waiting: dict[str, list[pl.DataFrame]] = {}
+        self._parts: dict[str, list[Path]] = {}
         self.rows: Counter[str] = Counter()
         """Of each table."""
 
     def add(self, tables: Mapping[str, pl.DataFrame]) -> None:
         """Take the results of one block, each table sorted within a case."""
         for name, table in tables.items():
+            waiting = self._waiting.setdefault(name, [])
+            waiting.append(table)
+            self.rows[name] += table.height
+            if sum(one.height for one in waiting) >= self._range_rows:
+                self._lay_down(name)
+
+    def _lay_down(self, name: str) -> None:
+        """Write what waits in memory to a file."""
+        parts = self._parts.setdefault(name, [])
+        if waiting := self._waiting.pop(name, None):
             folder = self._folder / name
             folder.mkdir(parents=True, exist_ok=True)
-            table.write_parquet(folder / f"{self._blocks}.parquet", compression="lz4")
-            self.rows[name] += table.height
-        self._blocks += 1
+            parts.append(folder / f"{len(parts)}.parquet")
+            pl.concat(waiting).write_parquet(parts[-1], compression="lz4")
 
-    def write(
-        self,
-        cases: pl.Series,
-        out: Path,
-        metadata: Mapping[str, str],
-        *,
-        range_rows: int = RANGE_ROWS,
-    ) -> None:
+    def write(self, cases: pl.Series, out: Path, metadata: Mapping[str, str]) -> None:
         """Write each table to `<out>/<name>.parquet`, sorted by case; `cases` are all there are."""
-        for name in list(self.rows):
-            parts = [self._folder / name / f"{block}.parquet" for block in range(self._blocks)]
-            ordered = self._ordered(name, parts, cases.sort(), range_rows)
+        for name in self.rows:
+            self._lay_down(name)
+            ordered = self._ordered(name, cases.sort())
             write_table(pl.scan_parquet(ordered), out / f"{name}.parquet", metadata)
 
-    def _ordered(
-        self, name: str, parts: list[Path], cases: pl.Series, range_rows: int
-    ) -> list[Path]:
+    def _ordered(self, name: str, cases: pl.Series) -> list[Path]:
         """Write files of which one after the other is the whole table in order."""
-        ranges = ceil(self.rows[name] / range_rows)
+        ranges = ceil(self.rows[name] / self._range_rows)
         step = max(1, ceil(len(cases) / max(1, ranges)))
         files = []
         for number, (first, end) in enumerate(pairwise([None, *cases[step::step], None])):
             within = [pl.col("case") >= first] if first is not None else []
             within += [pl.col("case") < end] if end is not None else []
-            rows = pl.scan_parquet(parts).filter(*within).collect()
+            rows = pl.scan_parquet(self._parts[name]).filter(*within).collect()
             files.append(self._folder / name / f"ordered-{number}.parquet")
             rows.sort("case", maintain_order=True).write_parquet(files[-1], compression="lz4")
         return files

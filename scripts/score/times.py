@@ -3,6 +3,7 @@
 A time finer than a millisecond is cut down to it (section 11).
 """
 
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -13,6 +14,7 @@ from config.language import _
 
 ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2})$"
 FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
+TEXT_UNIT: Literal["us"] = "us"
 US_PER_MS = 1_000
 MINUTE_MS = 60_000
 
@@ -53,21 +55,24 @@ def instant(name: str, dtype: pl.DataType, *, zone: str, conventions: Convention
         return _from_text(column, zone, conventions)
     if isinstance(dtype, pl.Datetime):
         if dtype.time_zone is not None:
-            return _epoch_ms(column)
-        return _site_time(column, zone, conventions)
+            return _epoch_ms(column, dtype.time_unit)
+        return _site_time(column, dtype.time_unit, zone, conventions)
     return pl.lit(None, dtype=pl.Int64)
 
 
-def _epoch_ms(at: pl.Expr) -> pl.Expr:
+def _epoch_ms(at: pl.Expr, unit: str) -> pl.Expr:
     """Cut down to the millisecond, before 1970 too."""
+    if unit == "ms":
+        return at.dt.epoch("ms")
     return at.dt.cast_time_unit("us").dt.epoch("us") // US_PER_MS
 
 
-def _site_time(naive: pl.Expr, zone: str, conventions: Conventions) -> pl.Expr:
+def _site_time(naive: pl.Expr, unit: str, zone: str, conventions: Conventions) -> pl.Expr:
     """Read a wall clock of the site. Asia/Shanghai is UTC+8 always (convention C1)."""
     if zone == conventions.time_zone:
-        return _epoch_ms(naive) - conventions.utc_offset_min * MINUTE_MS
-    return _epoch_ms(naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"))
+        return _epoch_ms(naive, unit) - conventions.utc_offset_min * MINUTE_MS
+    zoned = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return _epoch_ms(zoned, unit)
 
 
 def _from_text(column: pl.Expr, zone: str, conventions: Conventions) -> pl.Expr:
@@ -80,7 +85,7 @@ def _from_text(column: pl.Expr, zone: str, conventions: Conventions) -> pl.Expr:
         .str.replace_all("/", "-")
     )
     wall = pl.coalesce(
-        wall_text.str.to_datetime(form, time_unit="us", strict=False) for form in FORMATS
+        wall_text.str.to_datetime(form, time_unit=TEXT_UNIT, strict=False) for form in FORMATS
     )
     sign = pl.when(offset.str.starts_with("-")).then(-1).otherwise(1)
     digits = offset.str.replace(":", "")
@@ -92,6 +97,6 @@ def _from_text(column: pl.Expr, zone: str, conventions: Conventions) -> pl.Expr:
     )
     return (
         pl.when(offset.is_null())
-        .then(_site_time(wall, zone, conventions))
-        .otherwise(_epoch_ms(wall) - east_ms)
+        .then(_site_time(wall, TEXT_UNIT, zone, conventions))
+        .otherwise(_epoch_ms(wall, TEXT_UNIT) - east_ms)
     )

@@ -214,13 +214,13 @@ def test_who_watches_is_told_of_all_rows(recording, tmp_path):
 
 @pytest.mark.parametrize("range_rows", [1, 3, 10**6])
 def test_results_of_blocks_come_out_by_case_whatever_is_in_memory_at_once(tmp_path, range_rows):
-    parts = Parts(tmp_path / "spool")
+    parts = Parts(tmp_path / "spool", range_rows=range_rows)
     parts.add({"t": pl.DataFrame({"case": [2, 2, 9], "at": [1, 5, 0]})})
     parts.add({"t": pl.DataFrame({"case": [1, 3, 3], "at": [7, 4, 6]})})
     parts.add({"t": pl.DataFrame({"case": [], "at": []}, schema={"case": int, "at": int})})
 
     cases = pl.Series("case", [9, 1, 2, 3, 4])
-    parts.write(cases, tmp_path / "out", {"adhere.x": "y"}, range_rows=range_rows)
+    parts.write(cases, tmp_path / "out", {"adhere.x": "y"})
 
     written = tmp_path / "out" / "t.parquet"
     assert pl.read_parquet(written).rows() == [(1, 7), (2, 1), (2, 5), (3, 4), (3, 6), (9, 0)]
