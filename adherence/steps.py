@@ -1,7 +1,5 @@
 """Steps by clock minute, cadence minutes and review flags (conventions C15, C16)."""
 
-from typing import NamedTuple
-
 import numpy as np
 import polars as pl
 
@@ -96,15 +94,6 @@ def is_locked(*, within_bpm: int) -> pl.Expr:
     return (pl.col("held_bpm") - held * pl.col("steps")).abs() <= within_bpm * held
 
 
-class _Flagged(NamedTuple):
-    """Minutes worth a look, by their row."""
-
-    row: Ints
-    still_so_far: Bools
-    held_ms: Ints
-    held_bpm: Ints
-
-
 def flag_minutes(
     minutes: pl.DataFrame, held: pl.DataFrame, effort: pl.DataFrame, conventions: Conventions
 ) -> pl.DataFrame:
@@ -127,7 +116,7 @@ def flag_minutes(
     held_number, held_shift_ms = line.find(of_held)
     begun_ms, over_ms = _minutes_touched(effort, line)
     nothing = np.empty(0, np.int64)
-    found = [_Flagged(nothing, np.empty(0, np.bool_), nothing, nothing)]
+    found = [(nothing, np.empty(0, np.bool_), nothing, nothing)]
     for part in of_minutes.parts():
         at_ms = minute[part.rows] * MINUTE_MS + np.repeat(shift_ms[part.runs], part.lengths)
         still = is_still_so_far(at_ms, steps[part.rows], still_minutes=c.still_minutes)
@@ -141,7 +130,7 @@ def flag_minutes(
         )
         placed_ms = start_ms[theirs.rows] + np.repeat(held_shift_ms[theirs.runs], theirs.lengths)
         held_ms, held_bpm = _held_in(at_ms[row], placed_ms, held[theirs.rows])
-        found.append(_Flagged(row + part.rows.start, still[row], held_ms, held_bpm))
+        found.append((row + part.rows.start, still[row], held_ms, held_bpm))
     row, still, held_ms, held_bpm = (np.concatenate(column) for column in zip(*found, strict=True))
     return minutes[row].with_columns(
         still_so_far=pl.Series(still, dtype=pl.Boolean),
