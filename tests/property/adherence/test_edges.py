@@ -9,7 +9,7 @@ import pytest
 from adherence.whole import whole
 from config.conventions import load_conventions
 from tests.property.adherence.recordings import DAY, MINUTE, MONDAY
-from tests.reference import core, plain_method
+from tests.reference import core, plain_method, plain_prescription
 
 BASE = {
     "case": "c",
@@ -70,12 +70,16 @@ SHAPES = {
     "80.7 % of a session": blocks((969_000, 110)),
     "two parts of a session": blocks((600_000, 110), (121_000, LOW), (620_000, 110)),
     "two parts of less than one": blocks((600_000, 110), (121_000, LOW), (359_000, 110)),
+    "two parts that add up to 80 %": blocks((720_000, 110), (121_000, LOW), (720_000, 110)),
+    "two parts that add up to less": blocks((720_000, 110), (121_000, LOW), (710_000, 110)),
+    "two parts that add up to more": blocks((720_000, 110), (121_000, LOW), (730_000, 110)),
     "an end 1 ms into a minute": blocks((20 * MINUTE + 1, 110)),
     "an end on a minute": blocks((20 * MINUTE, 110)),
     "twice two minutes of a call": blocks(
         (600_000, 110), (120_000, LOW), (600_000, 110), (120_001, LOW), (600_000, 110)
     ),
     "effort over two midnights": blocks((30 * 60 * MINUTE, 110), at=MONDAY - MINUTE),
+    "effort held over two midnights": blocks((30 * 60 * MINUTE, 110), at=MONDAY - 90_000),
     "twice two minutes of silence": blocks(
         (600_000, 110), (179_999, 0), (600_000, 110), (180_000, 0), (600_000, 110)
     ),
@@ -100,15 +104,22 @@ CASES = {
     "one zone": BASE,
     "above is the lower part": BASE | {"zone_hi": 45},
     "added up": BASE | {"day_adds_up": True, "session_min": 25},
+    "added up to 30 min": BASE | {"day_adds_up": True, "session_min": 30},
+    "ten minutes are a session": BASE | {"session_min": 10},
+    "so many steps": BASE | {"steps_per_day": 360},
+    "1 step more": BASE | {"steps_per_day": 361},
     "five a week": BASE | {"sessions_per_week": 5, "weekly_min": 80},
     "75 min a week": BASE | {"sessions_per_week": 4, "weekly_min": 80, "session_min": 16.1},
     "of the maximum": BASE | {"intensity_kind": "hr_max", "zone_lo": 68.75, "zone_hi": 75},
     "ceiling on the edge": BASE | {"ceiling_bpm": 100},
+    "ceiling below the edge": BASE | {"ceiling_bpm": 99.5},
     "ceiling above the edge": BASE | {"ceiling_bpm": 100.1},
     "ceiling above the edge of the maximum": BASE
     | {"intensity_kind": "hr_max", "zone_lo": 62.5, "zone_hi": 75, "ceiling_bpm": 100.1},
     "no ages, a rating": BASE
     | {"intensity_kind": "rpe", "zone_lo": 11, "zone_hi": 14, "age": None, "hr_max": None},
+    "a rating, no more than at rest": BASE
+    | {"intensity_kind": "rpe", "zone_lo": 11, "zone_hi": 14, "hr_max": 60},
     "rest without a maximum": BASE
     | {"zone_lo": None, "zone_hi": None, "session_min": None, "sessions_per_week": None}
     | {"weekly_min": None, "balance_per_week": 2, "age": None, "hr_max": None},
@@ -149,7 +160,8 @@ def test_a_shape_alone_is_as_in_the_plain_method(shape):
 
 
 @pytest.mark.parametrize("days_later", [-1, 0, 1, 2])
-def test_a_version_that_ends_within_long_effort_ends_its_effort_there(days_later):
+@pytest.mark.parametrize("held", ["effort over two midnights", "effort held over two midnights"])
+def test_a_version_that_ends_within_long_effort_ends_its_effort_there(held, days_later):
     change = FIRST_DAY + timedelta(days=days_later)
     rows = [
         BASE | {"version": 1, "until_day": change},
@@ -158,7 +170,7 @@ def test_a_version_that_ends_within_long_effort_ends_its_effort_there(days_later
         BASE | {"case": "e", "version": 1, "until_day": change, "from_day": FIRST_DAY},
     ]
 
-    assert_agree(SHAPES["effort over two midnights"], [], rows, [])
+    assert_agree(SHAPES[held], [], rows, [])
 
 
 def test_a_week_is_judged_by_what_holds_on_its_monday_or_begins_first_in_it():
@@ -169,6 +181,7 @@ def test_a_week_is_judged_by_what_holds_on_its_monday_or_begins_first_in_it():
         "begins on the monday": (monday, None),
         "begins on the sunday": (monday + timedelta(days=6), None),
         "begins on the next monday": (monday + timedelta(days=7), None),
+        "no day": (monday + timedelta(days=2), monday + timedelta(days=2)),
         "one day": (monday + timedelta(days=2), monday + timedelta(days=3)),
     }
     rows = [
@@ -177,6 +190,29 @@ def test_a_week_is_judged_by_what_holds_on_its_monday_or_begins_first_in_it():
     ]
 
     assert_agree(every_day(9, length_ms=960_000), [], rows, [])
+
+
+def test_a_week_that_asks_for_balance_alone_has_no_session_days_by_adding_up():
+    wednesday = FIRST_DAY + timedelta(days=2)
+    balance = CASES["rest without a maximum"] | {"age": 50, "day_adds_up": True}
+    rows = [balance | {"until_day": wednesday}, BASE | {"from_day": wednesday}]
+    log = [logged(0, "balance", None)]
+
+    assert_agree(blocks((700_000, 110), at=MORNING + 3 * DAY), [], rows, log)
+
+
+@pytest.mark.parametrize("figures", [{"hr_max": None}, {"rest_hr": None}, {}])
+def test_without_a_maximum_or_a_resting_heart_rate_no_time_is_in_a_zone(figures):
+    case = RATED | {"hr_max": 160} | figures
+    rows, steps = SHAPES["a level of its own for each edge"], [("a", MORNING, 110)]
+
+    found = core.score_frozen(*core.frames(rows, steps, [case]))
+
+    kept = plain_method.without_spikes(plain_method.samples_of([row[1:] for row in rows]))
+    version = plain_prescription.Version(case, case["rest_hr"], case["hr_max"])
+    plain = plain_method.results_of([version], kept, [row[1:] for row in steps], [])
+    for name, theirs in zip(core.RESULTS[1:], plain, strict=True):
+        assert core.differences(found[name], theirs) == []
 
 
 def logged(day: int, component: str, minutes: float | None, rpe: float | None = None) -> dict:
@@ -247,6 +283,7 @@ def plain_bouts(shape: str) -> list[tuple[bool, bool]]:
         ("1 ms less of effort", []),
         ("80 % of a session", [(False, True)]),
         ("1 ms less of a session", [(False, False)]),
+        ("two parts that add up to 80 %", [(False, False), (False, False)]),
         ("two parts of a session", [(False, False), (False, False)]),
         ("twice two minutes of a call", [(False, True), (False, False)]),
         ("twice two minutes of silence", [(False, True), (False, False)]),

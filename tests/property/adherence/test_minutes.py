@@ -7,8 +7,10 @@ from adherence import method
 from adherence.minutes import HELD_REASONS
 from config.conventions import load_conventions
 from tests.property.adherence.examples import examples
+from tests.property.adherence.prescriptions import judged
 from tests.property.adherence.recordings import MINUTE, recordings, training_weeks
 from tests.reference import core
+from tests.reference.plain_prescription import needs_figures
 
 C = load_conventions()
 SEEN = {"person": None, "minute": pl.Int64, "steps": pl.Int64, "unseen": pl.String}
@@ -22,9 +24,15 @@ def told(hr, steps, cases):
     people = method.people(samples, kept, frame, C)
     usable = method.usable(frame, people).collect().lazy()
     chains = method.chains(held, usable, C).collect().lazy()
-    spans = usable.select("case", "person").join(
-        held.group_by("person").agg(from_ms=pl.col("start_ms").min(), to_ms=pl.col("end_ms").max()),
-        on="person",
+    spans = (
+        usable.select("case", "person")
+        .unique()
+        .join(
+            held.group_by("person").agg(
+                from_ms=pl.col("start_ms").min(), to_ms=pl.col("end_ms").max()
+            ),
+            on="person",
+        )
     )
     spans = spans.with_columns(from_ms=pl.col("from_ms") // MINUTE * MINUTE)
     nothing = pl.LazyFrame(
@@ -36,6 +44,7 @@ def told(hr, steps, cases):
 
 
 def assert_adds_up(minutes, days, bouts):
+    """The minutes say of each case what its days and bouts say; of `days` those with a zone."""
     ms = pl.sum_horizontal(f"{reason}_ms" for reason in (*HELD_REASONS, "missing"))
     assert minutes.filter(ms != MINUTE).height == 0
     assert minutes.select("case", "minute").is_duplicated().sum() == 0
@@ -69,3 +78,15 @@ def test_minutes_add_up_whatever_was_recorded(recording):
 @given(recording=training_weeks())
 def test_minutes_add_up_over_weeks_of_training(recording):
     assert_adds_up(*told(*recording))
+
+
+@examples(30)
+@given(everything=judged())
+def test_minutes_add_up_under_every_kind_and_version(everything):
+    hr, steps, rows, _ = everything
+
+    minutes, days, bouts = told(hr, steps, rows)
+
+    zoned = {(row["case"], row.get("version")) for row in rows if needs_figures(row)}
+    is_zoned = [key in zoned for key in days.select("case", "version").rows()]
+    assert_adds_up(minutes, days.filter(pl.Series(is_zoned, dtype=pl.Boolean)), bouts)
