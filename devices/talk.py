@@ -4,7 +4,7 @@ Whoever holds the link subscribes `notify`, reads `reads` once, and then for eve
 `writes_at` gives, hands over what is heard, and asks again at `due_utc_ms`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from devices.value import Value
@@ -17,6 +17,16 @@ class Write(NamedTuple):
     data: bytes
     response: bool
     """Whether the write is to be confirmed by the band."""
+
+
+class Read(NamedTuple):
+    """One read of a characteristic that is not subscribed; what it says goes to `heard`.
+
+    For what a band notifies only when it changes: a read shows that nobody moved, and that the
+    link lives. Of a subscribed characteristic BlueZ tells each read twice.
+    """
+
+    characteristic: str
 
 
 class TalkTerms(NamedTuple):
@@ -56,8 +66,8 @@ class Talk(Protocol):
         The next talk's `since_utc_ms`.
         """
 
-    def writes_at(self, now_utc_ms: int) -> list[Write]:
-        """Return what is to be written now, in order; often nothing."""
+    def writes_at(self, now_utc_ms: int) -> Sequence[Write | Read]:
+        """Return what is to be written or read now, in order; often nothing."""
 
     def heard(self, characteristic: str, data: bytes, now_utc_ms: int) -> list[Value]:
         """Return the values of one notification or read; those without a time were true now.

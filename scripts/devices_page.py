@@ -40,7 +40,7 @@ NOT_READ = """
 |---|---|
 | Xiaomi Smart Band 8 to 10, Zepp OS | They want a key out of the maker's cloud. |
 | all data of Huawei and Garmin | As above; their heart-rate broadcast is heard as `hrs`. |
-| YCBT (SmartHealth), Moyoung (Da Fit), FitPro, Jring, WearFit | Open; not written yet. |
+| YCBT (SmartHealth), FitPro, Jring | Open; not written yet. |
 | Lefun, HPlus, VeryFit, FitCloud, LuckRing | No recorded frames to hold a decoder to. |
 """
 
@@ -93,6 +93,8 @@ def _found_by(family: Family) -> str:
         found.append(f"service data of `{family.advert.service_data_uuid}`")
     if family.service_uuid is not None:
         found.append(f"service `{family.service_uuid}`")
+    if not found and family.talk is not None:
+        return "nothing in its adverts: its key in the register of devices"
     return ", ".join(found) or "the family it belongs to"
 
 

@@ -14,7 +14,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 
 from config.errors import Rejected
-from devices.talk import Talk, TalkTerms, Write
+from devices.talk import Read, Talk, TalkTerms, Write
 from ingest.gateway.radio.bands import Band
 from ingest.gateway.radio.border import RadioFault, bounded, radio_faults
 from ingest.gateway.radio.counters import RadioCounters
@@ -78,13 +78,13 @@ class Link:
         await self._subscribe(talk)
         while True:
             self._band.woken.clear()
-            await self._write(talk.writes_at(_now_utc_ms()))
+            await self._write(talk, talk.writes_at(_now_utc_ms()))
             self._parts.memory.reached(self._band, talk.read_through_utc_ms)
             if (reason := self._ending(talk)) is not None:
                 break
             await self._wait(talk)
         if reason != "lost":
-            await self._write(talk.farewell())
+            await self._write(talk, talk.farewell())
         return reason
 
     async def leave(self) -> None:
@@ -132,8 +132,11 @@ class Link:
         else:
             self._heard(talk, uuid, bytes(data))
 
-    async def _write(self, writes: Iterable[Write]) -> None:
+    async def _write(self, talk: Talk, writes: Iterable[Write | Read]) -> None:
         for write in writes:
+            if isinstance(write, Read):
+                await self._read(talk, write.characteristic)
+                continue
             writing = self._client.write_gatt_char(
                 write.characteristic, write.data, response=write.response
             )

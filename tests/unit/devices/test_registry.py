@@ -20,11 +20,18 @@ def test_the_families_of_today_are_found():
         "battery",
         "colmi",
         "colmi_hr_log",
+        "device_information",
         "hrs",
+        "huami_steps",
+        "huami_time",
         "miband_advert",
+        "moyoung",
+        "pinetime",
         "polar_advert",
         "veepoo",
         "veepoo_history",
+        "wearfit",
+        "xoss_advert",
     }
 
 

@@ -52,11 +52,11 @@ def test_every_shared_vector_gives_what_its_source_asserts(shared):
         frames = [bytes.fromhex(vector["hex"])]
         decoded = family.decode(frames, None if said is None else bytes.fromhex(said))
         found = [(value.quantity, value.value) for value in decoded.values]
-        wanted = [(row["quantity"], row["value"]) for row in vector["expected_readings"]]
+        wanted = [(row["quantity"], row["value"]) for row in vector.get("expected_readings", ())]
         missed += [(vector["id"], row) for row in wanted if row not in found]
         missed += [
             (vector["id"], row)
-            for row in vector["expected_readings"]
+            for row in vector.get("expected_readings", ())
             if "slot" in row and not is_in_slot(decoded.values, row)
         ]
 
