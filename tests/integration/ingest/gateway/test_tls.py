@@ -47,24 +47,30 @@ FAULTS = {
 
 
 async def run(folder, broker, tls, hub_key, *, until=None):
-    """Run the gateway until the hub has everything, or until `until()`."""
+    """Run the gateway until the hub has everything, or until all is heard and `until()`."""
     settings = GatewaySettings(
         centre="centre",
         gateway="hall-1",
         data_dir=folder / "box",
         broker=Broker(host=broker.host, port=broker.port, tls=tls),
     )
-    stop = asyncio.Event()
+    stop, all_heard = asyncio.Event(), asyncio.Event()
+
+    async def source(cursor):
+        async for heard in in_chunks(READINGS, 100)(cursor):
+            yield heard
+        all_heard.set()
+
     running = asyncio.create_task(
         run_gateway(
-            settings, KEYS, hub_key, in_chunks(READINGS, 100), stop=stop, drain=until is None,
+            settings, KEYS, hub_key, source, stop=stop, drain=until is None,
             clock=ContentClock(), sealing=REPLAY, uplink=QUICK,
         )
     )  # fmt: skip
     async with asyncio.timeout(PATIENCE_S):
-        while until is not None and not (running.done() or until()):  # noqa: ASYNC110 - as `until`
-            await asyncio.sleep(0.01)
         if until is not None:
+            while not (running.done() or (all_heard.is_set() and until())):  # noqa: ASYNC110 - as `until`
+                await asyncio.sleep(0.01)
             stop.set()
         return await running
 
