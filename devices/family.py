@@ -41,6 +41,9 @@ class Family:
     advert: AdvertMatch | None = None
     service_uuid: str | None = None
     talk: Callable[[TalkTerms], Talk] | None = None
+    has_stored_pulse: bool = False
+    """Its Heart Rate Service tells a stored pulse with nobody wearing it, or may do so: where the
+    service of this family is offered, that one is not listened to."""
     frame_counter: str | None = None
     """The key in `info` that changes with each new frame: one that does not change is stale."""
     shortest_frame: int = 2

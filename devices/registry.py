@@ -9,6 +9,9 @@ from types import MappingProxyType
 import devices
 from devices.family import Family
 
+STANDARD_PULSE = "hrs"
+"""The family of the Heart Rate Service, which bands of other families may offer too."""
+
 
 @cache
 def load_families() -> Mapping[str, Family]:
@@ -49,3 +52,22 @@ def families_of_advert(
         )
         or family.service_uuid in service_uuids
     )
+
+
+def family_of_link(told: Family, services: Collection[str]) -> Family:
+    """Return how to talk with a band whose services are known by now; `told` if they agree.
+
+    A band that is taken for one of the Heart Rate Service is talked with by the service of its
+    maker where its pulse would be a stored one. One that lacks the service of its family is of the
+    one other family whose service it offers: makers sell one ring with two firmwares.
+    """
+    talkative = [
+        family
+        for family in load_families().values()
+        if family.talk is not None and family.service_uuid in services
+    ]
+    stored = [family for family in talkative if family.has_stored_pulse]
+    if told.service_uuid in services:
+        return stored[0] if stored and told.key == STANDARD_PULSE else told
+    others = [family for family in talkative if family.key != STANDARD_PULSE]
+    return others[0] if len(others) == 1 and told.service_uuid is not None else told

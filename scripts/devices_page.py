@@ -40,7 +40,6 @@ NOT_READ = """
 |---|---|
 | Xiaomi Smart Band 8 to 10, Zepp OS | They want a key out of the maker's cloud. |
 | all data of Huawei and Garmin | As above; their heart-rate broadcast is heard as `hrs`. |
-| YCBT (SmartHealth), FitPro, Jring | Open; not written yet. |
 | Lefun, HPlus, VeryFit, FitCloud, LuckRing | No recorded frames to hold a decoder to. |
 """
 

@@ -1,6 +1,9 @@
 """A talk and a virtual band brought together without any radio, second by second."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
+
+from config.errors import Rejected
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 SHANGHAI_MIN = 480
@@ -18,8 +21,9 @@ def converse(talk, link, now_utc_ms, *, seconds, lost=lambda data: False):
     def tell(frames, now):
         for frame in frames:
             if not lost(frame.data):
-                values = talk.heard(frame.characteristic, frame.data, now)
-                heard.extend((now, value) for value in values)
+                with suppress(Rejected):  # whoever holds a link counts it, and goes on
+                    values = talk.heard(frame.characteristic, frame.data, now)
+                    heard.extend((now, value) for value in values)
 
     for second in range(seconds):
         now = now_utc_ms + 1000 * second

@@ -19,6 +19,8 @@ DESCRIPTOR = "org.bluez.GattDescriptor1"
 CLIENT_CONFIGURATION = "00002902-0000-1000-8000-00805f9b34fb"
 MTU_BYTES = 247
 FIRST_HANDLE = 0x000A
+NOTIFICATIONS, INDICATIONS = 1, 2
+"""What a subscription writes, by what the characteristic offers."""
 
 
 class Gatt:
@@ -57,7 +59,7 @@ class Gatt:
                 self._tree.add(
                     path, _characteristic(service_path, characteristic.uuid, characteristic.flags)
                 )
-                if "notify" in characteristic.flags:
+                if _can_be_subscribed(characteristic.flags):
                     self._subscribers[path] = set()
                     self._tree.add(f"{path}/desc{handle + 3:04x}", _configuration(path))
                 handle += 3
@@ -159,8 +161,16 @@ class Gatt:
     def _serve_descriptor(self, path: str, call: Message) -> Answer:
         if call.member != "ReadValue":
             raise Refused(f"{BLUEZ_ERROR}.NotPermitted", "Write not permitted")
-        is_on = bool(self._subscribers[path.rpartition("/")[0]])
-        return Answer("ay", (bytes([is_on, 0]),))
+        characteristic = path.rpartition("/")[0]
+        flags = self._tree.value(characteristic, CHARACTERISTIC, "Flags")
+        on = NOTIFICATIONS if "notify" in flags else INDICATIONS
+        is_on = bool(self._subscribers[characteristic])
+        return Answer("ay", (bytes([on if is_on else 0, 0]),))
+
+
+def _can_be_subscribed(flags: Sequence[str]) -> bool:
+    """Tell whether a characteristic speaks by itself; indications are notifications confirmed."""
+    return "notify" in flags or "indicate" in flags
 
 
 def _characteristic(service_path: str, uuid: str, flags: Sequence[str]) -> Interfaces:
@@ -170,7 +180,7 @@ def _characteristic(service_path: str, uuid: str, flags: Sequence[str]) -> Inter
         "Flags": Variant("as", list(flags)),
         "MTU": Variant("q", MTU_BYTES),
     }
-    if "notify" in flags:
+    if _can_be_subscribed(flags):
         stated["Notifying"] = Variant("b", False)  # noqa: FBT003 - a D-Bus value
     return {CHARACTERISTIC: stated}
 

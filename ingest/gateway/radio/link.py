@@ -14,6 +14,8 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 
 from config.errors import Rejected
+from devices.family import Family
+from devices.registry import family_of_link
 from devices.talk import Read, Talk, TalkTerms, Write
 from ingest.gateway.radio.bands import Band
 from ingest.gateway.radio.border import RadioFault, bounded, radio_faults
@@ -74,7 +76,7 @@ class Link:
         if family is None or family.talk is None:
             raise RuntimeError("a link to a band that nobody can talk with")
         terms = TalkTerms(self._utc_offset_min(), self._parts.memory.since_utc_ms(self._band))
-        talk = family.talk(terms)
+        talk = self._talk(family, terms)
         await self._subscribe(talk)
         while True:
             self._band.woken.clear()
@@ -102,6 +104,17 @@ class Link:
     def _went(self, _client: BleakClient) -> None:
         self._is_lost = True
         self._band.woken.set()
+
+    def _talk(self, told: Family, terms: TalkTerms) -> Talk:
+        """Begin the talk that fits the band: what it offers says more than its adverts did."""
+        with radio_faults():  # a link that is lost by now has no services
+            services = {service.uuid for service in self._client.services}
+        family = family_of_link(told, services)
+        if family is not told:
+            log.info("other_family", device=self._band.key, told=told.key, found=family.key)
+        if family.talk is None:
+            raise RuntimeError("a link to a band that nobody can talk with")
+        return family.talk(terms)
 
     async def _subscribe(self, talk: Talk) -> None:
         with radio_faults():  # a link that is lost by now has no services

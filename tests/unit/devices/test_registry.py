@@ -4,7 +4,7 @@ import pytest
 
 from config.errors import Rejected
 from devices.family import SIG_UUID
-from devices.registry import by_key, families_of_advert, load_families
+from devices.registry import by_key, families_of_advert, family_of_link, load_families
 from devices.talk import TalkTerms
 from devices.value import QUANTITIES
 from ingest.batch.reading import Quantity
@@ -21,9 +21,11 @@ def test_the_families_of_today_are_found():
         "colmi",
         "colmi_hr_log",
         "device_information",
+        "fitpro",
         "hrs",
         "huami_steps",
         "huami_time",
+        "jring_56ff",
         "miband_advert",
         "moyoung",
         "pinetime",
@@ -32,6 +34,10 @@ def test_the_families_of_today_are_found():
         "veepoo_history",
         "wearfit",
         "xoss_advert",
+        "ycbt",
+        "ycbt_history_all",
+        "ycbt_history_hr",
+        "ycbt_history_sport",
     }
 
 
@@ -125,6 +131,27 @@ def test_an_advert_gives_its_family_what_it_carries():
     assert [v.value for v in mi.hear_advert({0x0157: payload}, steps).values] == [125, 9101]
     assert [v.value for v in mi.hear_advert({}, steps).values] == [9101]
     assert polar.hear_advert({0x006B: b"\x3b\x16\x44\x46"}, steps).values[0].value == 70
+
+
+@pytest.mark.parametrize(
+    ("told", "offered", "found"),
+    [
+        ("ycbt", ["ycbt", "hrs"], "ycbt"),
+        ("hrs", ["ycbt", "hrs"], "ycbt"),
+        ("hrs", ["jring_56ff", "hrs"], "jring_56ff"),
+        ("hrs", ["hrs"], "hrs"),
+        ("hrs", ["hrs", "colmi"], "hrs"),
+        ("colmi", ["colmi", "hrs"], "colmi"),
+        ("colmi", ["ycbt", "hrs"], "ycbt"),
+        ("colmi", ["hrs"], "colmi"),
+        ("colmi", ["veepoo", "fitpro"], "colmi"),
+        ("veepoo", [], "veepoo"),
+    ],
+)
+def test_what_a_band_offers_over_its_link_says_how_to_talk_with_it(told, offered, found):
+    services = [FAMILIES[key].service_uuid for key in offered]
+
+    assert family_of_link(FAMILIES[told], services).key == found
 
 
 def test_a_fresh_frame_of_polar_differs_in_the_counter_that_its_family_names():
