@@ -52,6 +52,10 @@ def twins(*bpms: tuple[float, ...]) -> list[tuple]:
     ]
 
 
+def paced(pace_ms: int, *bpms: float, at: int = MORNING) -> list[tuple]:
+    return [("a", at + number * pace_ms, bpm) for number, bpm in enumerate(bpms)]
+
+
 def every_day(days: int, *, length_ms: int, bpm: float = 110) -> list[tuple]:
     return [row for day in range(days) for row in blocks((length_ms, bpm), at=MORNING + day * DAY)]
 
@@ -94,6 +98,13 @@ SHAPES = {
     "twins alone, below the zone and in it": twins((110, 111), (98, 99), (110, 111), (98, 99)),
     "a hold to midnight": [("a", MONDAY - MINUTE, 110)],
     "a hold 1 ms over midnight": [("a", MONDAY - MINUTE + 1, 110)],
+    "a leap among samples 30 s apart": paced(30_000, 60, 60, 120, 60, 60),
+    "a leap among samples 30.001 s apart": paced(30_001, 60, 60, 120, 60, 60),
+    "30 above the others": paced(10_000, 60, 60, 90, 60, 60),
+    "30.5 above the others": paced(10_000, 60, 60, 90.5, 60, 60),
+    "two leaps within four samples": paced(10_000, 60, 60, 121, 121),
+    "30 s of a minute": paced(5 * MINUTE, 110, 110, at=MORNING + 30_000),
+    "1 ms less of a minute": paced(5 * MINUTE, 110, 110, at=MORNING + 30_001),
     "four valid days": every_day(4, length_ms=600 * MINUTE),
     "three, and a day 1 ms short": every_day(3, length_ms=600 * MINUTE)
     + blocks((600 * MINUTE - 60_001, 70), at=MORNING + 3 * DAY)[:-1],
@@ -156,7 +167,57 @@ def test_every_shape_under_every_case_is_as_in_the_plain_method():
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_shape_alone_is_as_in_the_plain_method(shape):
-    assert_agree(SHAPES[shape], [], [BASE, CASES["five a week"] | {"case": "five"}], [])
+    rows = SHAPES[shape]
+    first, last = rows[0][1] // MINUTE, rows[-1][1] // MINUTE
+    steps = [("a", minute * MINUTE, 110) for minute in range(first, min(last, first + 90) + 2)]
+
+    assert_agree(rows, steps, [BASE, CASES["five a week"] | {"case": "five"}], [])
+
+
+QUIET = {
+    "600 minutes, the 30th lowest 60.25": [60.25] * 30 + [60.75] * 570,
+    "600 minutes, the 30th lowest 60.75": [60.25] * 29 + [60.75] * 571,
+    "599 minutes": [60.25] * 599,
+    "601 minutes, the 31st lowest 60.75": [60.25] * 30 + [60.75] * 571,
+    "a pair of twins in each minute": [(60, 62.5)] * 600,
+    "one pair of twins": [(60, 62)] + [60.5] * 29 + [62] * 570,
+    "twins alone among lower ones": [60.25] * 28 + [(60, 63), (60, 63)] + [62] * 570,
+}
+
+
+@pytest.mark.parametrize("minutes", QUIET)
+def test_rest_from_a_day_of_minutes_is_the_plain_methods(minutes):
+    rows = [
+        ("a", MONDAY + minute * MINUTE + 999, bpm)
+        for minute, values in enumerate(QUIET[minutes])
+        for bpm in (values if isinstance(values, tuple) else (values,))
+    ]
+
+    assert_agree(rows, [], [BASE | {"rest_hr": None}], [])
+
+
+DISTANCES_MS = [0, 1, 30_000, DAY // 2, DAY, 2 * DAY]
+
+
+@pytest.mark.parametrize("apart_ms", [sign * way for way in DISTANCES_MS for sign in (1, -1)])
+def test_no_window_reaches_from_one_person_to_the_next(apart_ms):
+    one = [("a", MORNING + ms, 60) for ms in (0, 10_000, 20_000)]
+    other = [("b", MORNING + 20_000 + apart_ms + ms, 150) for ms in (0, 10_000)]
+    third = [("c", MORNING + 30_000 + 2 * apart_ms, 60)]
+
+    kept = core.kept([*one, *other, *third])
+
+    assert kept.height == 6
+
+
+def test_an_empty_version_does_not_judge_a_week():
+    days = [FIRST_DAY + timedelta(days=number) for number in range(4)]
+    rows = [
+        BASE | {"version": 1, "from_day": days[2], "until_day": days[2], "weekly_min": 99},
+        BASE | {"version": 2, "from_day": days[3]},
+    ]
+
+    assert_agree(every_day(9, length_ms=960_000), [], rows, [])
 
 
 @pytest.mark.parametrize("days_later", [-1, 0, 1, 2])
