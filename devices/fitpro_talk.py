@@ -23,10 +23,12 @@ from devices.fitpro_frames import (
 from devices.memory import Memory
 from devices.talk import TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_INCREMENT, Value
-from devices.wall_clock import DAY_MS, shown, wall_ms
+from devices.wall_clock import DAY_MS, MINUTE_MS, shown, wall_ms
 
 KEEPS_DAYS = 30
 """What is stamped earlier was written under another clock."""
+WRITTEN_WITHIN_MS = MINUTE_MS
+"""A pulse of the last minute may be told again with the next one."""
 APART_MS = 200
 """A band that is given its next command sooner loses it."""
 SILENCE_MS = 5_000
@@ -118,7 +120,7 @@ class FitproTalk:
                 self._hear(message, now_utc_ms)
         earliest_ms = wall_ms(now_utc_ms, self._terms.utc_offset_min) - KEEPS_DAYS * DAY_MS
         recent = [value for value in values if (value.device_ts_ms or 0) >= earliest_ms]
-        return self._memory.new(recent, now_utc_ms, 0)
+        return self._memory.new(recent, now_utc_ms, WRITTEN_WITHIN_MS)
 
     def _hear(self, message: Frame, now_utc_ms: int) -> None:
         if message.group == SPORT and message.command in ACKNOWLEDGED:

@@ -34,6 +34,8 @@ from devices.ycbt_records import Log, records_of, values_of
 KEEPS_DAYS = 8
 """What is stamped earlier was written under another clock: a band's own log is shorter."""
 READ_EVERY_MS = 30 * MINUTE_MS
+WRITTEN_WITHIN_MS = MINUTE_MS
+"""A pulse is stamped when the measurement begins, and in the log when that has ended."""
 SILENCE_MS = 30_000
 """A first pulse took 19 s on one ring; a measurement without a word for longer is begun again."""
 REFUSED_MS, REFUSED_MOST_MS = 60_000, 16 * MINUTE_MS
@@ -184,7 +186,7 @@ class YcbtTalk:
         values = [value for record in records for value in _sound(log.key, record)]
         earliest_ms = wall_ms(now_utc_ms, self._terms.utc_offset_min) - KEEPS_DAYS * DAY_MS
         recent = [value for value in values if (value.device_ts_ms or 0) >= earliest_ms]
-        return self._memory.new(recent, now_utc_ms, 0)
+        return self._memory.new(recent, now_utc_ms, WRITTEN_WITHIN_MS)
 
     def farewell(self) -> list[Write]:
         """Stop measuring and telling, for the band's battery."""

@@ -13,12 +13,18 @@ from devices.talk import TalkTerms
 from devices.veepoo_talk import VeepooTalk
 from devices.virtual.bands.colmi import colmi_ring
 from devices.virtual.bands.veepoo import veepoo_band
+from devices.virtual.bands.ycbt import ycbt_ring
+from devices.ycbt_talk import YcbtTalk
 from tests.band_talks import converse
 
 NOW = round(datetime(2026, 3, 5, 2, 7, 30, tzinfo=UTC).timestamp() * 1000)
 WORN = NOW - 3 * 3_600_000
 TERMS = TalkTerms(480, NOW - 24 * 3_600_000, live=False)
-KINDS = {"colmi": (ColmiTalk, colmi_ring), "veepoo": (VeepooTalk, veepoo_band)}
+KINDS = {
+    "colmi": (ColmiTalk, colmi_ring),
+    "veepoo": (VeepooTalk, veepoo_band),
+    "ycbt": (YcbtTalk, ycbt_ring),
+}
 
 
 def told(kind, lost):

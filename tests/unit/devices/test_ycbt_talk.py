@@ -105,8 +105,9 @@ def test_a_read_begins_where_the_last_one_ended():
     second = talk(live=False, since_utc_ms=first.read_through_utc_ms)
     told = history(converse(second, band(steps=walking), NOON + 2 * HOUR_MS, seconds=30)[0])
 
-    assert min(v.at_utc_ms + v.span_ms for v in told) > first.read_through_utc_ms
-    assert len(of(told, "heart_rate_bpm")) == 4
+    marks = {v.at_utc_ms + v.span_ms - first.read_through_utc_ms for v in told}
+    assert min(marks) == 0, "the pulse at the mark is told again, the slot that ended there is not"
+    assert len(of(told, "heart_rate_bpm")) == 1 + 4
     assert len(of(told, "steps_increment")) == 8
 
 
@@ -253,9 +254,9 @@ def test_a_log_that_nobody_asked_for_gives_nothing():
     assert speaker.heard(STREAM, framed(0x05, 0x80, end), NOON) == []
 
 
-def answered(record):
+def answered(record, **terms):
     """What a talk tells of a log of one pulse."""
-    speaker = talk(live=False)
+    speaker = talk(live=False, **terms)
     speaker.writes_at(NOON)
     sizes = b"\1\0" + b"\1\0\0\0" + b"\6\0\0\0"
     end = b"\1\0\6\0" + ycbt_frames.crc16(record).to_bytes(2, "little")
@@ -272,6 +273,14 @@ def test_records_under_another_clock_are_left():
     assert [v.value for v in answered(record_at(HOUR_MS))] == [70]
     assert answered(record_at(-HOUR_MS)) == [], "of the future"
     assert answered(record_at(9 * 24 * HOUR_MS)) == [], "older than a ring remembers"
+
+
+def test_a_pulse_that_was_still_being_written_at_the_mark_is_told_by_the_next_read():
+    on_the_hour = NOON - 150_000
+    record = record_at(NOON - on_the_hour)
+
+    assert [v.at_utc_ms for v in answered(record, since_utc_ms=on_the_hour)] == [on_the_hour]
+    assert answered(record_at(30_000)) == [], "of the last minute"
 
 
 @pytest.mark.parametrize("bpm", [0, 251, 255])
