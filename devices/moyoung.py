@@ -52,11 +52,12 @@ FAMILY = Family(
     evidence="a capture of a FireBoltt 148; public clients, one written against an MT863",
     limits=(
         "For steps: a pulse is measured when asked for, every two minutes, and builds no bout. "
-        "The Heart Rate Service that some offer is not used: on the MT863 it says nothing. "
-        "A band that is registered as `hrs` instead is heard by it, if it speaks. "
+        "The Heart Rate Service that some offer is not used: on the MT863 it says nothing, "
+        "and no other was worn beside a strap. "
         "Which way round steps and metres come was disputed: steps first, by all captures."
     ),
     service_uuid=moyoung_frames.SERVICE,
     talk=MoyoungTalk,
+    has_stored_pulse=True,
     shortest_frame=moyoung_frames.HEAD_BYTES,
 )

@@ -105,10 +105,10 @@ FAMILY = Family(
         "The pulse is measured while the screen is on, unless the watch is set to measure "
         "continuously in the background. "
         "It is told only when it changes: an even one is a hole, which builds no bout. "
-        "Its adverts do not name this service, and look like any strap's (`hrs`): "
-        "register it by this key."
+        "Its adverts look like any strap's (`hrs`); over a link it is known by its service."
     ),
     service_uuid=SERVICE,
     talk=PineTimeTalk,
+    has_stored_pulse=True,
     shortest_frame=PULSE_BYTES,
 )

@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from config.errors import Rejected
+from devices.talk import Read
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 SHANGHAI_MIN = 480
@@ -11,29 +12,60 @@ NOON = round(datetime(2026, 3, 5, 4, 2, 30, tzinfo=UTC).timestamp() * 1000)
 """12:02:30 in Shanghai: five minutes and a quarter of an hour of a band's memory are running."""
 
 
-def converse(talk, link, now_utc_ms, *, seconds, lost=lambda data: False):
+class Clock:
+    """A band's own idea of now, for what it is asked to read."""
+
+    now_utc_ms = NOON
+
+    def __call__(self):
+        return self.now_utc_ms
+
+
+def converse(talk, link, now_utc_ms, *, seconds, lost=lambda data: False, clock=None):
     """Let them talk; return (moment, value) of all that was heard, and all that was written.
 
-    `lost` says of a notification that it does not arrive.
+    `lost` says of a notification that it does not arrive; what nobody subscribed is not told. What
+    the talk wants to read at first is read where the band has a `clock`, set to each moment.
     """
-    heard, written = [], []
-
-    def tell(frames, now):
-        for frame in frames:
-            if not lost(frame.data):
-                with suppress(Rejected):  # whoever holds a link counts it, and goes on
-                    values = talk.heard(frame.characteristic, frame.data, now)
-                    heard.extend((now, value) for value in values)
-
+    first_reads = talk.reads if clock else ()
+    clock = clock or Clock()
+    conversation = Conversation(talk, link, lost, clock)
+    clock.now_utc_ms = now_utc_ms
+    for uuid in first_reads:
+        conversation.do(Read(uuid))
     for second in range(seconds):
-        now = now_utc_ms + 1000 * second
+        now = clock.now_utc_ms = now_utc_ms + 1000 * second
         while talk.due_utc_ms is not None and talk.due_utc_ms <= now:
-            writes = talk.writes_at(now)
-            written += [(now, write.data) for write in writes]
-            for write in writes:
-                tell(link.written(write.characteristic, write.data, now), now)
-        tell(link.beat(now), now)
-    return heard, written
+            for asked in talk.writes_at(now):
+                conversation.do(asked)
+        conversation.tell(link.beat(now))
+    return conversation.heard, conversation.written
+
+
+class Conversation:
+    """What passes between them."""
+
+    def __init__(self, talk, link, lost, clock):
+        self.talk, self.link, self.lost, self.clock = talk, link, lost, clock
+        self.heard, self.written = [], []
+
+    def do(self, asked):
+        now = self.clock.now_utc_ms
+        if isinstance(asked, Read):
+            self.hear(asked.characteristic, self.link.read(asked.characteristic))
+        else:
+            self.written.append((now, asked.data))
+            self.tell(self.link.written(asked.characteristic, asked.data, now))
+
+    def tell(self, frames):
+        for frame in frames:
+            if frame.characteristic in self.talk.notify and not self.lost(frame.data):
+                self.hear(frame.characteristic, frame.data)
+
+    def hear(self, characteristic, data):
+        now = self.clock.now_utc_ms
+        with suppress(Rejected):  # whoever holds a link counts it, and goes on
+            self.heard += [(now, value) for value in self.talk.heard(characteristic, data, now)]
 
 
 def walking(at_utc_ms):

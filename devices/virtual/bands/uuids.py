@@ -8,4 +8,7 @@ def assigned(number: int) -> str:
 
 HEART_RATE_SERVICE, HEART_RATE_MEASUREMENT = assigned(0x180D), assigned(0x2A37)
 BATTERY_SERVICE, BATTERY_LEVEL = assigned(0x180F), assigned(0x2A19)
+INFORMATION_SERVICE = assigned(0x180A)
+MAKER, MODEL, FIRMWARE = assigned(0x2A29), assigned(0x2A24), assigned(0x2A26)
+CURRENT_TIME_SERVICE, CURRENT_TIME = assigned(0x1805), assigned(0x2A2B)
 HUAMI_SERVICE = assigned(0xFEE0)

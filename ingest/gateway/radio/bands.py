@@ -66,6 +66,8 @@ class Band:
     bpm_since_mono_s: float = NEVER
     link_family: Family | None = None
     """How to talk with it over a link; None: its adverts say all."""
+    own_name: str | None = None
+    """What it calls itself, empty for nothing; None: not asked yet. Nothing is decided by it."""
     not_before_mono_s: float = NEVER
     waiting_since_mono_s: float | None = None
     """Since when it is in reach, due, and without a link."""

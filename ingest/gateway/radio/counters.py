@@ -73,6 +73,8 @@ class RadioCounters:
     bands_linked: int = 0
     bands_waiting: int = 0
     """In reach, and waiting for a link."""
+    models: Mapping[str, int] = field(default_factory=dict)
+    """How many bands call themselves so: maker, model and firmware, by their own word."""
     bands_offered: int = 0
     """Unregistered ones in reach now."""
     offered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from ingest.gateway.radio.border import RadioFault, bounded, radio_faults
 from ingest.gateway.radio.counters import RadioCounters
 from ingest.gateway.radio.intake import Intake
 from ingest.gateway.radio.memory import Memory
+from ingest.gateway.radio.own_name import own_name
 from ingest.gateway.radio.pace import Pace
 
 log = structlog.get_logger()
@@ -84,6 +85,8 @@ class Link:
             self._parts.memory.reached(self._band, talk.read_through_utc_ms)
             if (reason := self._ending(talk)) is not None:
                 break
+            # Only now: some bands hang up on who does not greet them first.
+            await self._ask_name()
             await self._wait(talk)
         if reason != "lost":
             await self._write(talk, talk.farewell())
@@ -133,6 +136,17 @@ class Link:
                 await bounded(self._client.start_notify(uuid, listener), self._parts.pace.ask_s)
             elif place == 0:
                 raise RadioFault("characteristic_missing")
+
+    async def _ask_name(self) -> None:
+        """Ask the band once, as long as the box runs, what it calls itself."""
+        if self._band.own_name is not None:
+            return
+        with radio_faults():
+            offered = {one.uuid for one in self._client.services.characteristics.values()}
+        name = await own_name(self._client, offered, self._parts.pace.ask_s)
+        if not self._is_lost:
+            self._band.own_name = name
+            log.info("band_named", device=self._band.key, own_name=name)
 
     async def _read(self, talk: Talk, uuid: str) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
@@ -102,6 +103,7 @@ class Radio:
         count.bands_registered = len(self._bands)
         count.bands_linked = sum(band.is_linked for band in self._bands)
         count.bands_waiting = waiting
+        count.models = Counter(band.own_name for band in self._bands if band.own_name)
         count.offered, count.bands_offered = offered, len(offered)
 
     def _state(self, station: Station) -> str:

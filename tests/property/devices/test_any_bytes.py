@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import Rejected
+from devices import moyoung_frames, wearfit_frames
 from devices.colmi_frames import FRAME_BYTES, NOTIFY, Command, frame
 from devices.registry import load_families
 from devices.talk import TalkTerms
@@ -23,7 +24,18 @@ veepoo_frame = st.builds(
     st.sampled_from([0xA0, 0xA1, 0xD0, 0xD8, 0xDF, 0xB1]),
     st.binary(max_size=40),
 )
-bands_frame = st.one_of(any_bytes, colmi_frame, veepoo_frame)
+moyoung_frame = st.builds(
+    moyoung_frames.frame,
+    st.sampled_from([moyoung_frames.OLD, moyoung_frames.WIDE]),
+    st.sampled_from([moyoung_frames.VERSION, moyoung_frames.PULSE]) | st.integers(0, 255),
+    st.binary(max_size=3),
+)
+wearfit_frame = st.builds(
+    wearfit_frames.frame,
+    st.sampled_from([*wearfit_frames.READERS, 0x3111]),
+    st.binary(max_size=11),
+)
+bands_frame = st.one_of(any_bytes, colmi_frame, veepoo_frame, moyoung_frame, wearfit_frame)
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
@@ -42,7 +54,8 @@ def test_any_bytes_decode_or_are_rejected(family, frames, service_data):
 )
 def test_a_talk_survives_any_bytes_and_any_clock(family, frames, since):
     talk = family.talk(TalkTerms(480, since))
-    uuids = {"colmi": [NOTIFY], "veepoo": [VEEPOO_NOTIFY]}.get(family.key, talk.notify)
+    others = set(talk.reads).difference(talk.notify)
+    uuids = {"colmi": [NOTIFY], "veepoo": [VEEPOO_NOTIFY]}.get(family.key, (*talk.notify, *others))
     now = NOW_UTC_MS
     talk.writes_at(now)
 
