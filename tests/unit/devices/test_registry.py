@@ -1,5 +1,7 @@
 """What every family keeps to: vectors, a page, known quantities, values that a roster can match."""
 
+from contextlib import suppress
+
 import pytest
 
 from config.errors import Rejected
@@ -75,6 +77,36 @@ def test_a_family_says_what_it_knows_in_the_words_of_a_reading(family):
     }
 
     assert said <= set(QUANTITIES)
+
+
+@each_family
+def test_a_family_says_how_often_it_gives_a_heart_rate_if_and_only_if_it_gives_one(family):
+    gives_pulse = any(
+        row[0] == "heart_rate_bpm"
+        for vector in vectors_of(family.key)
+        for row in vector.get("expect", ())
+    )
+
+    assert (family.payable_interval_s is not None) is gives_pulse
+    assert family.payable_interval_s is None or family.payable_interval_s >= 1
+
+
+@each_family
+def test_a_sound_vector_that_is_cut_anywhere_decodes_or_is_refused(family):
+    for vector in vectors_of(family.key):
+        frames, service_data = frames_of(vector)
+        for size in range(len(frames[-1])):
+            with suppress(Rejected):
+                decoded = family.decode([*frames[:-1], frames[-1][:size]], service_data)
+                assert all(value.value >= 0 for value in decoded.values)
+
+
+@each_family
+def test_a_family_says_in_words_what_a_centre_must_know(family):
+    said = (family.title, family.authentication, family.history, family.links, family.evidence)
+
+    assert all(word and word == word.strip() and not word.endswith(".") for word in said)
+    assert family.limits or family.key in {"battery", "colmi_hr_log"}
 
 
 def test_devices_and_readings_name_the_same_quantities():

@@ -2,10 +2,22 @@
 
 from datetime import UTC, datetime
 
-from devices.virtual.bands import colmi_ring, heart_rate_strap, mi_advert, veepoo_band
+from devices.virtual.bands import (
+    colmi_ring,
+    heart_rate_strap,
+    huami_band,
+    mi_advert,
+    moyoung_band,
+    veepoo_band,
+    wearfit_watch,
+    xoss_advert,
+)
 from devices.virtual.bands.colmi import COLMI_WRITE, Command, framed
+from devices.virtual.bands.huami import HUAMI_STEPS
+from devices.virtual.bands.moyoung import MOYOUNG_TOTALS, MOYOUNG_WRITE
 from devices.virtual.bands.uuids import HUAMI_SERVICE
 from devices.virtual.bands.veepoo import VEEPOO_WRITE
+from devices.virtual.bands.wearfit import WEARFIT_WRITE
 
 ADDRESS = "AA:BB:CC:DD:EE:FF"
 
@@ -28,6 +40,44 @@ def test_a_mi_band_says_what_a_recorded_one_said():
 
 def test_a_strap_says_pulse_and_contact():
     assert heart_rate_strap(ADDRESS, lambda _: 75).link.beat(0)[0].data == bytes([0x06, 75])
+
+
+def test_an_xoss_strap_says_what_a_recorded_one_said():
+    advert = xoss_advert(ADDRESS, lambda _: 63, battery_pct=97).advert(0)
+    assert advert.manufacturer_data[0xFF04].hex() == "0161063f"
+
+
+def test_a_huami_band_tells_steps_as_a_recorded_one_did():
+    """0c570000003500000002000000: 87 steps; metres and kcal are guesses."""
+    band = huami_band(
+        ADDRESS, lambda at: 87 if at else 0, utc_offset_min=0, clock=lambda: 86_399_999
+    )
+    assert band.link.read(HUAMI_STEPS).hex().startswith("0c57000000")
+    assert len(band.link.read(HUAMI_STEPS)) == 13
+
+
+def test_a_moyoung_band_tells_totals_and_its_version_as_recorded_ones_did():
+    """220100f00000100000: 290 steps, 240 m, 16 kcal; the last two are guesses that come near."""
+    band = moyoung_band(
+        ADDRESS,
+        lambda _: 70,
+        steps=lambda at: 290 if at else 0,
+        utc_offset_min=0,
+        clock=lambda: 86_399_999,
+    )
+    assert band.link.read(MOYOUNG_TOTALS).hex() == "220100f10000100000"
+    asked = bytes.fromhex("feea20052e")
+    assert answers(band, MOYOUNG_WRITE, asked) == ["feea20062e01"]
+    assert answers(band, MOYOUNG_WRITE, bytes.fromhex("feea10052e")) == []
+
+
+def test_a_wearfit_watch_answers_as_recorded_ones_did():
+    watch = wearfit_watch(ADDRESS, lambda _: 71, battery_pct=80)
+    assert answers(watch, WEARFIT_WRITE, bytes.fromhex("ab0004ff918001")) == ["ab0005ff91800050"]
+    assert answers(watch, WEARFIT_WRITE, bytes.fromhex("ab0004ff310a01")) == []
+    assert [frame.data.hex() for frame in watch.link.beat(0)] == ["ab0005ff310a4730"]
+    assert answers(watch, WEARFIT_WRITE, bytes.fromhex("ab0004ff310a00")) == []
+    assert watch.link.beat(1000) == ()
 
 
 def test_a_colmi_ring_answers_as_recorded_rings_did():
