@@ -76,6 +76,8 @@ def _of_part(
     yield _Rows(fraction, day[fraction], bpm_sum[fraction], bpm_n[fraction], held_ms[fraction])
     yield _Rows(late, day[late] + 1, bpm_sum[late], bpm_n[late], end_ms[late] - midnight_ms[over])
     held_ms[fraction] = 0
+    # Sums of a day's milliseconds are far below 2**53: exact in a float.
+    weights = held_ms.astype(np.float64)
     lowest = int(beat.min())
     beats = int(beat.max()) - lowest + 1
     beat -= lowest
@@ -84,8 +86,7 @@ def _of_part(
         rows = slice(runs[0], last[min(at + DAYS_AT_ONCE, len(first)) - 1] + 1)
         cell = np.repeat(np.arange(len(runs)) * beats, np.diff(runs, append=rows.stop))
         cell += beat[rows]
-        # Sums of a day's milliseconds are far below 2**53: exact in a float.
-        ms = np.bincount(cell, weights=held_ms[rows])
+        ms = np.bincount(cell, weights=weights[rows])
         full = np.flatnonzero(ms)
         run, own = np.divmod(full, beats)
         yield _Rows(

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from adherence.rows import Ints, Runs, gaps_of, on_one_line, smallest_gaps
+from adherence.rows import Ints, Reals, Runs, gaps_of, on_one_line, smallest_gaps
 from adherence.spikes import spikes
 
 
@@ -15,10 +15,8 @@ def in_range(*, lowest_bpm: int, highest_bpm: int) -> pl.Expr:
     return pl.col("hr").is_between(lowest_bpm, highest_bpm)
 
 
-def with_twins_in_first(
-    samples: pl.DataFrame, single: pl.DataFrame, runs: Runs
-) -> tuple[pl.DataFrame, Ints]:
-    """Return `single` with a time's distinct values in its first row, and the rows behind (C3).
+def put_twins_in_first(samples: pl.DataFrame, bpm_sum: Reals, bpm_n: Ints, runs: Runs) -> Ints:
+    """Put a time's distinct values into its first row, and return the rows behind it (C3).
 
     `samples` are in order, so twins are neighbours: only they are put together, any other sample
     stays the sum of itself. A row sent twice changes nothing; the mean stays a fraction, as sum and
@@ -42,10 +40,8 @@ def with_twins_in_first(
         # values are added from the lowest up, in whatever order they came.
         .select(bpm_sum=pl.col("hr").list.sum(), bpm_n=pl.col("hr").list.len().cast(pl.Int64))
     )
-    together = single.with_columns(
-        single[name].scatter(first, twins[name]) for name in ("bpm_sum", "bpm_n")
-    )
-    return together, again
+    bpm_sum[first], bpm_n[first] = twins["bpm_sum"].to_numpy(), twins["bpm_n"].to_numpy()
+    return again
 
 
 def without_rows(frame: pl.DataFrame, rows: Ints) -> pl.DataFrame:
@@ -78,24 +74,20 @@ def kept_samples(
         counted = counted.sort("person", "ts")
         runs = Runs.of(counted["person"])
         closest_ms = smallest_gaps(runs, counted["ts"].to_numpy())
-    single = counted.select(
-        "person",
-        "ts",
-        bpm_sum=pl.col("hr").cast(pl.Float64),
-        bpm_n=pl.repeat(1, pl.len(), dtype=pl.Int64),
-    )
+    ts = counted["ts"].to_numpy()
+    bpm_sum = np.array(counted["hr"].to_numpy(), np.float64)
+    bpm_n = np.ones(len(ts), np.int64)
     again = np.empty(0, np.int64)
     if (closest_ms == 0).any():
-        single, again = with_twins_in_first(counted, single, runs)
-    ts, bpm_sum, bpm_n = (single[name].to_numpy() for name in ("ts", "bpm_sum", "bpm_n"))
+        again = put_twins_in_first(counted, bpm_sum, bpm_n, runs)
     dropped = [again]
     for part, closest in zip(runs.parts(), closest_ms, strict=True):
         if closest > spike_reach_ms:
             continue  # every window holds its own sample alone
         own = again[slice(*np.searchsorted(again, (part.rows.start, part.rows.stop)))]
         line_ms, sums, numbers = on_one_line(ts, part), bpm_sum[part.rows], bpm_n[part.rows]
-        rows = np.delete(np.arange(len(line_ms)), own - part.rows.start)
         if len(own):
+            rows = np.delete(np.arange(len(line_ms)), own - part.rows.start)
             line_ms, sums, numbers = line_ms[rows], sums[rows], numbers[rows]
         found = spikes(
             line_ms,
@@ -105,5 +97,6 @@ def kept_samples(
             deviation_bpm=spike_deviation_bpm,
             least_samples=spike_least_samples,
         )
-        dropped.append(rows[found] + part.rows.start)
+        dropped.append((rows[found] if len(own) else found) + part.rows.start)
+    single = counted.select("person", "ts", bpm_sum=pl.Series(bpm_sum), bpm_n=pl.Series(bpm_n))
     return without_rows(single, np.concatenate(dropped))

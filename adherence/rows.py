@@ -79,6 +79,9 @@ def starts_of(person: pl.Series) -> Ints:
     """Return the rows at which another person begins, the first row included."""
     if person.is_empty():
         return np.empty(0, np.int64)
+    if person.dtype.is_integer() and not person.has_nulls():
+        of_row = person.to_numpy()  # no copy, and compared without one
+        return np.append(0, np.flatnonzero(of_row[1:] != of_row[:-1]) + 1)
     changes = person.slice(1) != person.slice(0, len(person) - 1)
     return np.append(0, np.flatnonzero(changes.to_numpy()) + 1)
 

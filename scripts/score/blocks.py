@@ -13,7 +13,7 @@ from scripts.score.inputs import Found
 
 Result = TypeVar("Result")
 
-BLOCK_ROWS = 1_000_000
+BLOCK_ROWS = 3_000_000
 """Rows of heart rate and steps in a block: enough to keep the core busy, few enough for memory.
 A person with more is a block alone."""
 
