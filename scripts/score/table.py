@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ from config.errors import Misconfigured
 from config.language import _
 
 Read = TypeVar("Read")
+
+ALIKE = 0.8
+"""Of difflib's likeness, 0 to 1: two letters changed in `ceiling_bpm`, one in `mode`."""
 
 PARQUET_MAGIC = b"PAR1"
 SHOWN_ROWS = 5
@@ -72,9 +76,21 @@ def fault(path: Path, column: str, where: str, what: str) -> str:
 
 
 def read_table(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> Table:
-    """Read the named columns of a Parquet or CSV file; raise Misconfigured if it has not all."""
+    """Read the named columns of a Parquet or CSV file; raise Misconfigured if it has not all.
+
+    Other columns are the file's own affair, but not one that is nearly an optional one: a misspelt
+    ceiling would be no ceiling.
+    """
     frame, is_csv = scan(path, columns)
     names = frame.collect_schema().names()
+    for name in names:
+        if name not in (*columns, *optional, ROW) and (
+            meant := get_close_matches(name.strip().lower(), optional, n=1, cutoff=ALIKE)
+        ):
+            raise Misconfigured(
+                _("%(path)s has a column %(name)s: write %(meant)s, or give it another name")
+                % {"path": path, "name": name, "meant": meant[0]}
+            )
     asked = frame.select(*columns, *(name for name in optional if name in names))
     return Table(path, readable(asked.collect, path), is_csv)
 

@@ -9,9 +9,10 @@ import pytest
 from adherence import figures
 from config.conventions import load_conventions
 from config.errors import Misconfigured
+from scripts.score.cases import SECTION_13
 from scripts.score.keys import alike, key_of, number_if_written_so
 from scripts.score.reasons import in_words
-from scripts.score.table import numbers
+from scripts.score.table import numbers, read_table
 from scripts.score.times import known_zone, utc_ms
 
 NOON_UTC_MS = 1_777_896_000_000  # 2026-05-04T12:00:00Z
@@ -133,3 +134,19 @@ def test_every_reason_for_no_figures_says_what_to_do():
     assert "no_samples" in reasons
     for reason in reasons:
         assert re.fullmatch(rf"{reason} \(.{{10,}}\)", in_words(reason))
+
+
+@pytest.mark.parametrize("heading", ["ceiling_bmp", "Mode", "phase", "resistence_min"])
+def test_a_heading_that_is_nearly_one_of_ours_is_refused(tmp_path, heading):
+    path = tmp_path / "cases.csv"
+    path.write_text(f"case,{heading}\n1,2\n", "utf-8")
+
+    with pytest.raises(Misconfigured, match=heading):
+        read_table(path, ("case",), SECTION_13)
+
+
+def test_a_heading_of_the_files_own_is_left_alone(tmp_path):
+    path = tmp_path / "cases.csv"
+    path.write_text("case,note,ward,mode\n1,2,3,site\n", "utf-8")
+
+    assert read_table(path, ("case",), SECTION_13).frame.columns == ["case", "mode"]
