@@ -201,13 +201,27 @@ DISTANCES_MS = [0, 1, 30_000, DAY // 2, DAY, 2 * DAY]
 
 @pytest.mark.parametrize("apart_ms", [sign * way for way in DISTANCES_MS for sign in (1, -1)])
 def test_no_window_reaches_from_one_person_to_the_next(apart_ms):
-    one = [("a", MORNING + ms, 60) for ms in (0, 10_000, 20_000)]
+    one = [("a", MORNING + ms, 60) for ms in (0, 10_000, 20_000, 20_000 + DAY)]
     other = [("b", MORNING + 20_000 + apart_ms + ms, 150) for ms in (0, 10_000)]
     third = [("c", MORNING + 30_000 + 2 * apart_ms, 60)]
 
     kept = core.kept([*one, *other, *third])
 
-    assert kept.height == 6
+    assert kept.height == 7
+
+
+def test_people_with_holes_of_days_do_not_reach_into_each_other():
+    hr, steps, cases = [], [], []
+    for number, person in enumerate(("a", "b", "c", "d")):
+        for day in (0, 1, 2 + 3 * number, 12):
+            at = MORNING + (day + number) * DAY
+            hr += [(person, *row[1:]) for row in blocks((900_000, 110), at=at)]
+            steps += [(person, at + minute * MINUTE, 60 + day + number) for minute in range(-1, 17)]
+        hr.append((person, MORNING + 20 * DAY, 110))
+        steps.append((person, MORNING + 23 * DAY, 110))
+        cases.append(BASE | {"case": person, "person": person})
+
+    assert_agree(hr, steps, cases, [])
 
 
 def test_an_empty_version_does_not_judge_a_week():
