@@ -57,6 +57,7 @@ class Link:
         self._is_lost = False
         self._heard_mono_s = time.monotonic()
         self.frames = 0
+        self._offered: set[str] = set()
         self._client = BleakClient(
             device,
             self._went,
@@ -121,7 +122,7 @@ class Link:
 
     async def _subscribe(self, talk: Talk) -> None:
         with radio_faults():  # a link that is lost by now has no services
-            offered = {
+            offered = self._offered = {
                 characteristic.uuid
                 for service in self._client.services
                 for characteristic in service.characteristics
@@ -141,9 +142,7 @@ class Link:
         """Ask the band once, as long as the box runs, what it calls itself."""
         if self._band.own_name is not None:
             return
-        with radio_faults():
-            offered = {one.uuid for one in self._client.services.characteristics.values()}
-        name = await own_name(self._client, offered, self._parts.pace.ask_s)
+        name = await own_name(self._client, self._offered, self._parts.pace.ask_s)
         if not self._is_lost:
             self._band.own_name = name
             log.info("band_named", device=self._band.key, own_name=name)
@@ -162,7 +161,8 @@ class Link:
     async def _write(self, talk: Talk, writes: Iterable[Write | Read]) -> None:
         for write in writes:
             if isinstance(write, Read):
-                await self._read(talk, write.characteristic)
+                if write.characteristic in self._offered:
+                    await self._read(talk, write.characteristic)
                 continue
             writing = self._client.write_gatt_char(
                 write.characteristic, write.data, response=write.response

@@ -11,6 +11,7 @@ from devices.virtual.bands import (
 )
 from devices.virtual.bands.band import utc_now_ms
 from devices.virtual.bands.day import local_midnight_ms
+from devices.virtual.bands.pinetime import MOTION_SERVICE
 from devices.virtual.bands.uuids import FIRMWARE, MAKER, MODEL
 from tests.radio_room import HCI0, collecting, rising, roster, values_sent
 
@@ -62,6 +63,22 @@ def test_a_pinetime_that_is_taken_for_a_strap_gives_its_steps_too(on_the_air):
         async with collecting({band.address: None}) as collector:
             await collector.until(lambda: collector.quantities()["steps_counter"])
             await collector.until(lambda: collector.quantities()["heart_rate_bpm"])
+
+    on_the_air(scene)
+
+
+def test_an_old_pinetime_without_steps_gives_its_pulse_and_no_faults(on_the_air, monkeypatch):
+    monkeypatch.setattr("devices.pinetime.STEPS_EVERY_MS", 50)
+
+    async def scene(radio):
+        band = pinetime_watch(address(9), rising())
+        band.link.services = tuple(one for one in band.link.services if one.uuid != MOTION_SERVICE)
+        radio.add_band(band, adapters=[HCI0])
+        async with collecting(roster(band, family="pinetime")) as collector:
+            await collector.until(lambda: len(of(collector, band, "heart_rate_bpm")) > 10)
+        assert of(collector, band, "steps_counter") == []
+        assert collector.counters.reads_refused == 0
+        assert collector.counters.links_opened == 1
 
     on_the_air(scene)
 
