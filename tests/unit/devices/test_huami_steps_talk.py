@@ -93,3 +93,16 @@ def test_a_cut_frame_is_refused_and_the_talk_goes_on():
         speaker.heard(STEPS, b"\x0c\x57", NOON)
     assert not speaker.done
     assert speaker.farewell() == []
+
+
+def test_the_same_total_said_again_and_again_is_no_walking():
+    speaker = talk()
+    speaker.writes_at(NOON)
+
+    for second in range(STILL_MS // 1000):
+        now = NOON + 1000 * second
+        (total,) = speaker.heard(STEPS, bytes.fromhex("0c570000003500000002000000"), now)
+        assert total.value == 87
+    speaker.writes_at(NOON + STILL_MS)
+
+    assert speaker.done
