@@ -28,7 +28,7 @@ LONGEST_FRAME = 1024
 SETTING, GET, CONTROL, PUSH, HEALTH, REAL = 1, 2, 3, 4, 5, 6
 """The groups. PUSH and REAL come from the band alone."""
 CLOCK, DEVICE_INFO, TOTALS_STREAM, MEASURE, LOG_END = 0x00, 0x00, 0x09, 0x2F, 0x80
-REAL_TOTALS, REAL_PULSE, REAL_VITALS, REAL_WORN, REAL_BATTERY = 0x00, 0x01, 0x03, 0x13, 0x15
+REAL_TOTALS, REAL_PULSE, REAL_VITALS, REAL_BATTERY = 0x00, 0x01, 0x03, 0x15
 
 FIRST_REFUSAL = 0xFB
 UNSUPPORTED = frozenset((0xFB, 0xFC))
@@ -229,7 +229,7 @@ READERS: Mapping[tuple[int, int], Callable[[bytes], Message]] = {
     (REAL, REAL_VITALS): _vitals,
     (REAL, REAL_BATTERY): _battery,
 }
-# Whether the band is worn (REAL_WORN) is not read: no public source knows which value says so.
+# Whether the band is worn (06 13) is not read: no public source knows which value says so.
 
 SPORT_LOG, PULSE_LOG, ALL_LOG = 0x02, 0x06, 0x09
 PIECES: Mapping[int, int] = {0x11: SPORT_LOG, 0x15: PULSE_LOG, 0x18: ALL_LOG}

@@ -28,7 +28,7 @@ def page(language: str, values: Mapping[str, dict[str, Any]]) -> str:
     """Return the page in a language; a value that no example gives is an error."""
     # Markdown, not HTML: nothing is to be escaped, and every value is a number of ours.
     templates = Environment(undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701
-    template = templates.from_string((TEMPLATES / f"page.{language}.md").read_text("utf-8"))
+    template = templates.from_string((TEMPLATES / f"page.{language}.md.jinja").read_text("utf-8"))
     return template.render(
         values,
         conventions=load_conventions(),
