@@ -174,6 +174,16 @@ def test_a_shape_alone_is_as_in_the_plain_method(shape):
     assert_agree(rows, steps, [BASE, CASES["five a week"] | {"case": "five"}], [])
 
 
+@pytest.mark.parametrize("minutes", [4, 5, 6])
+def test_minutes_of_effort_without_a_step_are_still_from_the_fifth_on(minutes):
+    rows = blocks((10 * MINUTE, 110))
+    steps = [("a", MORNING + minute * MINUTE, 0) for minute in range(minutes)]
+
+    assert_agree(rows, steps, [BASE], [])
+    days = plain_method.score(rows, steps, [BASE])[1]
+    assert days[0]["still_min"] == max(minutes - 4, 0)
+
+
 QUIET = {
     "600 minutes, the 30th lowest 60.25": [60.25] * 30 + [60.75] * 570,
     "600 minutes, the 30th lowest 60.75": [60.25] * 29 + [60.75] * 571,
