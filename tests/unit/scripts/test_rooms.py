@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 CORE_MAY_IMPORT = {
     "__future__", "adherence", "collections", "config", "dataclasses", "datetime", "enum",
-    "functools", "hashlib", "itertools", "math", "operator", "polars", "types", "typing",
+    "functools", "hashlib", "itertools", "math", "numpy", "operator", "polars", "types", "typing",
 }  # fmt: skip
 BATCH_MAY_NOT_IMPORT = {"numpy", "polars", "psycopg", "apsw", "paho"}
 
