@@ -140,6 +140,17 @@ def test_a_large_block_in_any_order_is_the_same(town):
         assert_frame_equal(shuffled[name], frame, check_exact=True)
 
 
+def test_a_large_block_with_one_person_out_of_order_is_the_same(town):
+    hr, steps, cases = town
+    last = hr["person"] == hr["person"].last()
+    disordered = pl.concat([hr.filter(~last), hr.filter(last).reverse()])
+
+    found = score(disordered, steps, cases)
+
+    for name, frame in score(*town).items():
+        assert_frame_equal(found[name], frame, check_exact=True)
+
+
 def test_a_pulse_that_jumps_every_second_loses_what_the_plain_method_drops():
     """Half of every window is far away: each sample must be looked at by the rule itself."""
     at = MONDAY + np.arange(36_000) * SECOND
