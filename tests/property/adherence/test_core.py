@@ -32,7 +32,7 @@ def assert_agree(hr: list[tuple], steps: list[tuple], cases: list[dict[str, Any]
     assert not any(differences.values()), differences
 
 
-@examples(80)
+@examples(60)
 @given(recording=recordings())
 def test_the_core_equals_the_plain_method(recording):
     assert_agree(*recording)

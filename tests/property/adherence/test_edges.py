@@ -206,6 +206,36 @@ def test_rest_from_a_day_of_minutes_is_the_plain_methods(minutes):
     assert_agree(rows, [], [BASE | {"rest_hr": None}], [])
 
 
+@pytest.mark.parametrize("bpms", [(60, 61, 75), (75, 60), (60, 61), (60, 61, 61, 75)])
+def test_rest_is_the_middle_of_the_days_half_up(bpms):
+    rows = [
+        ("a", MONDAY + day * DAY + minute * MINUTE, bpm)
+        for day, bpm in enumerate(bpms)
+        for minute in range(600)
+    ]
+
+    assert_agree(rows, [], [BASE | {"rest_hr": None}], [])
+
+
+def test_what_is_not_a_number_is_not_given():
+    nan = float("nan")
+    cases = [
+        RATED,
+        RATED | {"case": "d", "resistance_min": nan, "steps_per_day": nan, "rest_hr": nan},
+        BASE | {"case": "e", "hr_max": nan, "ceiling_bpm": nan},
+        BASE | {"case": "f", "hr_max": nan, "age": nan},
+        BASE | {"case": "g", "rest_hr": nan},
+    ]
+    log = [
+        logged(day, part, minutes, rpe) | {"case": case}
+        for case in ("c", "d")
+        for day, minutes, rpe in ((0, nan, 12), (1, 30, nan), (2, 30, 12))
+        for part in ("aerobic", "resistance", "balance")
+    ]
+
+    assert_agree(SHAPES["ten minutes of effort"], [], cases, log)
+
+
 DISTANCES_MS = [0, 1, 30_000, DAY // 2, DAY, 2 * DAY]
 
 

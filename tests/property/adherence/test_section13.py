@@ -37,7 +37,7 @@ def assert_agree(found: dict[str, pl.DataFrame], plain: tuple[list, ...]) -> Non
     assert not any(differences.values()), differences
 
 
-@examples(60)
+@examples(45)
 @given(everything=judged())
 def test_kinds_versions_components_and_the_log_are_as_in_the_plain_method(everything):
     hr, steps, rows, log = everything
@@ -137,7 +137,7 @@ facts = st.fixed_dictionaries(
 )
 
 
-@examples(40)
+@examples(25)
 @given(everything=judged(), known=facts)
 def test_the_state_of_a_week_and_its_reason_are_the_plain_methods(everything, known):
     hr, steps, rows, log = everything

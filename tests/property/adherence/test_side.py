@@ -12,6 +12,7 @@ from adherence.side import SIDE
 from adherence.weeks import recorded_spans
 from config.conventions import load_conventions
 from config.side_figures import load_side_figures
+from tests.property.adherence.examples import examples
 from tests.property.adherence.recordings import heart_rate_rows
 from tests.reference import core, plain_side
 from tests.unit.adherence.by_hand import CASE
@@ -45,7 +46,7 @@ def same(ours, theirs):
     return ours == theirs
 
 
-@settings(deadline=None)
+@examples(30)
 @given(
     rows=heart_rate_rows("a"),
     sex=st.sampled_from(["M", "F", None]),
