@@ -174,6 +174,29 @@ def test_a_shape_alone_is_as_in_the_plain_method(shape):
     assert_agree(rows, steps, [BASE, CASES["five a week"] | {"case": "five"}], [])
 
 
+ON_THE_EDGE = [
+    ({"zone_lo": 30, "rest_hr": 53.2, "hr_max": 189.2}, 94),
+    ({"zone_lo": 85, "rest_hr": 54.3, "hr_max": 156.3}, 141),
+    ({"zone_lo": 30.6, "rest_hr": 65.4, "hr_max": 165.4}, 96),
+    ({"zone_lo": 34.1, "rest_hr": 68.9, "hr_max": 168.9}, 103),
+    ({"intensity_kind": "hr_max", "zone_lo": 57.6, "hr_max": 187.5}, 108),
+    ({"intensity_kind": "hr_max", "zone_lo": 78.4, "hr_max": 187.5}, 147),
+    ({"intensity_kind": "bpm", "zone_lo": 107}, 107),
+]
+"""Figures with decimals, and the whole heart rate that they put on the zone's lower edge."""
+
+
+@pytest.mark.parametrize(("figures", "bpm"), ON_THE_EDGE)
+def test_on_the_edge_of_a_zone_with_decimals_a_heart_rate_is_in_it(figures, bpm):
+    case = BASE | {"zone_hi": 99 if bpm != 107 else 200} | figures
+    rows = blocks((20 * MINUTE, bpm), (20 * MINUTE, bpm - 0.5))[:-1]
+    steps = [("a", MORNING + minute * MINUTE, 0) for minute in range(40)]
+
+    assert_agree(rows, steps, [case], [])
+    (day,) = plain_method.score(rows, steps, [case])[1]
+    assert (day["credit_ms"], day["still_min"]) == (20 * MINUTE, 16)
+
+
 @pytest.mark.parametrize("minutes", [4, 5, 6])
 def test_minutes_of_effort_without_a_step_are_still_from_the_fifth_on(minutes):
     rows = blocks((10 * MINUTE, 110))

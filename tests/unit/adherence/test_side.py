@@ -136,6 +136,24 @@ def test_an_empty_week_has_no_minutes_no_load_and_no_resting_heart_rate():
     assert (empty["over_ceiling_min"], empty["rest_days"], empty["rest_bpm"]) == (0, 0, None)
 
 
+@pytest.mark.parametrize(
+    ("said", "moderate_min"),
+    [
+        ({"sex": None}, 0),
+        ({"sex": "M", "hr_max": None}, None),
+        ({"sex": "M", "hr_max": 60.0}, None),
+        ({"sex": None, "hr_max": None}, None),
+    ],
+)
+def test_an_empty_week_has_no_load_where_none_could_be_computed(said, moderate_min):
+    hr = [("a", 0, 110.0), ("a", 15 * 86_400_000, 110.0)]
+
+    empty = sided(hr, said).row(1, named=True)
+
+    assert (empty["trimp"], empty["over_ceiling_min"]) == (None, None)
+    assert empty["moderate_min"] == moderate_min
+
+
 def drifts(days):
     """What the resting heart rate does in WEEK, given (days after its Monday, bpm) pairs."""
     rest_days = pl.LazyFrame(
