@@ -23,6 +23,7 @@ from adherence.prescription import where_needed
 from adherence.schema import ABOUT, KEYS, PRESCRIBED, SAMPLES, STEP_ROWS, completed, figured, typed
 from adherence.side import (
     asked_about,
+    day_loads_of,
     loads_of,
     rest_drift_of,
     side_weeks_of,
@@ -233,9 +234,18 @@ def rest_drift(rest_by_day: pl.LazyFrame, listed: pl.LazyFrame, side: SideFigure
     )
 
 
+def day_loads(bpm_rows: pl.LazyFrame, cases: pl.LazyFrame, side: SideFigures) -> pl.LazyFrame:
+    """Return DAY_LOAD: each day's training impulse and time at the ceiling (`adherence.side`).
+
+    `bpm_rows` is as `held_bpm` gives it; `cases` has frozen figures as for `days`, and may say sex
+    (`M`, `F`) and ceiling_bpm.
+    """
+    return day_loads_of(bpm_rows, asked_about(cases), side)
+
+
 def side_weeks(
     day_rows: pl.LazyFrame,
-    bpm_rows: pl.LazyFrame,
+    load_rows: pl.LazyFrame,
     rest_by_day: pl.LazyFrame,
     week_rows: pl.LazyFrame,
     cases: pl.LazyFrame,
@@ -244,14 +254,13 @@ def side_weeks(
 ) -> pl.LazyFrame:
     """Return SIDE for every row of `week_rows` (case, version, person, week): `adherence.side`.
 
-    `day_rows` is DAY, `bpm_rows` as `held_bpm` and `rest_by_day` as `rest_days` give them. `cases`
-    has frozen figures as for `days`, and may say sex (`M`, `F`) and ceiling_bpm.
+    `day_rows` is DAY, `load_rows` as `day_loads` and `rest_by_day` as `rest_days` give them, or out
+    of a store. `cases` is as for `day_loads`.
     """
-    about = asked_about(cases)
     listed = week_rows.select("case", "version", "person", "week")
     return side_weeks_of(
         zone_weeks(day_rows, vigorous_weight=conventions.vigorous_weight),
-        loads_of(bpm_rows, about, side),
+        loads_of(load_rows),
         rest_drift(rest_by_day, listed, side),
-        about,
+        asked_about(cases),
     )

@@ -38,6 +38,10 @@ week has a ceiling. `rest_bpm` is the median of the week's days with a resting h
 `rest_drift_bpm` its distance from the person's own median of the weeks before, null while those
 hold too few days."""
 
+DAY_LOAD = ("case", "version", "date", "impulse", "over_ceiling_ms")
+"""A day's part of its week: the training impulse in whole billionths (`WHOLE`), null where sex or
+figures are not known, and the time at the ceiling, null without one."""
+
 _GIVEN = {
     "sex": pl.String,
     "ceiling_bpm": pl.Float64,
@@ -80,32 +84,42 @@ def impulse_per_min(side: SideFigures) -> pl.Expr:
     )
 
 
-def loads_of(by_bpm: pl.LazyFrame, cases: pl.LazyFrame, side: SideFigures) -> pl.LazyFrame:
-    """Return case, week, trimp and over_ceiling_ms, for the weeks with held time.
+def day_loads_of(by_bpm: pl.LazyFrame, cases: pl.LazyFrame, side: SideFigures) -> pl.LazyFrame:
+    """Return DAY_LOAD, for the days with held time; days are independent of one another.
 
     `by_bpm` is as `adherence.bpm_days` gives it, `cases` as `asked_about`. Each day is judged by
-    the version in force on it; a day without figures leaves the week without a load.
+    the version in force on it.
     """
     at_ceiling = pl.col("bpm_sum") >= pl.col("bpm_n") * pl.col("ceiling_bpm")
-    figures = ("sex", "hr_max", "rest_hr", "ceiling_bpm")
-    key = ("case", "week", *figures, "bpm_sum", "bpm_n")
+    figures = ("version", "sex", "hr_max", "rest_hr", "ceiling_bpm")
     return (
         by_bpm.join(cases, on="person")
         .filter(in_force())
-        .with_columns(week=monday(pl.col("date")))
-        .group_by(key)
+        .group_by("case", "date", *figures, "bpm_sum", "bpm_n")
         .agg(pl.col("held_ms").sum())
         .with_columns(impulse=impulse_per_min(side) * in_minutes(pl.col("held_ms")))
         .with_columns(impulse=(pl.col("impulse") / WHOLE).round().cast(pl.Int64))
-        .group_by("case", "week")
+        .group_by("case", "version", "date")
         .agg(
-            trimp=pl.when(pl.col("impulse").is_not_null().all()).then(
-                pl.col("impulse").sum() * WHOLE
-            ),
+            impulse=pl.when(pl.col("impulse").is_not_null().all()).then(pl.col("impulse").sum()),
             over_ceiling_ms=pl.when(pl.col("ceiling_bpm").is_not_null().any()).then(
                 pl.col("held_ms").filter(at_ceiling).sum()
             ),
         )
+        .select(DAY_LOAD)
+    )
+
+
+def loads_of(day_loads: pl.LazyFrame) -> pl.LazyFrame:
+    """Return case, week, trimp and over_ceiling_ms, for the weeks with held time, of DAY_LOAD.
+
+    A day without a load leaves its week without one.
+    """
+    known = pl.col("impulse").is_not_null().all()
+    limited = pl.col("over_ceiling_ms").is_not_null().any()
+    return day_loads.group_by("case", monday(pl.col("date")).alias("week")).agg(
+        trimp=pl.when(known).then(pl.col("impulse").sum() * WHOLE),
+        over_ceiling_ms=pl.when(limited).then(pl.col("over_ceiling_ms").sum()),
     )
 
 

@@ -271,16 +271,13 @@ def side() -> dict[str, Any]:
     loads = {}
     for sex in ("M", "F"):
         found = score(rows, sex=sex)
-        held = method.held_bpm(found.held.lazy(), c)
-        rests = method.rest_days(
-            found.held.lazy().select("person", "bpm_sum", "bpm_n", ts="start_ms"), c
-        )
+        usable = found.usable.lazy()
         week = method.side_weeks(
             found.days.lazy(),
-            held,
-            rests,
+            method.day_loads(found.bpm_days.lazy(), usable, numbers),
+            found.rest_days.lazy(),
             found.weeks.lazy(),
-            found.usable.lazy(),
+            usable,
             c,
             numbers,
         )

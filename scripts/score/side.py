@@ -10,14 +10,15 @@ from config.side_figures import load_side_figures
 
 def side_of(results: Whole, conventions: Conventions) -> pl.DataFrame:
     """Return a row of side figures for each week of `results`; see `adherence.side`."""
-    kept = results.held.lazy().select("person", "bpm_sum", "bpm_n", ts="start_ms")
+    side = load_side_figures()
+    usable = results.usable.lazy()
     rows = method.side_weeks(
         results.days.lazy(),
-        results.bpm_days.lazy(),
-        method.rest_days(kept, conventions),
+        method.day_loads(results.bpm_days.lazy(), usable, side),
+        results.rest_days.lazy(),
         results.weeks.lazy(),
-        results.usable.lazy(),
+        usable,
         conventions,
-        load_side_figures(),
+        side,
     )
     return rows.drop("version").collect()

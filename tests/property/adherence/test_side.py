@@ -36,7 +36,8 @@ def side_of(rows, cases, mixed=None):
             frame.collect().sample(fraction=1, shuffle=True, seed=mixed.randrange(1000)).lazy()
             for frame in (days, by_bpm)
         )
-    found = method.side_weeks(days, by_bpm, rests, weeks, cases, C, NUMBERS).collect()
+    loads = method.day_loads(by_bpm, cases, NUMBERS)
+    found = method.side_weeks(days, loads, rests, weeks, cases, C, NUMBERS).collect()
     return kept, held, found
 
 

@@ -45,7 +45,7 @@ def sided(hr, *versions, steps=()):
     weeks = method.weeks(days, bouts, cases, recorded_spans(days), c).collect()
     rows = method.side_weeks(
         days,
-        method.held_bpm(held, c),
+        method.day_loads(method.held_bpm(held, c), cases, side),
         method.rest_days(kept, c),
         weeks.lazy(),
         cases,
