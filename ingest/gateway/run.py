@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from config.errors import AdhereError, Unavailable
 from config.gateway_settings import GatewaySettings
+from ingest.batch.columns import Chunk
 from ingest.batch.keys import Keys
 from ingest.batch.topics import LANES, Lane
 from ingest.gateway import disk, status
+from ingest.gateway.ages import Ages
 from ingest.gateway.batches import Draft, Sealed
 from ingest.gateway.clock import Clock, SystemClock
 from ingest.gateway.disk import Disk
@@ -137,6 +139,7 @@ class _Gateway:
         """The source has no more, and all it had is on disk."""
         self.all_sealed = asyncio.Event()
         self.spool_full = 0
+        self.ages = Ages()
 
     async def run(self, source: AsyncGenerator[Heard], *, stop: asyncio.Event, drain: bool) -> None:
         async with asyncio.TaskGroup() as group:
@@ -190,6 +193,8 @@ class _Gateway:
         except SpoolFull:
             self.say_full()
             return False
+        if heard.lane == "live" and not isinstance(heard.readings, Chunk):
+            self.ages.stored(heard.readings)
         return True
 
     def say_full(self) -> None:
@@ -279,6 +284,7 @@ class _Gateway:
             receipts_rejected=traffic.receipts_rejected,
             hub_clock_ahead_ms=traffic.hub_clock_ahead_ms,
             spool_s={part: round(spent, 3) for part, spent in self.spool.seconds.items()},
+            on_disk_after_s=self.ages.summary(),
             edge={} if self.edge is None else self.edge.status(),
             radio=self.radio(),
         )

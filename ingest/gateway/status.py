@@ -42,6 +42,8 @@ class Status:
     hub_clock_ahead_ms: int | None
     spool_s: Mapping[str, float]
     """Processor seconds on the spool since the start: `store`, `seal`, `settle` for the rest."""
+    on_disk_after_s: Mapping[str, float] = field(default_factory=dict)
+    """How old live readings were when they were on disk, since the start: `p50`, `p99`, `most`."""
     edge: Mapping[str, object] = field(default_factory=dict)
     """Roster, alarms and events of the edge; counts alone, nothing of a person."""
     radio: Mapping[str, object] = field(default_factory=dict)

@@ -108,6 +108,8 @@ class VirtualBand:
     """Adverts sent while an adapter was discovering in reach, by the adapter's address."""
     sent_notifications: Counter[str] = field(default_factory=Counter)
     """Notifications sent on an open link to who had subscribed, by characteristic."""
+    sent_reads: Counter[str] = field(default_factory=Counter)
+    """Values given to who read them over a link, by characteristic."""
     sent_values: Counter[str] = field(default_factory=Counter)
     """Values in those adverts and notifications, by quantity."""
 

@@ -114,6 +114,7 @@ class Gatt:
         value = None if refused else self._link.read(uuid)
         if value is None:
             raise Refused(f"{BLUEZ_ERROR}.NotPermitted", "Read not permitted")
+        self._band.sent_reads[uuid] += 1
         return Answer("ay", (value,))
 
     def _check_flag(self, path: str, needed: tuple[str, ...], otherwise: str) -> None:
