@@ -80,6 +80,45 @@ def night(
         night_shown.show(figures)
 
 
+@app.command()
+def gateway(
+    *,
+    bands: Annotated[int, typer.Option(min=2, max=250, help=_("So many bands in the room."))] = 200,
+    linked: Annotated[
+        int | None,
+        typer.Option(min=0, max=250, help=_("So many of them need a link; left out: a fifth.")),
+    ] = None,
+    adapters: Annotated[
+        int, typer.Option(min=1, max=32, help=_("Adapters that hear them; each holds its links."))
+    ] = 8,
+    minutes: Annotated[
+        float, typer.Option(min=0.05, max=1440, help=_("So long, once everybody is heard."))
+    ] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the gateway in a room full of virtual bands at 1 Hz.
+
+    It runs in a process of its own, the uplink down; at the end every reading in its spool is
+    compared with the book of what the bands said. Exit code 1: some are lost, doubled, changed.
+    """
+    import asyncio
+
+    from scripts.bench import gateway_shown
+    from scripts.bench.gateway import run
+    from scripts.bench.made_room import RoomPlan
+
+    to_link = bands // 5 if linked is None else min(linked, bands)
+    plan = RoomPlan(adverts=bands - to_link, linked=to_link, adapters=adapters)
+    with _new_folder() as folder, _progress() as progress:
+        figures = asyncio.run(run(plan, 60 * minutes, folder, progress))
+    if as_json:
+        typer.echo(json.dumps(gateway_shown.as_json(figures)))
+    else:
+        gateway_shown.show(figures)
+    if not figures.account.agrees:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _new_folder() -> Iterator[Path]:
     """Yield a folder that is removed at the end."""
