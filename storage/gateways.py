@@ -19,6 +19,17 @@ class GatewayKey(NamedTuple):
     """X25519, 32 bytes."""
 
 
+class KnownKey(NamedTuple):
+    """One key of a gateway, in force or not."""
+
+    signing_key: bytes
+    """Ed25519, 32 bytes."""
+    encryption_key: bytes
+    """X25519, 32 bytes."""
+    enrolled_at: datetime
+    revoked_at: datetime | None
+
+
 def enrol_gateway(
     conn: Connection, *, centre: str, gateway: str, signing_key: bytes, encryption_key: bytes
 ) -> int:
@@ -57,6 +68,78 @@ def enrol_gateway(
                 % {"centre": centre, "gateway": gateway}
             )
     return gateway_id
+
+
+def add_gateway_key(
+    conn: Connection,
+    *,
+    centre: str,
+    gateway: str,
+    former_signing_key: bytes,
+    signing_key: bytes,
+    encryption_key: bytes,
+) -> int:
+    """Let a gateway have another key beside the one it has; return its id. Again changes nothing.
+
+    Raises Misconfigured where the former key is not this gateway's, or was revoked.
+    """
+    named = {"centre": centre, "gateway": gateway}
+    with border(), conn.transaction():
+        given = named | {"signing_key": former_signing_key}
+        # Held until the end, so that a revocation at the same time comes after or before.
+        if conn.execute(query("hold_gateway_key"), given).fetchone() is None:
+            raise Misconfigured(
+                _(
+                    "The key that %(centre)s/%(gateway)s has signed with is not in force: it was "
+                    "revoked, or never enrolled. Enroll the box anew "
+                    "(`adhere gateway enroll request --new-keys` on it)."
+                )
+                % named
+            )
+        return enrol_gateway(
+            conn,
+            centre=centre,
+            gateway=gateway,
+            signing_key=signing_key,
+            encryption_key=encryption_key,
+        )
+
+
+def gateway_keys(conn: Connection, *, centre: str, gateway: str) -> list[KnownKey]:
+    """Return all keys a gateway ever had, the newest first.
+
+    Raises Misconfigured for a gateway that was never enrolled.
+    """
+    named = {"centre": centre, "gateway": gateway}
+    with border():
+        rows = conn.execute(query("all_gateway_keys"), named).fetchall()
+    if not rows:
+        raise Misconfigured(_("There is no gateway %(gateway)s in the centre %(centre)s.") % named)
+    return [KnownKey(*row) for row in rows]
+
+
+def newest_batches(
+    conn: Connection, *, centre: str, gateway: str, since: datetime, limit: int = 20
+) -> list[bytes]:
+    """Return the signed messages of a gateway's newest batches committed since then."""
+    given = {"centre": centre, "gateway": gateway, "since": since, "limit": limit}
+    with border():
+        rows = conn.execute(query("newest_batches"), given).fetchall()
+    return [row[0] for row in rows]
+
+
+def retire_gateway_keys(conn: Connection, *, centre: str, gateway: str) -> int:
+    """Take nothing signed with any but the newest key any more; return how many that ended."""
+    named = {"centre": centre, "gateway": gateway}
+    with border():
+        return conn.execute(query("retire_gateway_keys"), named).rowcount
+
+
+def revoked_signing_keys(conn: Connection, gateway_id: int) -> list[bytes]:
+    """Return a gateway's revoked signing keys, the newest last."""
+    with border():
+        rows = conn.execute(query("revoked_keys"), {"gateway_id": gateway_id}).fetchall()
+    return [row[0] for row in rows]
 
 
 def find_gateway_key(conn: Connection, centre: str, gateway: str, kid: bytes) -> GatewayKey:

@@ -51,6 +51,15 @@ class Keys:
 
     signing: Ed25519PrivateKey
     encryption: X25519PrivateKey
+    former: "Keys | None" = None
+    """What a box had before its keys were changed: it still opens what was written then."""
+    spool_tag: bytes | None = None
+    """The 32 bytes its spool was begun with, where they come from keys it has no more."""
+
+    @property
+    def with_former(self) -> "tuple[Keys, ...]":
+        """These keys and those before them, the newest first."""
+        return (self,) if self.former is None else (self, *self.former.with_former)
 
     @property
     def public(self) -> PublicKeys:
@@ -64,6 +73,8 @@ class Keys:
 
     def spool_tag_key(self) -> bytes:
         """Return the 32 bytes that tag the rows of this box's spool, and of no other's."""
+        if self.spool_tag is not None:
+            return self.spool_tag
         derive = HKDF(SHA256(), length=32, salt=None, info=b"adhere spool tag 1")
         return derive.derive(self.signing.private_bytes_raw())
 

@@ -16,8 +16,8 @@ from config.errors import Misconfigured, Unavailable
 from config.gateway_settings import GatewaySettings
 from config.language import _
 from config.settings import load_gateway
-from ingest.gateway import ENROLMENT_FILE, KEY_FILE
-from scripts.gateway import enroll
+from ingest.gateway import ENROLMENT_FILE
+from scripts.gateway import box_list
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ingest.gateway.status import Status
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-app.add_typer(enroll.app, name="enroll", help=_("Make a box and a district known to each other."))
+app.add_typer(box_list.app, name="enroll", help=_("Make a box and a district known to each other."))
 
 SettingsFile = Annotated[
     Path, typer.Option("--settings", help=_("The gateway's settings file (TOML)."))
@@ -120,11 +120,11 @@ async def _serve(
     import asyncio
     import signal
 
-    from ingest.batch.keys import load_keys
+    from ingest.gateway.box_keys import load_box_keys
     from ingest.gateway.run import run_gateway
     from ingest.gateway.safety import Edge
 
-    keys = load_keys(settings.data_dir / KEY_FILE)
+    keys = load_box_keys(settings.data_dir)
     hub_key = _hub_key(settings, keys)
     edge = Edge(settings, keys, hub_key)
     stop = asyncio.Event()
@@ -140,11 +140,11 @@ async def _serve(
 
 def _registered(settings: GatewaySettings) -> Mapping[str, str | None] | None:
     """Return the bands of the roster as it was last received; None where there is none yet."""
-    from ingest.batch.keys import load_keys
+    from ingest.gateway.box_keys import load_box_keys
     from ingest.gateway.edge_time import EdgeTime
     from ingest.gateway.rosters import ROSTER_FILE, RosterBook
 
-    keys = load_keys(settings.data_dir / KEY_FILE)
+    keys = load_box_keys(settings.data_dir)
     book = RosterBook(
         settings.data_dir / ROSTER_FILE,
         _hub_key(settings, keys),

@@ -57,3 +57,51 @@ WHERE centre.code = %(centre)s AND gateway.code = %(gateway)s
         WHERE gateway_id = gateway.id
             AND (during, reason) = (tstzrange(%(since)s, %(until)s), %(reason)s)
     );
+
+-- name: hold_gateway_key
+-- A key of this gateway that is in force, and stays so until the transaction ends.
+SELECT gateway_key.id
+FROM gateway_key
+JOIN gateway ON gateway.id = gateway_key.gateway_id
+JOIN organisation ON organisation.id = gateway.centre_id
+WHERE organisation.code = %(centre)s AND gateway.code = %(gateway)s
+    AND gateway_key.signing_key = %(signing_key)b AND gateway_key.revoked_at IS NULL
+FOR SHARE OF gateway_key;
+
+-- name: all_gateway_keys
+SELECT
+    gateway_key.signing_key, gateway_key.encryption_key, gateway_key.enrolled_at,
+    gateway_key.revoked_at
+FROM gateway_key
+JOIN gateway ON gateway.id = gateway_key.gateway_id
+JOIN organisation ON organisation.id = gateway.centre_id
+WHERE organisation.code = %(centre)s AND gateway.code = %(gateway)s
+ORDER BY gateway_key.id DESC;
+
+-- name: newest_batches
+SELECT batch_payload.sealed
+FROM batch
+JOIN batch_payload USING (content_sha256)
+JOIN gateway ON gateway.id = batch.gateway_id
+JOIN organisation ON organisation.id = gateway.centre_id
+WHERE organisation.code = %(centre)s AND gateway.code = %(gateway)s
+    AND batch.committed_at >= %(since)s
+ORDER BY batch.id DESC
+LIMIT %(limit)s;
+
+-- name: retire_gateway_keys
+-- All but the newest; a key that was revoked before keeps its time.
+UPDATE gateway_key SET revoked_at = clock_timestamp()
+FROM gateway
+JOIN organisation ON organisation.id = gateway.centre_id
+WHERE gateway_key.gateway_id = gateway.id AND gateway_key.revoked_at IS NULL
+    AND organisation.code = %(centre)s AND gateway.code = %(gateway)s
+    AND gateway_key.id < (
+        SELECT max(newer.id) FROM gateway_key AS newer
+        WHERE newer.gateway_id = gateway.id AND newer.revoked_at IS NULL
+    );
+
+-- name: revoked_keys
+SELECT signing_key FROM gateway_key
+WHERE gateway_id = %(gateway_id)s AND revoked_at IS NOT NULL
+ORDER BY revoked_at, id;
