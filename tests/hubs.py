@@ -57,6 +57,7 @@ def hub_at_work(dsn, broker, keys, **settings):
         keys.signing,
         stop,
         time_zone="Asia/Shanghai",
+        reads_with=[keys.encryption],
     )
 
     def run():

@@ -6,6 +6,7 @@ It is what a gateway sees of the district, and no more: what it has is what was 
 import threading
 import time
 from collections import Counter
+from functools import partial
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -16,6 +17,7 @@ from ingest.batch.envelope import open_sealed
 from ingest.batch.event import open_event
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import Receipt, seal_receipt
+from ingest.batch.to_hub import HubSecrets
 from ingest.batch.topics import parse_topic, receipt_topic, roster_topic
 from tests.patience import PATIENCE_S
 
@@ -109,7 +111,9 @@ class SmallHub:
             self.changed.notify_all()
 
     def _take(self, topic, sealed):
-        packed = open_sealed(sealed, self.gateway_key)
+        reads = HubSecrets([self.keys.encryption])
+        decrypt = partial(reads.decrypted, centre=topic.centre, gateway=topic.gateway)
+        packed = open_sealed(sealed, self.gateway_key, decrypt)
         content, sha256 = unpack(packed), content_sha256(packed)
         assert (content.centre, content.gateway) == (topic.centre, topic.gateway)
         self.deliveries += 1

@@ -1,26 +1,38 @@
-"""The envelope of a batch: its packed content, compressed with zstd, signed by the gateway.
+"""The envelope of a batch: its content, compressed with zstd, perhaps encrypted, and signed.
 
 Sizes are checked before anything is parsed or allocated: the message's, then the size that the
 zstd frame declares (it must declare one), so a bomb costs nothing.
 """
 
+from collections.abc import Callable
+
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from config.errors import Rejected
-from ingest.batch import sign1
+from ingest.batch import sign1, to_hub
 from ingest.batch.limits import MAX_SEALED_BYTES, MAX_UNPACKED_BYTES
 
 TYP = "adhere-batch"
 ZSTD_LEVEL = 3
 
 
-def seal(packed: bytes, key: Ed25519PrivateKey, kid: bytes) -> bytes:
+def seal(
+    packed: bytes,
+    key: Ed25519PrivateKey,
+    kid: bytes,
+    *,
+    readable_by: to_hub.Recipient | None = None,
+) -> bytes:
     """Return `packed` (out of `content.pack`) as the message to send.
 
-    Raises Rejected("oversize") when it is more than a broker must carry: seal less at a time.
+    `readable_by`: the hub alone can read it; None: whoever has the message. Raises
+    Rejected("oversize") when it is more than a broker must carry: seal less at a time.
     """
-    sealed = sign1.sign(compressed(packed), typ=TYP, key=key, kid=kid)
+    payload, typ = compressed(packed), TYP
+    if readable_by is not None:
+        payload, typ = readable_by.encrypted(payload), to_hub.TYP
+    sealed = sign1.sign(payload, typ=typ, key=key, kid=kid)
     if len(packed) > MAX_UNPACKED_BYTES or len(sealed) > MAX_SEALED_BYTES:
         raise Rejected("oversize", f"{len(sealed)} bytes sealed, {len(packed)} unpacked")
     return sealed
@@ -31,12 +43,20 @@ def kid_of(sealed: bytes) -> bytes:
     return sign1.parse(sealed, max_bytes=MAX_SEALED_BYTES).kid
 
 
-def open_sealed(sealed: bytes, public_key: Ed25519PublicKey) -> bytes:
+def open_sealed(
+    sealed: bytes,
+    public_key: Ed25519PublicKey,
+    decrypt: Callable[[memoryview], bytes] | None = None,
+) -> bytes:
     """Return the packed content that exactly this key has signed.
 
-    Raises Rejected: `oversize`, `not_cose`, `bad_signature`, `unpacked_oversize`, `malformed`.
+    `decrypt` opens what was encrypted, once its signature has proved good; without it such a
+    message counts as signed as something else. Raises Rejected: `oversize`, `not_cose`,
+    `bad_signature`, `unpacked_oversize`, `malformed`, and whatever `decrypt` does.
     """
     message = sign1.parse(sealed, max_bytes=MAX_SEALED_BYTES)
+    if decrypt is not None and message.typ == to_hub.TYP:
+        return decompressed(decrypt(sign1.verify(message, typ=to_hub.TYP, key=public_key)))
     return decompressed(sign1.verify(message, typ=TYP, key=public_key))
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from config.errors import Rejected
+from ingest.batch.to_hub import HubSecrets
 from ingest.hub.buffer import Message
 from ingest.hub.counters import Counters, Times
 from ingest.hub.edge import EventIdentity, OpenedEvent, StateSaid, opened_event, state_said
@@ -24,8 +25,9 @@ class SetAside(NamedTuple):
 class Prepared:
     """Grows message by message; then it is handed over and changes no more."""
 
-    def __init__(self) -> None:
-        """Hold nothing yet."""
+    def __init__(self, secrets: HubSecrets) -> None:
+        """Hold nothing yet. `secrets` are the keys that encrypted batches are read with."""
+        self._secrets = secrets
         self.messages: list[Message] = []
         """All of them, to be acknowledged together."""
         self.sound: list[Opened] = []
@@ -60,6 +62,6 @@ class Prepared:
                 self.states.append(state_said(message))
                 self.rows += 1
             case _:
-                one = opened(message, keyring, times)
+                one = opened(message, keyring, self._secrets, times)
                 self.sound.append(one)
                 self.rows += one.reading_count

@@ -4,6 +4,7 @@ The order is the cheapest and safest first: topic, size, key, signature, and onl
 The key is looked up by the centre and gateway of the topic, so a gateway can speak for itself only.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from config.errors import Rejected
 from ingest.batch.columns import Columns
 from ingest.batch.content import Content, content_sha256, unpack
 from ingest.batch.envelope import kid_of, open_sealed
+from ingest.batch.to_hub import HubSecrets
 from ingest.batch.topics import Lane, is_lane, parse_topic
 from ingest.hub.buffer import Message
 from ingest.hub.counters import Times
@@ -47,14 +49,18 @@ class Opened(NamedTuple):
         return self.batch.reading_count
 
 
-def opened(message: Message, keyring: Keyring, times: Times) -> Opened:
+def opened(message: Message, keyring: Keyring, secrets: HubSecrets, times: Times) -> Opened:
     """Return the batch in a message, or raise Rejected with a reason of the reference."""
     with times.verify:
         topic = parse_topic(message.topic)
         if not is_lane(topic.lane):
             raise Rejected("unknown_topic", "no batches travel there")
         key = keyring.key(topic.centre, topic.gateway, kid_of(message.payload))
-        packed = open_sealed(message.payload, Ed25519PublicKey.from_public_bytes(key.signing_key))
+        packed = open_sealed(
+            message.payload,
+            Ed25519PublicKey.from_public_bytes(key.signing_key),
+            partial(secrets.decrypted, centre=topic.centre, gateway=topic.gateway),
+        )
         sha256 = content_sha256(packed)
     with times.unpack:
         content = unpack(packed)

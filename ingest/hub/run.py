@@ -8,15 +8,17 @@ The database may come and go: what is in hand stays in hand, unacknowledged, unt
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from config.district_settings import HubSettings
 from config.errors import Unavailable
 from config.fields import Broker
+from ingest.batch.to_hub import HubSecrets
 from ingest.hub.buffer import Buffer, Message
 from ingest.hub.counters import Counters, Times, report
 from ingest.hub.database import Database
@@ -51,11 +53,14 @@ class Hub:
         stop: threading.Event,
         *,
         time_zone: str,
+        reads_with: Sequence[X25519PrivateKey] = (),
     ) -> None:
         """Prepare; `stop` is set by the caller, or by us when we cannot go on.
 
-        `time_zone` is that of the local days on which prescriptions change.
+        `time_zone` is that of the local days on which prescriptions change; `reads_with` are the
+        keys, of now and of before, that gateways encrypt batches to.
         """
+        self._secrets = HubSecrets(reads_with)
         self._settings, self._hub_key, self._stop = settings, hub_key, stop
         self.counters, self.times = Counters(), Times()
         self._keys_database = Database(dsn, "adhere-hub-keys", stop, self.counters)
@@ -99,7 +104,7 @@ class Hub:
 
     def _open_until_stopped(self, on_ready: Callable[[], None]) -> None:
         in_hand: list[Message] = []
-        prepared = Prepared()
+        prepared = Prepared(self._secrets)
         said_ready = False
         next_status = time.monotonic() + self._settings.status_every_s
         while not self._stop.is_set():
@@ -111,7 +116,7 @@ class Hub:
                 in_hand = self._buffer.take(self._settings.buffer_messages, wait_s)
             in_hand = self._opened(in_hand, prepared)
             if prepared.messages and self._storer.take_over(prepared, GATHER_S):
-                prepared = Prepared()
+                prepared = Prepared(self._secrets)
             if time.monotonic() >= next_status:
                 log.info("hub_status", waiting=len(self._buffer), **self.report())
                 next_status = time.monotonic() + self._settings.status_every_s

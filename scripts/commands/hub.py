@@ -59,6 +59,25 @@ def init(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
 
 
 @app.command()
+def change_key(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
+    """Make a new encryption key; the former one is kept and still reads. Then restart the hub.
+
+    Boxes write to the new key once they have accepted an answer made from now on.
+    """
+    from ingest.batch.keys import load_keys
+    from ingest.hub.keys import change_encryption_key
+
+    data_dir = load_district(settings, os.environ).data_dir
+    before = load_keys(data_dir / HUB_KEY_FILE).public.fingerprint
+    changed = change_encryption_key(data_dir)
+    typer.echo(_("Fingerprint before: %(digits)s") % {"digits": before})
+    typer.echo(_("Its fingerprint: %(digits)s") % {"digits": changed.public.fingerprint})
+    typer.echo(
+        _("Restart the hub, then make each box's answer anew: adhere gateway enroll answer.")
+    )
+
+
+@app.command()
 def revoke(centre: str, gateway: str) -> None:
     """Take nothing from this gateway any more: its box was lost, stolen or replaced."""
     from storage.database import connect
@@ -72,22 +91,18 @@ def revoke(centre: str, gateway: str) -> None:
 def _run(settings: DistrictSettings, *, as_json: bool) -> None:
     import structlog
 
-    from ingest.batch.keys import load_keys
+    from ingest.hub.keys import load_hub_keys
     from ingest.hub.run import Hub
 
-    key_file = settings.data_dir / HUB_KEY_FILE
-    if not key_file.exists():
-        raise Misconfigured(
-            _("there is no hub key at %(path)s: make one with `adhere hub init`")
-            % {"path": key_file}
-        )
+    keys, reads_with = load_hub_keys(settings.data_dir)
     working = Hub(
         settings.database_dsn.get_secret_value(),
         settings.broker,
         settings.hub,
-        load_keys(key_file).signing,
+        keys.signing,
         stopped_by_signal(),
         time_zone=settings.time_zone,
+        reads_with=reads_with,
     )
     try:
         working.run(lambda: structlog.get_logger().info("hub_ready"))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ingest.batch.event import seal_event
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import open_receipt
+from ingest.batch.to_hub import HubSecrets
 from ingest.batch.topics import event_topic
 from ingest.hub.buffer import Message
 from ingest.hub.counters import Counters, Times
@@ -59,7 +60,7 @@ def hub_of(db, hub_keys, sent):
         left, sizes = list(messages), list(sizes)
         while left:
             size = sizes.pop() if sizes else len(left)
-            prepared = Prepared()
+            prepared = Prepared(HubSecrets(()))
             for message in left[:size]:
                 prepared.add(message, keyring, counters, times)
             worker.settle(prepared)

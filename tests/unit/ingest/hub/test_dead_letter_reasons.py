@@ -16,7 +16,7 @@ ON_THE_HUBS_WAY = [
         BATCH / f"{name}.py"
         for name in ("topics", "envelope", "sign1", "cbor", "typed_arrays", "content")
     ),
-    *(BATCH / f"{name}.py" for name in ("event", "parts")),
+    *(BATCH / f"{name}.py" for name in ("event", "parts", "to_hub")),
     *(STORAGE / f"{name}.py" for name in ("edge", "rosters")),
     *HUB.glob("*.py"),
     *(STORAGE / f"{name}.py" for name in ("database", "gateways", "incoming", "ingest")),
