@@ -12,6 +12,7 @@ from config.conventions import Conventions
 from reports.nightly.evidence import Evidence, conventions_sha256, sha256_of_facts
 from reports.nightly.reach import Reach
 from reports.nightly.rounds import CASES, Clock, Round, rounds
+from reports.nightly.side_days import SideDays, side_days_of
 from reports.nightly.windows import WINDOW
 from storage.database import Connection
 
@@ -22,6 +23,7 @@ class Block(NamedTuple):
     windows: pl.DataFrame
     days: pl.DataFrame
     bouts: pl.DataFrame
+    side: SideDays
     samples: int
     step_rows: int
 
@@ -42,6 +44,7 @@ def compute_block(
         pl.concat([block.windows for block in blocks]),
         pl.concat([block.days for block in blocks]),
         pl.concat([block.bouts for block in blocks]),
+        SideDays(*map(pl.concat, zip(*(block.side for block in blocks), strict=True))),
         sum(block.samples for block in blocks),
         sum(block.step_rows for block in blocks),
     )
@@ -49,7 +52,7 @@ def compute_block(
 
 def figures_of(closed_round: Round, conventions: Conventions) -> Block:
     """Return the rows of a round's windows: their own days, bouts that start in them."""
-    closed, readings, held_time, effort, all_chains, cases = closed_round
+    closed, readings, held_time, effort, all_chains, cases, _every = closed_round
     own = closed.select(
         "edge_start_ms",
         "edge_end_ms",
@@ -79,6 +82,7 @@ def figures_of(closed_round: Round, conventions: Conventions) -> Block:
         closed.select(*WINDOW),
         _hashed_days(day_rows, evidence, versions, conventions).with_columns(enrolment),
         _hashed_bouts(bout_rows, evidence, versions, conventions).with_columns(enrolment),
+        side_days_of(closed_round, bpm_days, evidence, conventions),
         readings.samples.height,
         readings.step_rows.height,
     )

@@ -46,22 +46,27 @@ class Evidence:
         keys = _keys(minutes, "minute")
         self._minutes, self._steps = _in_order(keys, _rows(minutes["minute"], minutes["steps"]))
 
-    def digests(self, asked: pl.DataFrame, *, minutes_before: int) -> list[bytes]:
+    def digests(self, asked: pl.DataFrame, *, minutes_before: int | None) -> list[bytes]:
         """Return one SHA-256 per row of `asked` (person, start_ms, end_ms), in its order.
 
-        Of steps, the clock minutes touched count, and so many before the first.
+        Of steps, the clock minutes touched count, and so many before the first; with None none
+        count, for what no step can change.
         """
         person = asked["person"].to_numpy()
         start, end = asked["start_ms"].to_numpy(), asked["end_ms"].to_numpy()
+        nothing = [0] * asked.height
+        first_minute, behind_minute = nothing, nothing
+        if minutes_before is not None:
+            first, last = start // MINUTE_MS - minutes_before, (end - 1) // MINUTE_MS
+            first_minute = np.searchsorted(self._minutes, _key(person, first), side="left").tolist()
+            behind_minute = np.searchsorted(
+                self._minutes, _key(person, last), side="right"
+            ).tolist()
         bounds = zip(
             np.searchsorted(self._ends, _key(person, start), side="right").tolist(),
             np.searchsorted(self._starts, _key(person, end), side="left").tolist(),
-            np.searchsorted(
-                self._minutes, _key(person, start // MINUTE_MS - minutes_before), side="left"
-            ).tolist(),
-            np.searchsorted(
-                self._minutes, _key(person, (end - 1) // MINUTE_MS), side="right"
-            ).tolist(),
+            first_minute,
+            behind_minute,
             start.tolist(),
             end.tolist(),
             strict=True,

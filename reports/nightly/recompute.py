@@ -17,7 +17,8 @@ from reports.nightly.blocks import compute_block
 from reports.nightly.changes import claim_dirty_days
 from reports.nightly.reach import reach_of
 from reports.nightly.rounds import Clock
-from reports.nightly.store import make_staging, store_block, store_weeks
+from reports.nightly.side_weeks import SIDE_ASKED, side_weeks
+from reports.nightly.store import make_staging, store_block, store_side_weeks, store_weeks
 from reports.nightly.tables import frame_of, stage
 from reports.nightly.weeks import ASKED, OpeningHours, in_pieces, roll_up
 from reports.nightly.windows import windows_of
@@ -156,4 +157,16 @@ def _roll_up_weeks(
         clock.lap("computing")
         changed += store_weeks(conn, rows)
         clock.lap("writing")
+    _roll_up_side_weeks(conn, conventions, clock)
     return changed
+
+
+def _roll_up_side_weeks(conn: Connection, conventions: Conventions, clock: Clock) -> None:
+    """Bring the side figures of the stored weeks up to date; no figure of adherence moves."""
+    asked = frame_of(conn, "side_weeks_to_roll", {}, SIDE_ASKED)
+    clock.lap("reading")
+    for piece in in_pieces(asked):
+        rows = side_weeks(conn, piece, conventions)
+        clock.lap("computing")
+        store_side_weeks(conn, rows)
+        clock.lap("writing")

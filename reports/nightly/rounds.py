@@ -44,6 +44,8 @@ VERSION = pl.Schema(
         "balance_per_week": pl.Float64,
         "balance_min": pl.Float64,
         "steps_per_day": pl.Float64,
+        "sex": pl.String,
+        "ceiling_bpm": pl.Float64,
         "start_day": pl.Date,
     }
 )
@@ -102,6 +104,9 @@ class Round(NamedTuple):
     """Of the held time, the stretches that are effort to any case."""
     chains: pl.DataFrame
     cases: pl.LazyFrame
+    """Those that have what they need."""
+    every_case: pl.LazyFrame
+    """The others as well; maximum and resting heart rate are null where they make no reserve."""
 
 
 def has_figures() -> pl.Expr:
@@ -172,29 +177,27 @@ def rounds(
         )
         clock.lap("reading")
         held_time = stages.held(stages.kept(readings.samples, conventions), conventions)
-        cases = _cases(edged, versions)
+        cases = _cases(edged, versions.filter(has_figures()))
         effort = stages.effort(held_time, figured(cases), conventions)
         all_chains = stages.chains(effort, figured(cases), conventions).collect()
         crossed = crossings(edged, all_chains)
         closed = edged.join(crossed, on="window", how="anti")
-        yield Round(closed, readings, held_time, effort, all_chains, cases)
+        every_case = _cases(edged, versions)
+        yield Round(closed, readings, held_time, effort, all_chains, cases, every_case)
         clock.lap("computing")
         windows = widened(crossed, days=step_days)
         step_days *= 2
 
 
 def _cases(windows: pl.DataFrame, versions: pl.DataFrame) -> pl.LazyFrame:
-    """Return the core's cases: one per window, enrolment and version that has what it needs.
+    """Return the core's cases: one per window, enrolment and version.
 
-    Who needs no figures has both or neither, as the core asks.
+    Each has both figures or neither, as the core asks of who needs none.
     """
-    both = [
-        pl.when(needs_figures() | _is_sound()).then(pl.col(name)).alias(name)
-        for name in ("hr_max", "rest_hr")
-    ]
+    both = [pl.when(_is_sound()).then(pl.col(name)).alias(name) for name in ("hr_max", "rest_hr")]
     return (
         windows.select("window", "patient_id")
-        .join(versions.filter(has_figures()).with_columns(both), on="patient_id")
+        .join(versions.with_columns(both), on="patient_id")
         .select(
             (pl.col("window") * CASES + pl.col("enrolment_id")).alias("case"),
             pl.col("window").alias("person"),

@@ -105,6 +105,16 @@ FROM (
     JOIN day AS d ON d.enrolment_id = e.id
     WHERE e.patient_id = ANY(%(patients)s)
     GROUP BY e.patient_id
+    UNION ALL
+    SELECT e.patient_id, min(d.date), max(d.date)
+    FROM enrolment AS e
+    JOIN side_day AS d ON d.enrolment_id = e.id
+    WHERE e.patient_id = ANY(%(patients)s)
+    GROUP BY e.patient_id
+    UNION ALL
+    SELECT patient_id, min(date), max(date) FROM rest_day
+    WHERE patient_id = ANY(%(patients)s)
+    GROUP BY patient_id
 ) AS ranges
 GROUP BY patient_id
 HAVING min(first_day) IS NOT NULL;
@@ -132,6 +142,8 @@ SELECT
     p.balance_per_week,
     p.balance_min,
     p.steps_per_day,
+    p.sex,
+    p.ceiling_bpm,
     e.starts_on AS start_day
 FROM enrolment AS e
 JOIN prescription AS p ON p.enrolment_id = e.id
