@@ -1,4 +1,4 @@
-"""What the edge says: its events, once each, and how each gateway stands."""
+"""What the edge says: its events, claims and offers, once each, and how each gateway stands."""
 
 import enum
 from dataclasses import asdict, dataclass
@@ -30,6 +30,43 @@ class EdgeEvent:
     ceiling_bpm: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeClaim:
+    """A wearer's word that a band is theirs, or that this is over; times as in `EdgeEvent`."""
+
+    gateway_id: int
+    boot: bytes
+    number: int
+    age_ms: int | None
+    claim: bytes
+    """16 bytes: which claim."""
+    device_key: str
+    family: str | None
+    subject: str
+    began_utc_ms: int
+    latest_utc_ms: int
+    ended_utc_ms: int | None
+    why_ended: str | None
+    is_sure: bool
+    """The box knew the time from the hub; otherwise the age tells more than its clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeOffer:
+    """A band near a gateway, to be registered."""
+
+    gateway_id: int
+    boot: bytes
+    number: int
+    age_ms: int | None
+    device_key: str
+    families: tuple[str, ...]
+    offered_utc_ms: int
+
+
+EdgeSaid = EdgeEvent | EdgeClaim | EdgeOffer
+
+
 class EventOutcome(enum.StrEnum):
     """What became of one event."""
 
@@ -39,8 +76,8 @@ class EventOutcome(enum.StrEnum):
     """Another event has its number: a copied gateway, or worse."""
 
 
-def store_edge_event(conn: Connection, event: EdgeEvent) -> EventOutcome:
-    """Store an event, committed on return; the same one again changes nothing.
+def store_alarm(conn: Connection, event: EdgeEvent) -> EventOutcome:
+    """Store an alarm of the edge, committed on return; the same one again changes nothing.
 
     Raises Unavailable when the outcome is unknown: giving it again is safe. Raises Rejected where
     the database refuses a value.

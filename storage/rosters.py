@@ -51,6 +51,34 @@ class WornRow(NamedTuple):
     zone_lo: float | None
     """In the unit of `intensity_kind`; None: no aerobic part."""
     zone_hi: float | None
+    claimed_at_gateway_id: int | None = None
+    """The wearer said so on that gateway's page, which knows it better; None: the staff did."""
+    irk: bytes | None = None
+    """What resolves the band's changing addresses. A secret."""
+
+
+class ClaimerRow(NamedTuple):
+    """Somebody who may claim a band, with one version of a prescription (or one row of None)."""
+
+    centre_id: int
+    subject: str
+    code_salt: bytes
+    code_hash: bytes
+    from_day: date | None
+    until_day: date | None
+    ceiling_bpm: float | None
+    rest_hr_bpm: float | None
+    hr_max_bpm: float | None
+    intensity_kind: str | None
+    zone_lo: float | None
+    zone_hi: float | None
+
+
+class Known(NamedTuple):
+    """All of one centre that goes into the rosters of its gateways."""
+
+    worn: list[WornRow]
+    claimers: list[ClaimerRow]
 
 
 class Content(NamedTuple):
@@ -86,10 +114,22 @@ def worn_rows(conn: Connection, *, centre_id: int | None = None) -> list[WornRow
     return [WornRow(*row) for row in rows]
 
 
+def claimer_rows(conn: Connection, *, centre_id: int | None = None) -> list[ClaimerRow]:
+    """Return who may claim a band, of one centre or of all, in the order of centre and person."""
+    with border():
+        rows = conn.execute(query("roster_claimers"), {"centre_id": centre_id}).fetchall()
+    return [ClaimerRow(*row) for row in rows]
+
+
+def known_of(conn: Connection, centre_id: int) -> Known:
+    """Return what the rosters of one centre are made of."""
+    return Known(worn_rows(conn, centre_id=centre_id), claimer_rows(conn, centre_id=centre_id))
+
+
 def issue_roster(
     conn: Connection,
     gateway_id: int,
-    content_of: Callable[[GatewayRoster, list[WornRow]], Content],
+    content_of: Callable[[GatewayRoster, Known], Content],
     *,
     renew_after: timedelta,
     valid_for: timedelta,
@@ -104,7 +144,7 @@ def issue_roster(
         if not found or not found[0].encryption_keys:
             return None
         one = found[0]
-        content = content_of(one, worn_rows(conn, centre_id=one.centre_id))
+        content = content_of(one, known_of(conn, one.centre_id))
         is_same = one.content_sha256 == content.sha256 and not one.is_old
         if is_same and one.version is not None and one.sealed is not None:
             return Issued(one.version, one.sealed)

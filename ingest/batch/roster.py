@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from config.errors import Rejected
 from ingest.batch import cbor, sign1
-from ingest.batch.content import as_code, as_whole
+from ingest.batch.claim_code import HASH_BYTES, SALT_BYTES
+from ingest.batch.content import as_bytes, as_code, as_whole
 from ingest.batch.envelope import compressed, decompressed
 from ingest.batch.keys import Keys, key_id, kid_for
 from ingest.batch.limits import MAX_SEALED_BYTES, SCHEMA_VERSION
@@ -27,9 +28,15 @@ TYP = "adhere-roster"
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 MAX_BANDS = 1_500
 MAX_RECIPIENTS = 4
+IRK_BYTES = 16
+
+MAX_CLAIMERS = 500
+"""People of a centre who may say on its page that a band is theirs."""
+MAX_LIMITS = 16
+"""Changes of one person's limits that a roster names ahead."""
 
 SCHEMA, CENTRE, GATEWAY, VERSION, RECIPIENTS = range(1, 6)
-ISSUED, EXPIRES, BANDS = range(1, 4)
+ISSUED, EXPIRES, BANDS, IDENTITY_KEYS, CLAIMERS = range(1, 6)
 
 
 class RosterBand(NamedTuple):
@@ -52,6 +59,41 @@ class RosterBand(NamedTuple):
     """The upper edge does not."""
 
 
+class IdentityKey(NamedTuple):
+    """What resolves the changing addresses of one band. A secret: it is never shown."""
+
+    device_key: str
+    irk: bytes
+    """16 bytes, the most significant first."""
+
+    def __repr__(self) -> str:
+        return f"IdentityKey({self.device_key!r}, ...)"
+
+
+class Limits(NamedTuple):
+    """What holds for a person from a time on (bpm, None: not known or not set)."""
+
+    from_ms: int
+    """UTC, inclusive; they hold until the next ones, the last for good."""
+    ceiling_bpm: float | None
+    zone_lo_bpm: float | None
+    zone_hi_bpm: float | None
+
+
+class Claimer(NamedTuple):
+    """Somebody of the centre who may say, with a code of their own, that a band is theirs."""
+
+    subject: str
+    code_salt: bytes
+    code_hash: bytes
+    """What `claim_code.code_hash` makes of the right code."""
+    limits: tuple[Limits, ...]
+    """In the order of time; none: nothing is known."""
+
+    def __repr__(self) -> str:
+        return f"Claimer({self.subject!r}, ...)"
+
+
 @dataclass(frozen=True, slots=True)
 class Roster:
     """All bands of one gateway's centre."""
@@ -63,6 +105,8 @@ class Roster:
     issued_utc_ms: int
     expires_utc_ms: int
     bands: tuple[RosterBand, ...]
+    identity_keys: tuple[IdentityKey, ...] = ()
+    claimers: tuple[Claimer, ...] = ()
 
 
 def seal_roster(
@@ -75,9 +119,19 @@ def seal_roster(
     """
     if len(roster.bands) > MAX_BANDS:
         raise Rejected("oversize", f"more than {MAX_BANDS} bands")
-    packed = cbor2.dumps(
-        {ISSUED: roster.issued_utc_ms, EXPIRES: roster.expires_utc_ms, BANDS: roster.bands}
-    )
+    if len(roster.identity_keys) > MAX_BANDS or len(roster.claimers) > MAX_CLAIMERS:
+        raise Rejected("oversize", "more identity keys or people than a roster may have")
+    inside: dict[int, Any] = {
+        ISSUED: roster.issued_utc_ms,
+        EXPIRES: roster.expires_utc_ms,
+        BANDS: roster.bands,
+    }
+    # Boxes of before skip what they do not know; without any of it the bytes are those of before.
+    if roster.identity_keys:
+        inside[IDENTITY_KEYS] = roster.identity_keys
+    if roster.claimers:
+        inside[CLAIMERS] = roster.claimers
+    packed = cbor2.dumps(inside)
     info = _info(roster.centre, roster.gateway, roster.version)
     plain = compressed(packed)
     payload = cbor2.dumps(
@@ -126,6 +180,8 @@ def open_roster(sealed: bytes, hub_key: Ed25519PublicKey, keys: Keys) -> Roster:
         as_utc_ms(inside.get(ISSUED)),
         as_utc_ms(inside.get(EXPIRES)),
         _bands(inside.get(BANDS)),
+        tuple(map(_identity_key, _list(inside.get(IDENTITY_KEYS, []), MAX_BANDS))),
+        tuple(map(_claimer, _list(inside.get(CLAIMERS, []), MAX_CLAIMERS))),
     )
 
 
@@ -157,6 +213,44 @@ def _bands(item: object) -> tuple[RosterBand, ...]:
     if not isinstance(item, list) or len(item) > MAX_BANDS:
         raise Rejected("malformed", "no bands, or too many")
     return tuple(map(_band, item))
+
+
+def _list(item: object, most: int) -> list[Any]:
+    if not isinstance(item, list) or len(item) > most:
+        raise Rejected("malformed", "no list, or too long")
+    return item
+
+
+def _identity_key(item: Any) -> IdentityKey:  # noqa: ANN401 - whatever the bytes say
+    match item:
+        case [device, irk]:
+            return IdentityKey(as_device_key(device), as_bytes(irk, IRK_BYTES))
+        case _:
+            raise Rejected("malformed", "an identity key has not all its parts")
+
+
+def _claimer(item: Any) -> Claimer:  # noqa: ANN401 - whatever the bytes say
+    match item:
+        case [subject, salt, made, limits]:
+            return Claimer(
+                as_subject(subject),
+                as_bytes(salt, SALT_BYTES),
+                as_bytes(made, HASH_BYTES),
+                tuple(map(_limits, _list(limits, MAX_LIMITS))),
+            )
+        case _:
+            raise Rejected("malformed", "a person has not all their parts")
+
+
+def _limits(item: Any) -> Limits:  # noqa: ANN401 - whatever the bytes say
+    match item:
+        case [since, ceiling, low, high]:
+            return Limits(
+                as_utc_ms(since),
+                *(None if limit is None else as_bpm(limit) for limit in (ceiling, low, high)),
+            )
+        case _:
+            raise Rejected("malformed", "limits have not all their parts")
 
 
 def _band(item: Any) -> RosterBand:  # noqa: ANN401 - whatever the bytes say

@@ -6,18 +6,21 @@ nothing.
 """
 
 import json
+from dataclasses import asdict
 from typing import NamedTuple, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from config.errors import Rejected
+from ingest.batch.claim import Claim, Offer
 from ingest.batch.envelope import kid_of
-from ingest.batch.event import MAX_EVENT_BYTES, open_event
+from ingest.batch.event import MAX_EVENT_BYTES, Event
 from ingest.batch.limits import MAX_UTC_MS
+from ingest.batch.told import Told, open_told
 from ingest.batch.topics import parse_topic
 from ingest.hub.buffer import Message
 from ingest.hub.keyring import Keyring
-from storage.edge import EdgeEvent
+from storage.edge import EdgeClaim, EdgeEvent, EdgeOffer, EdgeSaid
 
 MAX_STATE_BYTES = 16_384
 
@@ -32,11 +35,11 @@ class EventIdentity(NamedTuple):
 
 
 class OpenedEvent(NamedTuple):
-    """An event whose signature and content are sound."""
+    """An event, a claim or an offer whose signature and content are sound."""
 
     message: Message
     identity: EventIdentity
-    event: EdgeEvent
+    event: EdgeSaid
 
 
 class StateSaid(NamedTuple):
@@ -53,35 +56,32 @@ class StateSaid(NamedTuple):
 
 
 def opened_event(message: Message, keyring: Keyring) -> OpenedEvent:
-    """Return the event in a message, or raise Rejected with a reason of the reference."""
+    """Return the event, claim or offer in a message.
+
+    Raises Rejected with a reason of the reference.
+    """
     topic = parse_topic(message.topic)
     if len(message.payload) > MAX_EVENT_BYTES:
         raise Rejected("oversize", f"more than {MAX_EVENT_BYTES} bytes")
     key = keyring.key(topic.centre, topic.gateway, kid_of(message.payload))
-    event = open_event(message.payload, Ed25519PublicKey.from_public_bytes(key.signing_key))
-    if (event.centre, event.gateway) != (topic.centre, topic.gateway):
+    told = open_told(message.payload, Ed25519PublicKey.from_public_bytes(key.signing_key))
+    if (told.centre, told.gateway) != (topic.centre, topic.gateway):
         raise Rejected("wrong_identity", "signed as another gateway than the topic's")
-    return OpenedEvent(
-        message,
-        EventIdentity(event.centre, event.gateway, event.boot, event.number),
-        EdgeEvent(
-            gateway_id=key.gateway_id,
-            boot=event.boot,
-            number=event.number,
-            rule=event.rule,
-            rule_version=event.rule_version,
-            device_key=event.device_key,
-            subject=event.subject,
-            onset_utc_ms=event.onset_utc_ms,
-            raised_utc_ms=event.raised_utc_ms,
-            last_utc_ms=event.last_utc_ms,
-            state=event.state,
-            age_ms=event.age_ms,
-            peak_bpm=event.peak_bpm,
-            samples=event.samples,
-            ceiling_bpm=event.ceiling_bpm,
-        ),
-    )
+    identity = EventIdentity(told.centre, told.gateway, told.boot, told.number)
+    return OpenedEvent(message, identity, _said(told, key.gateway_id))
+
+
+def _said(told: Told, gateway_id: int) -> EdgeSaid:
+    """Return it as the database takes it: by the gateway's id instead of its names."""
+    given = asdict(told) | {"gateway_id": gateway_id}
+    del given["centre"], given["gateway"]
+    match told:
+        case Event():
+            return EdgeEvent(**given)
+        case Claim():
+            return EdgeClaim(**given)
+        case Offer():
+            return EdgeOffer(**given)
 
 
 def state_said(message: Message) -> StateSaid:

@@ -7,9 +7,9 @@ ceiling holds, and the zone of the programme begun last.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from zoneinfo import ZoneInfo
 
 import cbor2
@@ -22,9 +22,18 @@ from ingest.batch.columns import is_device_key
 from ingest.batch.keys import key_id
 from ingest.batch.limits import MAX_UTC_MS
 from ingest.batch.parts import WORD, as_bpm, is_subject
-from ingest.batch.roster import MAX_RECIPIENTS, Roster, RosterBand, seal_roster
+from ingest.batch.roster import (
+    MAX_LIMITS,
+    MAX_RECIPIENTS,
+    Claimer,
+    IdentityKey,
+    Limits,
+    Roster,
+    RosterBand,
+    seal_roster,
+)
 from storage.intensity import zone_in_bpm
-from storage.rosters import Content, GatewayRoster, WornRow
+from storage.rosters import ClaimerRow, Content, GatewayRoster, Known, WornRow
 
 log = structlog.get_logger()
 
@@ -37,18 +46,42 @@ class RosterMaker:
     zone: ZoneInfo
     """Of the local days on which prescriptions change."""
 
-    def content(self, to: GatewayRoster, rows: Sequence[WornRow]) -> Content:
-        """Return the roster of one gateway, given the rows of its centre."""
+    def content(self, to: GatewayRoster, known: Known) -> Content:
+        """Return the roster of one gateway, given what is known of its centre.
+
+        What was claimed on that gateway's own page is left out: the box knows it better, and
+        sooner.
+        """
+        rows = [row for row in known.worn if row.claimed_at_gateway_id != to.gateway_id]
         bands = tuple(roster_bands(rows, self.zone))
+        identity_keys = tuple(identity_keys_of(rows, bands))
+        claimers = tuple(roster_claimers(known.claimers, self.zone))
         recipients = to.encryption_keys[:MAX_RECIPIENTS]
         keys = [X25519PublicKey.from_public_bytes(key) for key in recipients]
         signer = key_id(self.hub_key.public_key())
         names = (to.centre, to.gateway, signer, [key_id(key) for key in keys])
-        sha256 = hashlib.sha256(cbor2.dumps((names, bands))).digest()
+        said = (names, bands, identity_keys, claimers)
+        sha256 = hashlib.sha256(cbor2.dumps(said)).digest()
 
         def seal(version: int, issued_utc_ms: int, expires_utc_ms: int) -> bytes:
-            roster = Roster(to.centre, to.gateway, version, issued_utc_ms, expires_utc_ms, bands)
-            return seal_roster(roster, self.hub_key, keys)
+            whole = Roster(
+                to.centre,
+                to.gateway,
+                version,
+                issued_utc_ms,
+                expires_utc_ms,
+                bands,
+                identity_keys,
+                claimers,
+            )
+            try:
+                return seal_roster(whole, self.hub_key, keys)
+            except Rejected as error:
+                if error.reason != "oversize" or not claimers:
+                    raise
+                # Whom to protect comes first. What to do: fewer codes, or another gateway's centre.
+                log.error("roster_without_claimers", centre=to.centre, people=len(claimers))  # noqa: TRY400 - foreseen
+                return seal_roster(replace(whole, claimers=()), self.hub_key, keys)
 
         return Content(sha256, seal)
 
@@ -70,11 +103,37 @@ def roster_bands(rows: Iterable[WornRow], zone: ZoneInfo) -> Iterator[RosterBand
         )
 
 
+def identity_keys_of(rows: Iterable[WornRow], bands: Iterable[RosterBand]) -> Iterator[IdentityKey]:
+    """Yield the keys of the bands that stand in the roster, each once."""
+    standing = {band.device_key for band in bands}
+    keys = {row.device_key: row.irk for row in rows if row.irk is not None}
+    for device_key, irk in keys.items():
+        if device_key in standing:
+            yield IdentityKey(device_key, irk)
+
+
+def roster_claimers(rows: Iterable[ClaimerRow], zone: ZoneInfo) -> Iterator[Claimer]:
+    """Yield who may claim a band; `rows` are in the order of `claimer_rows`."""
+    for (subject, salt, made), versions in groupby(rows, lambda row: row[1:4]):
+        if not is_subject(subject):
+            log.error("roster_claimer_left_out", why="the name cannot be sent")
+            continue
+        nobody = RosterBand("-", None, subject, 0, None, None, None, None)
+        held = [row for row in versions if row.intensity_kind is not None]
+        limits = (
+            Limits(one.worn_from_ms, one.ceiling_bpm, one.zone_lo_bpm, one.zone_hi_bpm)
+            for one in _entries(nobody, held, zone)
+        )
+        yield Claimer(subject, salt, made, tuple(islice(limits, MAX_LIMITS)))
+
+
 def _assignment(row: WornRow) -> tuple[str, str | None, str, int | None, int | None]:
     return row.device_key, row.family, row.subject, row.worn_from_ms, row.worn_until_ms
 
 
-def _entries(worn: RosterBand, versions: list[WornRow], zone: ZoneInfo) -> Iterator[RosterBand]:
+def _entries(
+    worn: RosterBand, versions: Sequence[WornRow | ClaimerRow], zone: ZoneInfo
+) -> Iterator[RosterBand]:
     """Cut an assignment at every local midnight on which a version begins or ends."""
     end = MAX_UTC_MS if worn.worn_until_ms is None else worn.worn_until_ms
     start = max(0, worn.worn_from_ms)
@@ -105,7 +164,7 @@ def _entries(worn: RosterBand, versions: list[WornRow], zone: ZoneInfo) -> Itera
         yield last
 
 
-def _zone(row: WornRow) -> tuple[float | None, float | None]:
+def _zone(row: WornRow | ClaimerRow) -> tuple[float | None, float | None]:
     """Return the zone in bpm; None: not known, or not by heart rate."""
     found = zone_in_bpm(
         row.intensity_kind,

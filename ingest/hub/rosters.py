@@ -22,7 +22,8 @@ from ingest.hub.roster_bands import RosterMaker
 from storage.database import Connection
 from storage.rosters import (
     GatewayRoster,
-    WornRow,
+    Known,
+    claimer_rows,
     issue_roster,
     listen_for_changes,
     roster_gateways,
@@ -125,24 +126,28 @@ class RosterPublisher:
         if self._is_new_connection():
             self._said_on = self._connection()
             self._said.clear()
-        rows = {centre: list(of) for centre, of in groupby(worn_rows(conn), lambda r: r.centre_id)}
+        worn = {centre: list(of) for centre, of in groupby(worn_rows(conn), lambda r: r.centre_id)}
+        may = {
+            centre: list(of) for centre, of in groupby(claimer_rows(conn), lambda r: r.centre_id)
+        }
         for to in roster_gateways(conn, renew_after=RENEW_AFTER):
+            known = Known(worn.get(to.centre_id, []), may.get(to.centre_id, []))
             try:
-                self._serve(conn, to, rows.get(to.centre_id, []))
+                self._serve(conn, to, known)
             except Rejected as error:
                 # The last one stands; what to do: fewer bands in one centre.
                 log.error(  # noqa: TRY400 - foreseen
                     "roster_not_issued", centre=to.centre, gateway=to.gateway, why=str(error)
                 )
 
-    def _serve(self, conn: Connection, to: GatewayRoster, rows: list[WornRow]) -> None:
+    def _serve(self, conn: Connection, to: GatewayRoster, known: Known) -> None:
         if not to.encryption_keys:
             if to.version is not None and self._said.get(to.gateway_id) != REVOKED:
                 self._publish(roster_topic(to.centre, to.gateway), b"")  # the broker forgets it
                 self._said[to.gateway_id] = REVOKED
             return
         version, sealed = to.version, to.sealed
-        if to.is_old is not False or self._maker.content(to, rows).sha256 != to.content_sha256:
+        if to.is_old is not False or self._maker.content(to, known).sha256 != to.content_sha256:
             issued = issue_roster(
                 conn,
                 to.gateway_id,

@@ -18,8 +18,9 @@ from ingest.hub.edge import EventIdentity, OpenedEvent, StateSaid
 from ingest.hub.prepared import Prepared, SetAside
 from ingest.hub.reader import Identity, Opened
 from ingest.hub.receipts import Refusal, sealed_event_receipts, sealed_receipts
+from storage.claims import store_edge_event
 from storage.database import Connection
-from storage.edge import EdgeEvent, EventOutcome, put_gateway_state, store_edge_event
+from storage.edge import EdgeSaid, EventOutcome, put_gateway_state
 from storage.ingest import Outcome, store_batches, store_dead_letter
 
 log = structlog.get_logger()
@@ -192,7 +193,7 @@ class Worker:
                 self._counters.receipts += 1
 
 
-def _aged(one: OpenedEvent) -> EdgeEvent:
+def _aged(one: OpenedEvent) -> EdgeSaid:
     """Return an event with the age of now: while the database was away it grew older here."""
     age_ms, came_s = one.event.age_ms, one.message.came_mono_s
     if age_ms is None or came_s is None:

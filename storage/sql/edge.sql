@@ -73,10 +73,12 @@ SELECT
     CASE WHEN isfinite(lower(worn)) THEN (1000 * extract(epoch FROM lower(worn)))::bigint END,
     CASE WHEN isfinite(upper(worn)) THEN (1000 * extract(epoch FROM upper(worn)))::bigint END,
     held.from_day, held.until_day, held.ceiling_bpm, held.rest_hr_bpm, held.hr_max_bpm,
-    held.intensity_kind, held.zone_lo, held.zone_hi
+    held.intensity_kind, held.zone_lo, held.zone_hi, band_claim.gateway_id, band_key.irk
 FROM device_assignment
 JOIN device ON device.id = device_assignment.device_id
 JOIN patient ON patient.id = device_assignment.patient_id
+LEFT JOIN band_claim ON band_claim.assignment_id = device_assignment.id
+LEFT JOIN band_key ON band_key.device_id = device.id
 LEFT JOIN LATERAL (
     SELECT
         CASE WHEN isfinite(lower(days)) THEN lower(days) END AS from_day,
@@ -94,6 +96,37 @@ WHERE (%(centre_id)s::integer IS NULL OR patient.centre_id = %(centre_id)s)
     AND (upper_inf(worn) OR upper(worn) > now() - interval '1 day')
 ORDER BY patient.centre_id, device.device_key, lower(worn) NULLS FIRST, held.starts_on, held.id,
     held.from_day;
+
+-- name: roster_claimers
+-- Who of a centre may claim a band, with the hash of their code and every version that may hold now
+-- or later; whoever has no version in force has one row of nulls.
+SELECT
+    patient.centre_id, patient.pseudonym, claim_code.salt, claim_code.hash,
+    held.from_day, held.until_day, held.ceiling_bpm, held.rest_hr_bpm, held.hr_max_bpm,
+    held.intensity_kind, held.zone_lo, held.zone_hi
+FROM claim_code
+JOIN patient ON patient.id = claim_code.patient_id
+LEFT JOIN LATERAL (
+    SELECT
+        CASE WHEN isfinite(lower(days)) THEN lower(days) END AS from_day,
+        CASE WHEN isfinite(upper(days)) THEN upper(days) END AS until_day,
+        prescription.id, prescription.ceiling_bpm, prescription.rest_hr_bpm,
+        prescription.hr_max_bpm, prescription.intensity_kind, prescribed.zone_lo,
+        prescribed.zone_hi, enrolment.starts_on
+    FROM enrolment
+    JOIN prescription ON prescription.enrolment_id = enrolment.id
+    JOIN prescribed ON prescribed.prescription_id = prescription.id
+    WHERE enrolment.patient_id = patient.id
+        AND (upper_inf(days) OR upper(days) > (now() - interval '3 days')::date)
+) AS held ON true
+WHERE (%(centre_id)s::integer IS NULL OR patient.centre_id = %(centre_id)s)
+    AND EXISTS (
+        SELECT FROM enrolment
+        WHERE enrolment.patient_id = patient.id
+            AND starts_on <= (now() + interval '1 day')::date
+            AND (ends_on IS NULL OR ends_on > (now() - interval '1 day')::date)
+    )
+ORDER BY patient.centre_id, patient.pseudonym, held.starts_on, held.id, held.from_day;
 
 -- name: lock_gateway
 -- One hub at a time issues a gateway's roster; what refers to the gateway is not held up.

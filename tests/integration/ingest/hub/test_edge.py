@@ -18,7 +18,7 @@ from ingest.batch.roster import open_roster
 from ingest.batch.topics import event_topic, roster_topic, state_topic
 from ingest.hub.roster_bands import RosterMaker
 from ingest.hub.rosters import RENEW_AFTER, VALID_FOR
-from storage.edge import store_edge_event
+from storage.claims import store_edge_event
 from storage.gateways import enrol_gateway, revoke_gateway
 from storage.people import (
     assign_device,

@@ -17,7 +17,8 @@ ON_THE_HUBS_WAY = [
         for name in ("topics", "envelope", "sign1", "cbor", "typed_arrays", "content")
     ),
     *(BATCH / f"{name}.py" for name in ("event", "parts", "to_hub")),
-    *(STORAGE / f"{name}.py" for name in ("edge", "rosters")),
+    *(BATCH / f"{name}.py" for name in ("claim", "told")),
+    *(STORAGE / f"{name}.py" for name in ("edge", "claims", "rosters")),
     *HUB.glob("*.py"),
     *(STORAGE / f"{name}.py" for name in ("database", "gateways", "incoming", "ingest")),
     *(STORAGE / f"{name}.py" for name in ("gathered", "pgcopy")),

@@ -1,0 +1,159 @@
+"""Claims and offers of the on-site pages, from what a gateway said to an assignment.
+
+A claim makes an assignment for its session. What the staff assigned stands above it: a band that
+is registered to somebody else is refused. A later claim of the same band ends the one before.
+Beginning and end may come in any order and any number of times.
+"""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, cast
+
+from config.errors import Rejected
+from storage import audit
+from storage.database import Connection, border
+from storage.edge import EdgeClaim, EdgeEvent, EdgeOffer, EdgeSaid, EventOutcome, store_alarm
+from storage.queries import query
+
+CLOCK_OFF = timedelta(minutes=2)
+"""By more than this a box's clock counts as wrong, as with its readings."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Time(NamedTuple):
+    """A claim's times as they count."""
+
+    began_at: datetime
+    ended_at: datetime | None
+    until: datetime
+    """The end, or the local midnight that is the latest one."""
+
+
+class _Held(NamedTuple):
+    """Who has the band in a claim's time."""
+
+    assignment_id: int
+    patient_id: int
+    since: datetime | None
+    is_claim: bool
+
+
+def store_edge_event(conn: Connection, said: EdgeSaid) -> EventOutcome:
+    """Store what a gateway said, committed on return; the same again changes nothing.
+
+    Raises Unavailable when the outcome is unknown: giving it again is safe. Raises Rejected:
+    `claim_of_stranger` (nobody of that name is in a programme of the gateway's centre),
+    `claim_of_registered_band` (the staff gave it to somebody else), `database_refused`.
+    """
+    match said:
+        case EdgeEvent():
+            return store_alarm(conn, said)
+        case EdgeClaim():
+            return _store_claim(conn, said)
+        case EdgeOffer():
+            return _store_offer(conn, said)
+
+
+def _store_offer(conn: Connection, offer: EdgeOffer) -> EventOutcome:
+    given = asdict(offer) | {"families": list(offer.families)}
+    with border(), conn.transaction():
+        conn.execute(query("forget_old_offers"))
+        is_new = conn.execute(query("put_offer"), given).fetchone() is not None
+    return EventOutcome.STORED if is_new else EventOutcome.DUPLICATE
+
+
+def _store_claim(conn: Connection, claim: EdgeClaim) -> EventOutcome:
+    given = asdict(claim)
+    with border(), conn.transaction():
+        if conn.execute(query("insert_claim_said"), given).fetchone() is None:
+            row = conn.execute(query("is_same_claim_said"), given).fetchone()
+            return EventOutcome.DUPLICATE if row is not None and row[0] else EventOutcome.FORKED
+        _go_by(conn, claim, _time_of(claim, datetime.now(UTC)))
+    return EventOutcome.STORED
+
+
+def _time_of(claim: EdgeClaim, now: datetime) -> _Time:
+    """Return when it was; where the box did not know the time, by how long ago it says it was."""
+    began, latest = _at(claim.began_utc_ms), _at(claim.latest_utc_ms)
+    ended = None if claim.ended_utc_ms is None else _at(claim.ended_utc_ms)
+    if not claim.is_sure and claim.age_ms is not None:
+        off = now - timedelta(milliseconds=claim.age_ms) - (ended or began)
+        if abs(off) > CLOCK_OFF:
+            began, latest = began + off, latest + off
+            ended = None if ended is None else ended + off
+    return _Time(began, ended, latest if ended is None else min(ended, latest))
+
+
+def _go_by(conn: Connection, claim: EdgeClaim, time: _Time) -> None:
+    given = asdict(claim) | time._asdict()
+    row = conn.execute(query("claimer_of_centre"), given).fetchone()
+    if row is None:
+        raise Rejected("claim_of_stranger", "nobody of that name is in a programme of the centre")
+    given["patient_id"] = patient_id = int(row[0])
+    conn.execute(query("insert_devices"), {"device_keys": [claim.device_key]})
+    given["device_ids"] = [int(row[0]) for row in conn.execute(query("lock_band"), given)]
+    known = conn.execute(query("find_claim"), given).fetchone()
+    if known is None:
+        _begin(conn, claim, time, given)
+    elif (known[2], known[6]) != (patient_id, claim.device_key):
+        raise Rejected("claim_contradicts_itself", "another band or wearer than before")
+    elif time.ended_at is not None and known[1] is None:
+        given["assignment_id"] = known[3]
+        given["until"] = given["ended_at"] = max(time.ended_at, known[0])
+        conn.execute(query("end_claim_itself"), given)
+        conn.execute(query("cut_assignment"), given)
+        conn.execute(query("drop_empty_assignment"), given)
+        _note(conn, claim, "band_claim_ended", {"why": claim.why_ended})
+
+
+def _begin(conn: Connection, claim: EdgeClaim, time: _Time, given: dict[str, object]) -> None:
+    """Make a claim's assignment, as far as the band is free."""
+    until, why_ended = time.until, claim.why_ended
+    ended_at = time.ended_at
+    is_needed = True
+    rows = conn.execute(query("assigned_meanwhile"), given).fetchall()
+    for held in (_Held(*row) for row in rows):
+        if not held.is_claim:
+            if held.patient_id != given["patient_id"]:
+                raise Rejected("claim_of_registered_band", "the staff gave it to somebody else")
+            is_needed = False
+        elif held.since is not None and held.since >= time.began_at:
+            if held.since < until:  # a later claim that came before this one
+                until = ended_at = held.since
+                why_ended = "another_wearer"
+        else:
+            over = {
+                "assignment_id": held.assignment_id,
+                "until": time.began_at,
+                "ended_at": time.began_at,
+                "why_ended": "another_wearer",
+            }
+            conn.execute(query("end_claim"), over)
+            conn.execute(query("cut_assignment"), over)
+    ids = {**given, "until": until, "ended_at": ended_at, "why_ended": why_ended}
+    row = conn.execute(query("find_device"), {"device_key": claim.device_key}).fetchone()
+    ids["device_id"] = cast("tuple[int]", row)[0]
+    ids["assignment_id"] = None
+    if is_needed and time.began_at < until:
+        made = conn.execute(query("assign_claimed"), ids).fetchone()
+        ids["assignment_id"] = cast("tuple[int]", made)[0]
+    conn.execute(query("put_claim"), ids)
+    if claim.family is not None:
+        conn.execute(query("family_of_claimed"), ids)
+    _note(conn, claim, "band_claimed", {} if ended_at is None else {"why_ended": why_ended})
+
+
+def _note(conn: Connection, claim: EdgeClaim, action: str, detail: dict[str, object]) -> None:
+    row = conn.execute(query("name_gateway"), {"gateway_id": claim.gateway_id}).fetchone()
+    centre, gateway = cast("tuple[str, str]", row)
+    audit.note(
+        conn,
+        actor=f"{centre}/{gateway}",
+        action=action,
+        subject=claim.subject,
+        detail={"band": claim.device_key, "claim": claim.claim.hex(), **detail},
+    )
+
+
+def _at(utc_ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=utc_ms)
