@@ -157,7 +157,7 @@ def _encrypted(plain: bytes, key: X25519PublicKey, info: bytes) -> bytes:
 
 
 def open_roster(sealed: bytes, hub_key: Ed25519PublicKey, keys: Keys) -> Roster:
-    """Return the roster that exactly this hub has signed for the box of `keys`.
+    """Return the roster that exactly this hub has signed for the box of `keys`, or those before.
 
     Raises Rejected: `oversize`, `not_cose`, `bad_signature`, `unsupported_schema`, `malformed`,
     `unpacked_oversize`, `another_key` (none of its ciphertexts is for this box).
@@ -170,8 +170,9 @@ def open_roster(sealed: bytes, hub_key: Ed25519PublicKey, keys: Keys) -> Roster:
     as_whole(schema, SCHEMA_VERSION, SCHEMA_VERSION)
     centre, gateway = as_code(items.get(CENTRE)), as_code(items.get(GATEWAY))
     version = as_whole(items.get(VERSION), 1, 2**63 - 1)
-    ciphertext = _for_us(items.get(RECIPIENTS), key_id(keys.encryption.public_key()))
-    plain = _decrypted(ciphertext, keys.encryption, _info(centre, gateway, version))
+    ours = [one.encryption for one in keys.with_former]
+    ciphertext, key = _for_us(items.get(RECIPIENTS), ours)
+    plain = _decrypted(ciphertext, key, _info(centre, gateway, version))
     inside = as_map(cbor.read(decompressed(plain)))
     return Roster(
         centre,
@@ -189,16 +190,20 @@ def _info(centre: str, gateway: str, version: int) -> bytes:
     return f"adhere roster 1|{centre}|{gateway}|{version}".encode()
 
 
-def _for_us(recipients: object, ours: bytes) -> bytes:
+def _for_us(recipients: object, ours: Sequence[X25519PrivateKey]) -> tuple[bytes, X25519PrivateKey]:
+    """Return the ciphertext for the first of our keys that has one, and that key."""
     if not isinstance(recipients, list) or not 0 < len(recipients) <= MAX_RECIPIENTS:
         raise Rejected("malformed", "no recipients, or too many")
+    found: dict[bytes, bytes] = {}
     for recipient in recipients:
         match recipient:
             case [memoryview() as name, memoryview() as ciphertext]:
-                if bytes(name) == ours:
-                    return bytes(ciphertext)
+                found.setdefault(bytes(name), bytes(ciphertext))
             case _:
                 raise Rejected("malformed", "a recipient is not a key's name and a ciphertext")
+    for key in ours:
+        if (name_of_ours := key_id(key.public_key())) in found:
+            return found[name_of_ours], key
     raise Rejected("another_key", "sealed to other keys than this box has")
 
 
