@@ -157,7 +157,7 @@ def test_of_a_band_that_is_not_registered_only_its_address_is_offered(on_the_air
             await collector.until(lambda: len(collector.of(ours)) > 10)
             counters = collector.counters
             await collector.until(lambda: counters.bands_offered == 2)
-        assert counters.offered == {
+        assert {key: one.families for key, one in counters.offered.items()} == {
             passer_by.address: ("miband_advert",),
             wanderer.address: ("hrs",),
         }
@@ -207,7 +207,7 @@ def test_the_memory_of_a_ring_is_read_once_and_from_its_mark_on(on_the_air):
         radio.add_band(band)
         registered = roster(band, family="colmi")
         async with collecting(registered) as collector:
-            await collector.until(lambda: any(heard.cursor for heard in collector.heard), 20)
+            await collector.until(lambda: collector.has_mark("memory"), 20)
             await collector.until(lambda: collector.of(band)[-1].device_ts_ms is None)
         remembered = [r for heard in collector.heard if heard.lane == "backlog"
                       for r in heard.readings]  # fmt: skip
@@ -218,7 +218,9 @@ def test_the_memory_of_a_ring_is_read_once_and_from_its_mark_on(on_the_air):
         assert collector.counters.readings_history == len(remembered)
         assert all(reading.device_ts_ms is not None for reading in remembered)
         assert not set(remembered) & set(collector.at_the_edge)
-        assert list(cursor) == [f"memory:{band.address.lower()}"]
+        key = band.address.lower()
+        assert set(cursor) == {f"memory:{key}", f"stamps:{key}"}
+        assert int(cursor[f"stamps:{key}"]) == max(r.device_ts_ms for r in remembered)
 
         async with collecting(registered, cursor=cursor) as again:
             await again.until(lambda: again.of(band) and again.of(band)[-1].device_ts_ms is None)
