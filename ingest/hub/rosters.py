@@ -14,12 +14,16 @@ from types import TracebackType
 from typing import Self
 
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from config.errors import Rejected, Unavailable
+from ingest.batch.keys import kid_for
+from ingest.batch.revocation import Revocation, seal_revocation
 from ingest.batch.topics import roster_topic
 from ingest.hub.database import Database
 from ingest.hub.roster_bands import RosterMaker
 from storage.database import Connection
+from storage.gateways import revoked_signing_keys
 from storage.rosters import (
     GatewayRoster,
     Known,
@@ -40,7 +44,7 @@ LEAST_BETWEEN_S = 1.0
 SAY_AGAIN_S = 20.0
 """A gateway that reports an older roster is sent the newest again this often at most."""
 REVOKED = -1
-"""Instead of a version: what the broker retained was taken back."""
+"""Instead of a version: what the broker retained was replaced by a notice of revocation."""
 VALID_FOR = timedelta(days=14)
 RENEW_AFTER = timedelta(days=1)
 
@@ -142,8 +146,9 @@ class RosterPublisher:
 
     def _serve(self, conn: Connection, to: GatewayRoster, known: Known) -> None:
         if not to.encryption_keys:
-            if to.version is not None and self._said.get(to.gateway_id) != REVOKED:
-                self._publish(roster_topic(to.centre, to.gateway), b"")  # the broker forgets it
+            if self._connection() and self._said.get(to.gateway_id) != REVOKED:
+                # In place of the roster, which the broker forgets by it.
+                self._publish(roster_topic(to.centre, to.gateway), self._notice(conn, to))
                 self._said[to.gateway_id] = REVOKED
             return
         version, sealed = to.version, to.sealed
@@ -162,6 +167,13 @@ class RosterPublisher:
             self._publish(roster_topic(to.centre, to.gateway), sealed)
             self._said[to.gateway_id] = version
             self.published += 1
+
+    def _notice(self, conn: Connection, to: GatewayRoster) -> bytes:
+        """Return the word to a box that it is revoked, so that it stops sending and says so."""
+        keys = revoked_signing_keys(conn, to.gateway_id)
+        kids = tuple(kid_for(Ed25519PublicKey.from_public_bytes(key)) for key in keys)
+        now_ms = time.time_ns() // 10**6
+        return seal_revocation(Revocation(to.centre, to.gateway, kids, now_ms), self._maker.hub_key)
 
     def _is_behind(self, to: GatewayRoster, version: int) -> bool:
         """Say whether the box has an older one, and was not reminded of this lately."""

@@ -14,6 +14,7 @@ from config.errors import Rejected, Unavailable
 from ingest.batch.event import open_event, seal_event
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import open_receipt
+from ingest.batch.revocation import is_revocation, open_revocation
 from ingest.batch.roster import open_roster
 from ingest.batch.topics import event_topic, roster_topic, state_topic
 from ingest.hub.roster_bands import RosterMaker
@@ -79,7 +80,7 @@ class Listener:
     def __init__(self, box, hub_keys):
         self.box, self.hub_key = box, hub_keys.public.signing
         self.rosters, self.events, self.refused = [], [], {}
-        self.empty = 0
+        self.notices = []
         self.changed = threading.Condition()
 
     def on_message(self, _client, _userdata, message):
@@ -88,8 +89,8 @@ class Listener:
                 receipt = open_receipt(message.payload, self.hub_key)
                 self.events += [(receipt.boot, number) for number in receipt.events]
                 self.refused |= dict(receipt.refused_events)
-            elif not message.payload:
-                self.empty += 1
+            elif is_revocation(message.payload):
+                self.notices.append(open_revocation(message.payload, self.hub_key))
             elif message.topic.endswith("/roster"):
                 with suppress(Rejected):  # a key of this box may have been revoked meanwhile
                     self.rosters.append(open_roster(message.payload, self.hub_key, self.box.keys))
@@ -498,7 +499,7 @@ def test_a_box_that_says_it_has_an_older_roster_is_sent_the_newest_again(
     count = len(said.rosters)
     # The broker has lost what it retained.
     said.client.publish(roster_topic(box.centre, box.gateway), b"", qos=1, retain=True)
-    said.wait(lambda: said.empty)
+    said.wait(lambda: said.notices)
 
     say(said, box, "online", edge={"roster_version": None})
 
@@ -519,7 +520,7 @@ def test_a_broker_that_lost_everything_is_given_the_rosters_again(hub, box, brok
         said.wait(lambda: said.wears() == {BAND: ("p-1", 150)})
 
 
-def test_while_keys_are_changed_both_open_the_roster_and_a_revoked_box_gets_none(
+def test_while_keys_are_changed_both_open_the_roster_and_a_revoked_box_is_told(
     hub, box, said, broker, hub_keys, db
 ):
     a_wearer(db)
@@ -529,7 +530,13 @@ def test_while_keys_are_changed_both_open_the_roster_and_a_revoked_box_gets_none
         said.wait(lambda: said.wears() == {BAND: ("p-1", 150)})
 
     revoke_gateway(db, centre=CENTRE, gateway=box.gateway)
-    said.wait(lambda: said.empty)
+    said.wait(lambda: said.notices)
+    notice = said.notices[-1]
+    assert (notice.centre, notice.gateway) == (CENTRE, box.gateway)
+    assert set(notice.kids) == {box.keys.kid, again.keys.kid}
+    with heard_by(broker, again, hub_keys) as late:
+        late.wait(lambda: late.notices)
+        assert not late.rosters, "the broker has forgotten it"
 
 
 # --- what is issued ---------------------------------------------------------------------------
