@@ -43,6 +43,11 @@ class NightlySettings(Strict):
     at: ClockTime = Field(default="02:00", description="Local time at which the night starts")
     report_dir: Path = Field(description="Folder the workbooks are written to")
     language: Literal["zh_CN", "en"] = Field(default="zh_CN", description="Language of the reports")
+    side_sheet: bool = Field(
+        default=False,
+        description="The workbook shows side figures on a sheet of their own: only where all its "
+        "readers treat the patients, never beside a payment scheme",
+    )
     opens: ClockTime = Field(
         default="08:00", description="Local time from which a centre's gateways must be up"
     )
@@ -144,3 +149,15 @@ class DistrictSettings(Strict):
     time_zone: TimeZone = Field(
         default="Asia/Shanghai", description="Zone of the nightly clock time"
     )
+
+    @model_validator(mode="after")
+    def _no_side_figures_for_a_payer(self) -> Self:
+        if self.nightly.side_sheet and self.payment.schemes:
+            raise PydanticCustomError(
+                "side_for_payer",
+                later(
+                    "nightly.side_sheet and payment.schemes exclude each other: a payer reads that "
+                    "workbook; doctors find side figures on the pages"
+                ),
+            )
+        return self

@@ -7,14 +7,17 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from adherence.schema import ZONES
 from config.conventions import Conventions
 from config.schemes import Scheme
 from reports.nightly.evidence import conventions_sha256, sha256_of_facts
 from reports.nightly.payment import payment_of
+from reports.nightly.side_weeks import SIDE_ASKED, side_weeks
 from reports.nightly.tables import frame_of
 from reports.nightly.weeks import ASKED, OpeningHours, in_pieces, roll_up
 from reports.workbook.content import (
     PATIENT_SCHEMA,
+    SIDE_SCHEMA,
     UNIT_SCHEMA,
     WEEK_SCHEMA,
     Content,
@@ -22,6 +25,9 @@ from reports.workbook.content import (
 )
 from storage.database import Connection
 from storage.queries import query
+
+MOST_WEEKS = 13
+"""Weeks in one workbook: a quarter. Older weeks stay in the database."""
 
 _FIGURES = (
     "sessions",
@@ -42,6 +48,21 @@ _FIGURES = (
     "input_sha256",
 )
 
+_SIDE_FIGURES = (
+    *(f"{zone}_min" for zone in ZONES),
+    "mod_eq_min",
+    "trimp",
+    "over_ceiling_min",
+    "rest_days",
+    "rest_bpm",
+    "rest_base_days",
+    "rest_base_bpm",
+    "rest_drift_bpm",
+    "method_version",
+    "side_version",
+    "input_sha256",
+)
+
 
 def content_of(
     conn: Connection,
@@ -49,21 +70,28 @@ def content_of(
     conventions: Conventions,
     opening: OpeningHours,
     *,
-    most_weeks: int,
     zone_name: str,
     schemes: Sequence[Scheme] = (),
     counted_to: date | None = None,
+    with_side: bool = False,
 ) -> Content:
     """Return what the night's workbook says, revision 0: the caller numbers it.
 
     `schemes` are those whose lines it shows; `counted_to` is the day their lines were stored as of.
+    `with_side` adds the side figures, for those who treat.
 
     Days after the night do not count: a week that was rolled up over more days since is rolled up
     again as of the night, so a night computed twice says the same.
     """
-    first_week = night - timedelta(days=night.weekday() + 7 * (most_weeks - 1))
+    first_week = night - timedelta(days=night.weekday() + 7 * (MOST_WEEKS - 1))
     weeks = frame_of(conn, "reported_weeks", {"night": night, "since": first_week}, WEEK_SCHEMA)
-    weeks = _as_of(conn, weeks, night, conventions, opening)
+    later = frame_of(conn, "weeks_counted_further", {"night": night}, SIDE_ASKED)
+    weeks = _as_of(conn, weeks, later, conventions, opening)
+    side = None
+    if with_side:
+        since = {"night": night, "since": first_week}
+        side = frame_of(conn, "reported_side_weeks", since, SIDE_SCHEMA)
+        side = _side_as_of(conn, side, later, conventions)
     method_sha256 = conventions_sha256(conventions)
     content = Content(
         night=night,
@@ -78,6 +106,7 @@ def content_of(
         conventions_sha256=method_sha256,
         input_sha256=b"",
         payment=payment_of(conn, schemes, first_week, night, counted_to or night),
+        side=side,
     )
     return replace(content, input_sha256=_input_sha256(content))
 
@@ -85,26 +114,40 @@ def content_of(
 def _as_of(
     conn: Connection,
     weeks: pl.DataFrame,
-    night: date,
+    later: pl.DataFrame,
     conventions: Conventions,
     opening: OpeningHours,
 ) -> pl.DataFrame:
-    """Replace the figures of weeks whose row counts days after the night."""
-    later = frame_of(conn, "weeks_counted_further", {"night": night}, ASKED)
-    pieces = [roll_up(conn, piece, conventions, opening) for piece in in_pieces(later)]
+    """Replace the figures of weeks whose row counts days after the night: `later` (SIDE_ASKED)."""
+    asked = later.select(ASKED.names())
+    pieces = [roll_up(conn, piece, conventions, opening) for piece in in_pieces(asked)]
     if not pieces:
         return weeks
+    earlier = pl.concat(pieces).rename({"complete_sessions": "sessions"})
+    return _updated(conn, weeks, earlier, _FIGURES)
+
+
+def _side_as_of(
+    conn: Connection, side: pl.DataFrame, later: pl.DataFrame, conventions: Conventions
+) -> pl.DataFrame:
+    """Replace the side figures of those weeks likewise."""
+    pieces = [side_weeks(conn, piece, conventions) for piece in in_pieces(later)]
+    return _updated(conn, side, pl.concat(pieces), _SIDE_FIGURES) if pieces else side
+
+
+def _updated(
+    conn: Connection, weeks: pl.DataFrame, earlier: pl.DataFrame, names: Sequence[str]
+) -> pl.DataFrame:
+    """Return `weeks` with the columns `names` of those that stand in `earlier` (enrolment_id)."""
     labels = frame_of(
         conn, "case_labels", {}, pl.Schema({"enrolment_id": pl.Int64, "case_label": pl.String})
     )
-    earlier = (
-        pl.concat(pieces)
-        .rename({"complete_sessions": "sessions"})
-        .join(labels, on="enrolment_id")
-        .select("case_label", "week", *_FIGURES)
-        .cast({name: WEEK_SCHEMA[name] for name in _FIGURES})
+    named = (
+        earlier.join(labels, on="enrolment_id")
+        .select("case_label", "week", *names)
+        .cast({name: weeks.schema[name] for name in names})
     )
-    return weeks.update(earlier, on=["case_label", "week"], include_nulls=True)
+    return weeks.update(named, on=["case_label", "week"], include_nulls=True)
 
 
 def _coverage(conn: Connection, zone_name: str) -> Coverage:
@@ -128,6 +171,8 @@ def _input_sha256(content: Content) -> bytes:
             ("centres", content.centres),
         )
     }
+    if content.side is not None:
+        frames["side"] = [[_plain(value) for value in row] for row in content.side.rows()]
     facts: dict[str, object] = {
         "night": str(content.night),
         "method": content.method_version,

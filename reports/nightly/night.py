@@ -33,9 +33,6 @@ from storage.queries import query
 
 log = structlog.get_logger()
 
-MOST_WEEKS = 13
-"""Weeks in one workbook: a quarter. Older weeks stay in the database."""
-
 
 @dataclass(frozen=True)
 class Night:
@@ -84,10 +81,13 @@ def run_night(
     *,
     zone_name: str = "Asia/Shanghai",
     opening: OpeningHours | None = None,
-    most_weeks: int = MOST_WEEKS,
     schemes: Sequence[Scheme] = (),
+    with_side: bool = False,
 ) -> Night:
     """Recompute, evaluate the payment schemes, and report up to the end of the local day `night`.
+
+    `with_side`: the workbook shows side figures, and so is for those who treat; not with `schemes`,
+    whose workbook a payer reads.
 
     `conn` is in autocommit. Running it again changes nothing until results have changed. Raises
     Unavailable while another runner is at work.
@@ -106,10 +106,10 @@ def run_night(
                 night,
                 conventions,
                 opening,
-                most_weeks=most_weeks,
                 zone_name=zone_name,
                 schemes=schemes,
                 counted_to=counted_to,
+                with_side=with_side and not schemes,
             )
             done = _report(
                 conn, content, conventions, report_dir, language, zone_name, started_at, recomputed

@@ -17,6 +17,7 @@ from reports.workbook.definitions import definitions
 from reports.workbook.payment_columns import LINES, SUMMARY, WEEKS
 from reports.workbook.payment_rows import line_rows, summary_rows, week_rows
 from reports.workbook.sheet import MAX_ROWS, Book, Column, table
+from reports.workbook.side_columns import NOT_ADHERENCE, SIDE
 from reports.workbook.words import REASONS, STATES, shown
 
 SAFE = {
@@ -68,8 +69,14 @@ def build_workbook(
         table(book, _("Payment"), footer, SUMMARY, summary_rows(content, payment, _))
         _in_parts(book, _("Payable lines"), footer, LINES, line_rows(payment, _))
         _in_parts(book, _("Weeks behind lines"), footer, WEEKS, week_rows(payment, _))
+    if content.side is not None:
+        side = _named(detail(content, content.side), content, book)
+        _in_parts(
+            book, _("Side figures"), footer, SIDE, side.iter_rows(named=True), _(NOT_ADHERENCE)
+        )
     schemes = payment.schemes if payment is not None else ()
-    table(book, _("Definitions"), footer, DEFINITIONS, definitions(conventions, _, schemes))
+    terms = definitions(conventions, _, schemes, with_side=content.side is not None)
+    table(book, _("Definitions"), footer, DEFINITIONS, terms)
     workbook.close()
     return buffer.getvalue()
 
@@ -80,16 +87,17 @@ def _in_parts(
     footer: str,
     columns: Sequence[Column],
     rows: Iterable[Mapping[str, object]],
+    note: str | None = None,
 ) -> None:
     """Draw a table on as many sheets as its rows need, numbered from the second on."""
     left = iter(rows)
     part = list(islice(left, MAX_ROWS))
-    table(book, name, footer, columns, part)
+    table(book, name, footer, columns, part, note)
     for number in count(2):
         part = list(islice(left, MAX_ROWS))
         if not part:
             return
-        table(book, f"{name} {number}", footer, columns, part)
+        table(book, f"{name} {number}", footer, columns, part, note)
 
 
 def _named(frame: pl.DataFrame, content: Content, book: Book) -> pl.DataFrame:

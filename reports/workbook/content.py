@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from adherence.schema import ZONES
 from config.schemes import Scheme
 from reports.payment.content import Line
 
@@ -39,6 +40,28 @@ WEEK_SCHEMA = pl.Schema(
     }
 )
 """One row per enrolled patient-week, as stored; what is not prescribed is null."""
+
+SIDE_SCHEMA = pl.Schema(
+    {
+        "pseudonym": pl.String,
+        "case_label": pl.String,
+        "week": pl.Date,
+        **{f"{zone}_min": pl.Float64 for zone in ZONES},
+        "mod_eq_min": pl.Float64,
+        "trimp": pl.Float64,
+        "over_ceiling_min": pl.Float64,
+        "rest_days": pl.Int64,
+        "rest_bpm": pl.Float64,
+        "rest_base_days": pl.Int64,
+        "rest_base_bpm": pl.Float64,
+        "rest_drift_bpm": pl.Float64,
+        "prescription_version": pl.Int64,
+        "method_version": pl.String,
+        "side_version": pl.String,
+        "input_sha256": pl.Binary,
+    }
+)
+"""Side figures of each of those weeks; they stand beside adherence and are never part of it."""
 
 PATIENT_SCHEMA = pl.Schema(
     {"pseudonym": pl.String, "doctor_code": pl.String, "centre_code": pl.String}
@@ -90,6 +113,8 @@ class Content:
     input_sha256: bytes
     payment: Payment | None = None
     """None where no scheme is in force: then no sheet speaks of payment."""
+    side: pl.DataFrame | None = None
+    """SIDE_SCHEMA; None where the workbook is not for those who treat: then no sheet shows it."""
 
 
 def is_over(night: date) -> pl.Expr:
@@ -183,8 +208,12 @@ def per_unit(
     )
 
 
-def detail(content: Content) -> pl.DataFrame:
-    """Return one row per patient-week with the doctor and centre beside it, in reading order."""
-    return content.weeks.join(content.patients, on="pseudonym", how="left").sort(
+def detail(content: Content, weeks: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Return one row per patient-week with the doctor and centre beside it, in reading order.
+
+    `weeks` are those of the content, or their side figures.
+    """
+    rows = content.weeks if weeks is None else weeks
+    return rows.join(content.patients, on="pseudonym", how="left").sort(
         "centre_code", "doctor_code", "pseudonym", "case_label", "week"
     )

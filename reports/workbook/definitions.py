@@ -10,7 +10,9 @@ from config.components import load_components
 from config.conventions import Conventions
 from config.language import later, translator
 from config.schemes import Scheme
+from config.side_figures import load_side_figures
 from reports.workbook.payment_definitions import PAYMENT_DEFINITIONS, in_force
+from reports.workbook.side_definitions import SIDE_DEFINITIONS, side_numbers
 
 DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     later("Local day and week"): (
@@ -178,11 +180,21 @@ DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 def definitions(
-    conventions: Conventions, text: Callable[[str], str], schemes: Sequence[Scheme] = ()
+    conventions: Conventions,
+    text: Callable[[str], str],
+    schemes: Sequence[Scheme] = (),
+    *,
+    with_side: bool = False,
 ) -> Iterator[Mapping[str, object]]:
-    """Yield one row per term, in order; those of payment only where a scheme is in force."""
+    """Yield one row per term, in order; those of payment only where a scheme is in force.
+
+    Side figures are explained where they are shown.
+    """
     for term, (definition, names) in DEFINITIONS.items():
         yield _row(term, definition, (_in_force(conventions, name) for name in names), text)
+    side = load_side_figures()
+    for term, (definition, names) in SIDE_DEFINITIONS.items() if with_side else ():
+        yield _row(term, definition, side_numbers(conventions, side, names), text)
     for term, (definition, names) in PAYMENT_DEFINITIONS.items() if schemes else ():
         values = (in_force(scheme, name) for scheme in schemes for name in names)
         yield _row(term, definition, values, text)

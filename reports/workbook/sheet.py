@@ -31,7 +31,7 @@ Kind = Literal[
 ]
 WRAPPED = ("wrapped", "note")
 A4 = 9
-TITLE_ROW, HEADING_ROW, FIRST_ROW = 0, 2, 3
+TITLE_ROW, NOTE_ROW, HEADING_ROW, FIRST_ROW = 0, 1, 2, 3
 HEADING_PT, LINE_PT = 64, 15
 MAX_ROWS = 1_000_000
 """Rows a sheet takes at most; the format itself ends at 1,048,576."""
@@ -150,10 +150,16 @@ def table(
     footer: str,
     columns: Sequence[Column],
     rows: Iterable[Mapping[str, object]],
+    note: str | None = None,
 ) -> None:
-    """Draw a sheet that is one table: filter on the headings, headings on every printed page."""
+    """Draw a sheet that is one table: filter on the headings, headings on every printed page.
+
+    A `note` stands under the title, on every printed page as well.
+    """
     sheet = book.sheet(name, footer)
     book.write(sheet, TITLE_ROW, 0, name, "title")
+    if note is not None:
+        book.write(sheet, NOTE_ROW, 0, note, "label")
     sheet.set_row(HEADING_ROW, HEADING_PT)
     for place, column in enumerate(columns):
         sheet.set_column(place, place, column.width)

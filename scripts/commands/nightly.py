@@ -136,6 +136,7 @@ def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
                 zone_name=settings.time_zone,
                 opening=opening,
                 schemes=schemes,
+                with_side=nightly_settings.side_sheet,
             )
             # The watch looks at the weeks as well, now and then; so they are judged without one.
             judge_weeks(conn, load_alert_rules(), datetime.now(ZoneInfo(settings.time_zone)).date())

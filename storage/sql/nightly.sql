@@ -461,7 +461,7 @@ ORDER BY e.case_label, w.week;
 
 -- name: weeks_counted_further
 -- Weeks whose row counts days after the night: the one the night lies in.
-SELECT w.enrolment_id, e.patient_id, w.week, %(night)s::date
+SELECT w.enrolment_id, e.patient_id, w.week, %(night)s::date, w.prescription_id
 FROM week AS w
 JOIN enrolment AS e ON e.id = w.enrolment_id
 WHERE w.week <= %(night)s AND w.counted_to > %(night)s AND w.week + 6 > %(night)s

@@ -198,3 +198,13 @@ def test_the_dsn_alone_is_read_from_the_environment():
 
     with pytest.raises(Misconfigured, match="set ADHERE_DATABASE_DSN"):
         database_dsn({})
+
+
+def test_side_figures_are_kept_from_a_payer(tmp_path):
+    text = (ROOT / "config/district.example.toml").read_text("utf-8")
+    shown = text.replace("[nightly]\n", "[nightly]\nside_sheet = true\n")
+    paid = shown.replace("schemes = []", 'schemes = ["scheme.toml"]')
+
+    assert load_district(written(tmp_path, shown), DSN).nightly.side_sheet
+    with pytest.raises(Misconfigured, match=r"side_sheet and payment\.schemes exclude each other"):
+        load_district(written(tmp_path, paid), DSN)

@@ -22,6 +22,7 @@ from reports.workbook.content import (
 )
 from reports.workbook.payment_columns import PAYMENT_TABLES
 from reports.workbook.sheet import inert
+from reports.workbook.side_columns import SIDE_TABLES
 from reports.workbook.words import REASONS, STATES
 
 FORMULA = '=HYPERLINK("http://example.org","click")'
@@ -310,7 +311,7 @@ def test_every_reason_of_the_core_has_its_column():
 def test_every_sheet_and_column_is_documented():
     page = Path(__file__).parents[3].joinpath("docs/reference/workbook.md").read_text("utf-8")
 
-    tables = {**TABLES, **PAYMENT_TABLES}
+    tables = {**TABLES, **PAYMENT_TABLES, **SIDE_TABLES}
     missing = [f"## {name}" for name in tables if f"## {name}\n" not in page]
     for name, columns in tables.items():
         section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
