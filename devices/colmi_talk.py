@@ -16,7 +16,7 @@ from devices.colmi_frames import (
     StepsHead,
 )
 from devices.colmi_values import PulseDay, StepsDay, single
-from devices.memory import Memory
+from devices.memory import Memory, WithMemory
 from devices.talk import TalkTerms, Write
 from devices.value import Value
 from devices.wall_clock import DAY_MS, MINUTE_MS, day_of, shown, wall_ms
@@ -36,15 +36,19 @@ class _Day(NamedTuple):
     midnight_ms: int
 
 
-class ColmiTalk:
-    """See `devices.talk`. The memory is read first: the live pulse never ends."""
+class ColmiTalk(WithMemory):
+    """See `devices.talk`. The memory is read first: the live pulse never ends.
+
+    Of a day the steps come first: they show a clock that is ahead. The log does not, for the ring
+    leaves yesterday's pulses in the slots to come.
+    """
 
     notify: tuple[str, ...] = (NOTIFY,)
     reads: tuple[str, ...] = ()
 
     def __init__(self, terms: TalkTerms) -> None:
         self._terms = terms
-        self._memory = Memory(terms, keeps_days=KEEPS_DAYS)
+        self._memory = Memory(terms, keeps_days=KEEPS_DAYS, holds_back=True)
         self._asking = Asking[_Day]()
         self._pulse, self._steps = PulseDay(), StepsDay()
         self._reading = False
@@ -60,11 +64,6 @@ class ColmiTalk:
         if self._reading:
             return self._asking.due_utc_ms
         return min(self._read_at_ms, self._live_at_ms) if self._terms.live else self._read_at_ms
-
-    @property
-    def read_through_utc_ms(self) -> int | None:
-        """The ring's memory is read, without a gap, up to here."""
-        return self._memory.read_through_utc_ms
 
     def writes_at(self, now_utc_ms: int) -> list[Write]:
         """Return what is to be written now."""
@@ -92,7 +91,7 @@ class ColmiTalk:
         self._asking.plan(
             _Day(command, midnight_ms)
             for midnight_ms in self._memory.begin(now_utc_ms)
-            for command in (Command.LOG, Command.STEPS)
+            for command in (Command.STEPS, Command.LOG)
         )
         wall = shown(wall_ms(now_utc_ms, self._terms.utc_offset_min))
         return [colmi_frames.set_time(wall), colmi_frames.ASK_BATTERY]
@@ -100,6 +99,7 @@ class ColmiTalk:
     def _question(self, day: _Day, now_utc_ms: int) -> bytes:
         self._pulse, self._steps = PulseDay(), StepsDay()
         if day.command is Command.LOG:
+            self._memory.settle_clock()  # today's steps are told, or the ring has none to tell
             return colmi_frames.ask_log(day.midnight_ms)
         today_ms = day_of(wall_ms(now_utc_ms, self._terms.utc_offset_min))
         return colmi_frames.ask_steps((today_ms - day.midnight_ms) // DAY_MS)
@@ -154,7 +154,9 @@ class ColmiTalk:
         self._asking.progress(now_utc_ms)
         if not self._pulse.missing:
             self._asking.answered()
-        return self._memory.new(self._pulse.values(), now_utc_ms, self._pulse.slot_ms)
+        return self._memory.new(
+            self._pulse.values(), now_utc_ms, self._pulse.slot_ms, shows_clock=False
+        )
 
     def _hear_steps(self, packet: StepsHead | Quarter, now_utc_ms: int) -> None:
         """Note how much of the day has come; each quarter carries its own date."""

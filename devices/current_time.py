@@ -7,8 +7,10 @@ minute, second, day of the week from Monday as 1, 1/256 of a second, the reason 
 import struct
 from datetime import datetime
 
+from config.errors import Rejected
 from devices.family import SIG_UUID
-from devices.table import Field
+from devices.table import Field, unpack
+from devices.wall_clock import stamp
 
 CURRENT_TIME = SIG_UUID.format(0x2A2B)
 
@@ -23,7 +25,22 @@ TABLE = (
     Field("fraction", "B"),
     Field("reason", "B"),
 )
+SHOWN, SHOWN_BYTES = TABLE[:6], 7
+LAST_HOUR, LAST_MINUTE = 23, 59
 SET_BY_HAND = 1
+
+
+def shown_ms(frame: bytes) -> int:
+    """Return what a band's clock shows, in ms as if it were UTC; raise Rejected for no such time.
+
+    What follows the second (weekday, fraction, reason) is not needed, and some leave it out.
+    """
+    fields = unpack(SHOWN, frame[:SHOWN_BYTES])
+    (hour,), (minute,), (second,) = fields["hour"], fields["minute"], fields["second"]
+    if hour > LAST_HOUR or minute > LAST_MINUTE or second > LAST_MINUTE:
+        raise Rejected("out_of_range", "no such time")
+    midnight_ms = stamp(fields["year"][0], fields["month"][0], fields["day"][0])
+    return midnight_ms + ((hour * 60 + minute) * 60 + second) * 1000
 
 
 def frame(wall: datetime) -> bytes:

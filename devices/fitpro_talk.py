@@ -20,10 +20,10 @@ from devices.fitpro_frames import (
     WRITE,
     Frame,
 )
-from devices.memory import Memory
+from devices.memory import Memory, WithMemory
 from devices.talk import TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_INCREMENT, Value
-from devices.wall_clock import DAY_MS, MINUTE_MS, shown, wall_ms
+from devices.wall_clock import MINUTE_MS, shown, wall_ms
 
 KEEPS_DAYS = 30
 """What is stamped earlier was written under another clock."""
@@ -36,12 +36,11 @@ TRIES = 3
 """So often is a band asked that does not answer; then it is left until its next turn."""
 
 
-class FitproTalk:
+class FitproTalk(WithMemory):
     """See `devices.talk`. It ends by itself also where a live pulse is wanted: there is none."""
 
     notify: tuple[str, ...] = (NOTIFY,)
     reads: tuple[str, ...] = (battery.LEVEL,)
-    read_through_utc_ms = None
 
     def __init__(self, terms: TalkTerms) -> None:
         self._terms = terms
@@ -118,9 +117,8 @@ class FitproTalk:
             if isinstance(message, Frame):
                 values += values_of(message)
                 self._hear(message, now_utc_ms)
-        earliest_ms = wall_ms(now_utc_ms, self._terms.utc_offset_min) - KEEPS_DAYS * DAY_MS
-        recent = [value for value in values if (value.device_ts_ms or 0) >= earliest_ms]
-        return self._memory.new(recent, now_utc_ms, WRITTEN_WITHIN_MS)
+        # At once, for what is acknowledged the band forgets: nothing may be held back.
+        return self._memory.new(values, now_utc_ms, WRITTEN_WITHIN_MS)
 
     def _hear(self, message: Frame, now_utc_ms: int) -> None:
         if message.group == SPORT and message.command in ACKNOWLEDGED:

@@ -49,13 +49,41 @@ def hear(frame: bytes, now_utc_ms: int) -> list[Value]:
     return values
 
 
-def talk(terms: TalkTerms) -> Listening:
-    """Listen to the pulse, and to the battery of a band that has the service."""
-    del terms  # the profile has neither clock nor memory
-    return Listening(
-        {MEASUREMENT: hear, battery.LEVEL: battery.hear},
-        reads=(battery.LEVEL,),
-    )
+class HeartRateTalk(Listening):
+    """Listens to the pulse, and to the battery of a band that has the service.
+
+    White-label rings tell a stored pulse here with no finger in them: the same one, with no word of
+    contact and without beat intervals. So a pulse is doubted until something shows that the band is
+    worn: contact, an interval between beats, or another pulse than the first of this link.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {MEASUREMENT: self._hear_pulse, battery.LEVEL: battery.hear}, reads=(battery.LEVEL,)
+        )
+        self._first_bpm: float | None = None
+        self._is_worn = False
+
+    def _hear_pulse(self, frame: bytes, now_utc_ms: int) -> list[Value]:
+        values = hear(frame, now_utc_ms)
+        self._is_worn = self._is_worn or any(map(self._shows_wear, values))
+        if self._is_worn:
+            return values
+        return [value._replace(suspect=True) for value in values]
+
+    def _shows_wear(self, value: Value) -> bool:
+        if value.contact is not None:
+            return True  # it can tell, and its word goes with each value
+        if value.quantity == RR_INTERVAL_MS:
+            return True
+        self._first_bpm = self._first_bpm or value.value
+        return value.value != self._first_bpm
+
+
+def talk(terms: TalkTerms) -> HeartRateTalk:
+    """Return what listens; the profile has neither clock nor memory."""
+    del terms
+    return HeartRateTalk()
 
 
 FAMILY = Family(
@@ -69,7 +97,9 @@ FAMILY = Family(
     evidence="Bluetooth SIG Heart Rate Service; vectors of public test suites",
     limits=(
         "Some white-label rings send a cached resting pulse with no finger in them: "
-        "test what falls silent when the band is taken off before it is trusted. "
+        "a pulse without a word of skin contact is doubted until it moves, and again after ten "
+        "minutes without a change. "
+        "Test what falls silent when the band is taken off before it is trusted. "
         "Bands in broadcast mode may change their address."
     ),
     service_uuid=SIG_UUID.format(0x180D),

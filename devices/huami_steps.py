@@ -10,7 +10,7 @@ from config.errors import Rejected
 from devices import battery
 from devices.family import Family, each
 from devices.table import Field, unpack
-from devices.talk import TalkTerms, Write
+from devices.talk import NoMemory, TalkTerms, Write
 from devices.value import STEPS_COUNTER, Decoded, Value
 
 STEPS = "00000007-0000-3512-2118-0009af100700"
@@ -38,12 +38,11 @@ def decode(frame: bytes) -> Decoded:
     return Decoded((Value(STEPS_COUNTER, fields["steps"][0]),), info)
 
 
-class HuamiStepsTalk:
+class HuamiStepsTalk(NoMemory):
     """See `devices.talk`. Hears the steps while the wearer walks, then lets the band go."""
 
     notify: tuple[str, ...] = (STEPS, battery.LEVEL)
     reads: tuple[str, ...] = (STEPS, battery.LEVEL)
-    read_through_utc_ms: int | None = None
 
     def __init__(self, terms: TalkTerms) -> None:
         self._is_live = terms.live

@@ -13,7 +13,7 @@ from devices.jring_frames import (
     PulseEnded,
     Totals,
 )
-from devices.talk import TalkTerms, Write
+from devices.talk import NoMemory, TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_COUNTER, Value
 from devices.wall_clock import MINUTE_MS, shown, wall_ms
 
@@ -30,12 +30,11 @@ STALE_MS = 2 * MINUTE_MS
 """A pulse whose stamp is older, by the ring's own clock, is one that it had stored."""
 
 
-class JringTalk:
+class JringTalk(NoMemory):
     """See `devices.talk`. There is no memory to read."""
 
     notify: tuple[str, ...] = (NOTIFY,)
     reads: tuple[str, ...] = (battery.LEVEL,)
-    read_through_utc_ms = None
 
     def __init__(self, terms: TalkTerms) -> None:
         self._terms = terms
@@ -48,6 +47,11 @@ class JringTalk:
         self._clock_at_ms = self._totals_at_ms = 0
         self._live_at_ms = self._awake_at_ms = 0
         self.done = False
+
+    @property
+    def clock_ahead_ms(self) -> int | None:
+        """How far the ring's clock is ahead, by what it answered when it was set last."""
+        return self._clock_ahead_ms if self._is_known else None
 
     @property
     def due_utc_ms(self) -> int | None:

@@ -19,7 +19,7 @@ from devices.moyoung_frames import (
     Assembly,
     Message,
 )
-from devices.talk import Read, TalkTerms, Write
+from devices.talk import NoMemory, Read, TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_COUNTER, Value
 from devices.wall_clock import shown, wall_ms
 
@@ -33,12 +33,11 @@ FORM_SELDOM_MS = 60_000
 """A band that answers in neither form is asked again so seldom: its totals come all the same."""
 
 
-class MoyoungTalk:
+class MoyoungTalk(NoMemory):
     """See `devices.talk`."""
 
     notify: tuple[str, ...] = (NOTIFY, battery.LEVEL)
     reads: tuple[str, ...] = (battery.LEVEL, TOTALS)
-    read_through_utc_ms: int | None = None
 
     def __init__(self, terms: TalkTerms) -> None:
         self._terms = terms

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from config.errors import Rejected
 from devices import battery, current_time, hrs
+from devices.band_clock import BandClock
 from devices.current_time import CURRENT_TIME
 from devices.family import Family, each
 from devices.table import Field, unpack
-from devices.talk import Read, TalkTerms, Write
+from devices.talk import NoMemory, Read, TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_COUNTER, Decoded, Value
 from devices.wall_clock import shown, wall_ms
 
@@ -45,7 +46,7 @@ def decode(frame: bytes) -> Decoded:
     return Decoded(values, {})
 
 
-class PineTimeTalk:
+class PineTimeTalk(NoMemory):
     """See `devices.talk`. Sets the clock, listens to the pulse, and reads the steps in between.
 
     The pulse is never read: the watch keeps the last one after it is taken off, and only notifies
@@ -53,14 +54,19 @@ class PineTimeTalk:
     """
 
     notify: tuple[str, ...] = (hrs.MEASUREMENT, battery.LEVEL)
-    reads: tuple[str, ...] = (battery.LEVEL, STEPS)
-    read_through_utc_ms: int | None = None
+    reads: tuple[str, ...] = (battery.LEVEL, CURRENT_TIME, STEPS)
 
     def __init__(self, terms: TalkTerms) -> None:
         self._terms = terms
+        self._clock = BandClock(terms.utc_offset_min)
         self._has_set_clock = False
         self._steps_at_ms = 0
         self.done = False
+
+    @property
+    def clock_ahead_ms(self) -> int | None:
+        """How far the watch's clock was ahead before it was set; no value rests on it."""
+        return self._clock.ahead_ms
 
     @property
     def due_utc_ms(self) -> int | None:
@@ -85,6 +91,9 @@ class PineTimeTalk:
         """Return the values of one notification or read; raise Rejected for a malformed frame."""
         if characteristic.lower() == battery.LEVEL:
             return battery.hear(data, now_utc_ms)
+        if characteristic.lower() == CURRENT_TIME:
+            self._clock.told(current_time.shown_ms(data), now_utc_ms)
+            return []
         return list(decode(data).values)
 
     def farewell(self) -> list[Write]:

@@ -38,6 +38,8 @@ class TalkTerms(NamedTuple):
     """Band memory is read from here on; None: as far back as the band keeps it."""
     live: bool = True
     """Keep the pulse coming; otherwise the talk is done once the memory is read."""
+    newest_stamp_ms: int | None = None
+    """The newest of the band's stamps that was told before; see `devices.band_clock`."""
 
 
 class Talk(Protocol):
@@ -66,6 +68,17 @@ class Talk(Protocol):
         The next talk's `since_utc_ms`.
         """
 
+    @property
+    def clock_ahead_ms(self) -> int | None:
+        """How far the band's clock was ahead of the right local time when this talk began.
+
+        None: it has none, or nothing showed it.
+        """
+
+    @property
+    def newest_stamp_ms(self) -> int | None:
+        """The newest of the band's stamps told so far; None: none. The next talk's term."""
+
     def writes_at(self, now_utc_ms: int) -> Sequence[Write | Read]:
         """Return what is to be written or read now, in order; often nothing."""
 
@@ -78,17 +91,36 @@ class Talk(Protocol):
     def farewell(self) -> list[Write]:
         """Return what to write before leaving a band that is still in reach."""
 
+    def held_back(self, now_utc_ms: int) -> list[Value]:
+        """Return the values that waited for the band's clock to be known; when the link ends."""
+
 
 Hear = Callable[[bytes, int], list[Value]]
 """Given a frame and the moment of hearing (UTC ms), give its values."""
 
 
-class Listening:
+class NoMemory:
+    """What a talk says of a memory, where the band has none that is read."""
+
+    read_through_utc_ms: int | None = None
+    newest_stamp_ms: int | None = None
+
+    @property
+    def clock_ahead_ms(self) -> int | None:
+        """None: it has no clock, or does not tell it."""
+        return None
+
+    def held_back(self, now_utc_ms: int) -> list[Value]:
+        """Nothing: what is true now waits for no clock."""
+        del now_utc_ms
+        return []
+
+
+class Listening(NoMemory):
     """A talk that only listens: subscribe, read once, and hear."""
 
     due_utc_ms = None
     done = False
-    read_through_utc_ms = None
 
     def __init__(self, hear: Mapping[str, Hear], reads: tuple[str, ...] = ()) -> None:
         self.hear = hear

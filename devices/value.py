@@ -22,7 +22,7 @@ class Value(NamedTuple):
     value: float
     at_utc_ms: int | None = None
     """When it was true, or began to be; None: at the moment of hearing, or, where there is a
-    stamp, not placed yet."""
+    stamp, not placed (yet): a stamp of long ago, written under another clock, never is."""
     span_ms: int = 0
     """The time it stands for; 0 for an instant."""
     device_ts_ms: int | None = None
@@ -31,6 +31,8 @@ class Value(NamedTuple):
     """Skin contact; None where the band does not report it."""
     suspect: bool = False
     """The band itself gives a reason to doubt the value."""
+    clock_suspect: bool = False
+    """The band's clock was wrong by more than two minutes: see `devices.band_clock`."""
 
 
 Info = Mapping[str, object]

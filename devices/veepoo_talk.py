@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from devices import battery, veepoo_frames
 from devices.asking import Asking
-from devices.memory import Memory
+from devices.memory import Memory, WithMemory
 from devices.talk import TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_COUNTER, Value
 from devices.veepoo_frames import NOTIFY, WRITE, Battery, DayEnd, Hello, Live, Message, Part, Totals
@@ -30,7 +30,7 @@ class _Day(NamedTuple):
     midnight_ms: int
 
 
-class VeepooTalk:
+class VeepooTalk(WithMemory):
     """See `devices.talk`. The memory is read first: bands refuse to measure before."""
 
     notify: tuple[str, ...] = (NOTIFY,)
@@ -38,7 +38,7 @@ class VeepooTalk:
 
     def __init__(self, terms: TalkTerms) -> None:
         self._terms = terms
-        self._memory = Memory(terms, keeps_days=KEEPS_DAYS)
+        self._memory = Memory(terms, keeps_days=KEEPS_DAYS, holds_back=True)
         self._asking = Asking[_Hello | _Day]()
         self._parts = Parts()
         self._pending: list[bytes] = []
@@ -63,11 +63,6 @@ class VeepooTalk:
     @property
     def _is_live(self) -> bool:
         return self._terms.live and self._said_hello
-
-    @property
-    def read_through_utc_ms(self) -> int | None:
-        """The band's memory is read, without a gap, up to here."""
-        return self._memory.read_through_utc_ms
 
     def writes_at(self, now_utc_ms: int) -> list[Write]:
         """Return what is to be written now."""
@@ -96,7 +91,10 @@ class VeepooTalk:
         if isinstance(question, _Hello):
             return veepoo_frames.hello(shown(wall_now_ms))
         self._parts = Parts()
-        return veepoo_frames.ask_day((day_of(wall_now_ms) - question.midnight_ms) // DAY_MS)
+        days_ago = (day_of(wall_now_ms) - question.midnight_ms) // DAY_MS
+        if days_ago:
+            self._memory.settle_clock()  # today is told, or was given up
+        return veepoo_frames.ask_day(days_ago)
 
     def _settle(self, now_utc_ms: int) -> None:
         """End the read once nothing is open any more."""
@@ -158,14 +156,16 @@ class VeepooTalk:
         records, all_whole = self._parts.rest()
         if all_whole:
             self._asking.answered()
+            self._memory.settle_clock()
         # Otherwise the day stays open: it is asked for again when patience ends.
-        return [value for record in records for value in self._placed(record, now_utc_ms)]
+        placed = [value for record in records for value in self._placed(record, now_utc_ms)]
+        return placed + self._memory.new((), now_utc_ms, MINUTE_MS)
 
     def _placed(self, record: Record, now_utc_ms: int) -> list[Value]:
         """Return a record's new values; of the five minutes that are not over nothing is told."""
         wall_now_ms = wall_ms(now_utc_ms, self._terms.utc_offset_min)
         start = start_ms(record, wall_now_ms)
-        if start + RECORD_MS > wall_now_ms:
+        if start <= wall_now_ms < start + RECORD_MS:
             return []
         return self._memory.new(values_of(record, start), now_utc_ms, MINUTE_MS)
 

@@ -5,7 +5,7 @@ Layout: `wearfit_frames`.
 
 from devices import battery, wearfit_frames
 from devices.family import Family, each
-from devices.talk import TalkTerms, Write
+from devices.talk import NoMemory, TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_COUNTER, Decoded, Value
 from devices.wall_clock import MINUTE_MS, shown, wall_ms
 from devices.wearfit_frames import NO_BPM, NOTIFY, WRITE, Battery, Message, Other, Pulse, Totals
@@ -51,12 +51,11 @@ def _told(message: Message) -> dict[str, object]:
             return {}
 
 
-class WearFitTalk:
+class WearFitTalk(NoMemory):
     """See `devices.talk`. Sets the clock, then keeps pulse and totals coming."""
 
     notify: tuple[str, ...] = (NOTIFY,)
     reads: tuple[str, ...] = ()
-    read_through_utc_ms: int | None = None
 
     def __init__(self, terms: TalkTerms) -> None:
         self._terms = terms

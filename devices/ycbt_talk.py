@@ -3,10 +3,10 @@
 from config.errors import Rejected
 from devices import battery, ycbt_frames
 from devices.asking import Asking
-from devices.memory import Memory
+from devices.memory import Memory, WithMemory
 from devices.talk import TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_COUNTER, Value
-from devices.wall_clock import DAY_MS, MINUTE_MS, shown, wall_ms
+from devices.wall_clock import MINUTE_MS, shown, wall_ms
 from devices.ycbt_frames import (
     ALL_LOG,
     COMMAND,
@@ -42,7 +42,7 @@ REFUSED_MS, REFUSED_MOST_MS = 60_000, 16 * MINUTE_MS
 """After a refusal to measure the next try comes so much later, and twice as late each time."""
 
 
-class YcbtTalk:
+class YcbtTalk(WithMemory):
     """See `devices.talk`. The memory is read first: the live pulse never ends."""
 
     notify: tuple[str, ...] = (STREAM, COMMAND)
@@ -72,11 +72,6 @@ class YcbtTalk:
         if self._reading:
             return self._asking.due_utc_ms
         return min(self._read_at_ms, self._live_at_ms) if self._terms.live else self._read_at_ms
-
-    @property
-    def read_through_utc_ms(self) -> int | None:
-        """The band's memory is read, without a gap, up to here."""
-        return self._memory.read_through_utc_ms
 
     def writes_at(self, now_utc_ms: int) -> list[Write]:
         """Return what is to be written now; what is to be acknowledged comes first."""
@@ -184,9 +179,7 @@ class YcbtTalk:
         records = records_of(log.key, data)
         self._asking.answered()
         values = [value for record in records for value in _sound(log.key, record)]
-        earliest_ms = wall_ms(now_utc_ms, self._terms.utc_offset_min) - KEEPS_DAYS * DAY_MS
-        recent = [value for value in values if (value.device_ts_ms or 0) >= earliest_ms]
-        return self._memory.new(recent, now_utc_ms, WRITTEN_WITHIN_MS)
+        return self._memory.new(values, now_utc_ms, WRITTEN_WITHIN_MS)
 
     def farewell(self) -> list[Write]:
         """Stop measuring and telling, for the band's battery."""

@@ -39,6 +39,8 @@ def converse(talk, link, now_utc_ms, *, seconds, lost=lambda data: False, clock=
             for asked in talk.writes_at(now):
                 conversation.do(asked)
         conversation.tell(link.beat(now))
+    now = clock.now_utc_ms
+    conversation.heard += [(now, value) for value in talk.held_back(now)]
     return conversation.heard, conversation.written
 
 

@@ -84,6 +84,10 @@ class Collector:
         """How many readings of a band were heard live, stored or not yet."""
         return sum(r.device_key == band.address.lower() for r in self.at_the_edge)
 
+    def has_mark(self, kind):
+        """Say whether a mark of that kind was to be stored for any band."""
+        return any(name.startswith(f"{kind}:") for heard in self.heard for name in heard.cursor)
+
     def quantities(self):
         return Counter(str(reading.quantity) for reading in self.stored)
 

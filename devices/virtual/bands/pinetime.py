@@ -77,11 +77,15 @@ class PineTime:
         return ()
 
     def read(self, characteristic: str) -> bytes | None:
-        """Return the last pulse, the steps, the charge, or what it says it is."""
+        """Return the last pulse, the steps, the time, the charge, or what it says it is."""
         if characteristic == HEART_RATE_MEASUREMENT:
             return bytes([0, self._bpm])
         if characteristic == MOTION_STEPS:
             return self.memory.steps_today(self._clock()).to_bytes(4, "little")
+        if characteristic == CURRENT_TIME:
+            shown = self.memory.wall(self._clock())
+            parts = (shown.month, shown.day, shown.hour, shown.minute, shown.second)
+            return shown.year.to_bytes(2, "little") + bytes((*parts, shown.isoweekday(), 0, 0))
         return self._stated.get(characteristic)
 
     def link_lost(self) -> None:

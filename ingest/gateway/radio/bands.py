@@ -38,6 +38,16 @@ class Part:
     """When the next repetition would be due at the rate that is kept."""
 
 
+@dataclass(slots=True)
+class Run:
+    """The pulses of one height that a band remembers, one after another."""
+
+    bpm: float | None = None
+    since_utc_ms: int = 0
+    last_utc_ms: int = 0
+    values: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class Band:
     """One registered band. Times are of the monotonic clock, in seconds."""
@@ -64,6 +74,8 @@ class Band:
     """The newest time of each quantity: no two readings of one share a time."""
     bpm: float | None = None
     bpm_since_mono_s: float = NEVER
+    remembered: Run = field(default_factory=Run)
+    """Of the pulses out of its memory: whether they stand still."""
     link_family: Family | None = None
     """How to talk with it over a link; None: its adverts say all."""
     own_name: str | None = None

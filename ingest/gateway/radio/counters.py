@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+from ingest.gateway.neighbour import Neighbour
+
 
 @dataclass(slots=True)
 class RadioCounters:
@@ -39,6 +41,12 @@ class RadioCounters:
     readings_history: int = 0
     readings_suspect: int = 0
     """... that carry the mark of doubt: a pulse that has not changed for minutes."""
+    readings_clock_suspect: int = 0
+    """... out of memories, stamped by a clock that was more than two minutes wrong."""
+    readings_unplaced: int = 0
+    """Values out of memories whose time nobody knows: stamped before all the band remembers."""
+    clocks_wrong: int = 0
+    """Links that found their band's clock more than two minutes wrong; it was set right."""
     dropped_live: int = 0
     """Readings dropped because the disk was behind for long; at the edge they were heard."""
     dropped_history: int = 0
@@ -77,8 +85,8 @@ class RadioCounters:
     """How many bands call themselves so: maker, model and firmware, by their own word."""
     bands_offered: int = 0
     """Unregistered ones in reach now."""
-    offered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Their addresses with the families they may be of: in memory, for who registers a band."""
+    offered: Mapping[str, Neighbour] = field(default_factory=dict)
+    """By address what may be shown of them: in memory, for who registers or claims a band."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the counters as what JSON writes."""

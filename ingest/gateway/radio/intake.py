@@ -6,12 +6,17 @@ from collections.abc import Callable, Sequence
 from devices.value import HEART_RATE_BPM, Value
 from ingest.batch.limits import MAX_UTC_MS
 from ingest.batch.reading import Flag, Quantity, Reading
-from ingest.gateway.radio.bands import Band
+from ingest.gateway.radio.bands import Band, Run
 from ingest.gateway.radio.basket import Basket
 from ingest.gateway.radio.counters import RadioCounters
 
 FROZEN_S = 600.0
 """A pulse that has not changed for ten minutes is doubted: a person's does, even at rest."""
+FROZEN_VALUES = 4
+"""Out of a memory: so many of them at least, for three may be alike by chance where they lie five
+minutes apart."""
+FROZEN_GAP_S = 900.0
+"""Longer apart, they show nothing of the time between."""
 AWAY_S = 60.0
 """A band that was not heard for this long begins anew."""
 
@@ -63,16 +68,24 @@ class Intake:
     def _remembered(self, band: Band, value: Value) -> Reading | None:
         """Return a value with the time its talk gave it; None for one that no calendar has."""
         at_utc_ms = value.at_utc_ms
-        if at_utc_ms is None or not 0 <= at_utc_ms <= MAX_UTC_MS:
+        if at_utc_ms is None:
+            self._counters.readings_unplaced += 1
+            return None
+        if not 0 <= at_utc_ms <= MAX_UTC_MS:
             self.rejected(b"", "time")
             return None
+        marks = _marks(value)
+        if value.quantity == HEART_RATE_BPM and _was_frozen(band.remembered, value, at_utc_ms):
+            marks |= Flag.SUSPECT
+        self._counters.readings_suspect += bool(marks & Flag.SUSPECT)
+        self._counters.readings_clock_suspect += bool(marks & Flag.CLOCK_SUSPECT)
         return Reading(
             band.key,
             QUANTITIES[value.quantity],
             value.value,
             at_utc_ms,
             value.span_ms,
-            _marks(value),
+            marks,
             value.device_ts_ms,
         )
 
@@ -109,4 +122,18 @@ def _marks(value: Value) -> int:
         marks |= Flag.CONTACT_KNOWN | (Flag.CONTACT if value.contact else 0)
     if value.suspect:
         marks |= Flag.SUSPECT
+    if value.clock_suspect:
+        marks |= Flag.CLOCK_SUSPECT
     return int(marks)
+
+
+def _was_frozen(run: Run, value: Value, at_utc_ms: int) -> bool:
+    """Say whether a remembered pulse had been the same for minutes on end; go on with the run.
+
+    A memory comes in the order of its times within a day; a day that begins anew is a new run.
+    """
+    if value.value != run.bpm or not 0 < at_utc_ms - run.last_utc_ms <= FROZEN_GAP_S * 1000:
+        run.bpm, run.since_utc_ms, run.values = value.value, at_utc_ms, 0
+    run.last_utc_ms = at_utc_ms
+    run.values += 1
+    return at_utc_ms - run.since_utc_ms >= FROZEN_S * 1000 and run.values >= FROZEN_VALUES

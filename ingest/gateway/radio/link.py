@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -14,9 +14,11 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 
 from config.errors import Rejected
+from devices.band_clock import SUSPECT_MS
 from devices.family import Family
 from devices.registry import family_of_link
 from devices.talk import Read, Talk, TalkTerms, Write
+from devices.value import Value
 from ingest.gateway.radio.bands import Band
 from ingest.gateway.radio.border import RadioFault, bounded, radio_faults
 from ingest.gateway.radio.counters import RadioCounters
@@ -77,21 +79,42 @@ class Link:
         family = self._band.link_family
         if family is None or family.talk is None:
             raise RuntimeError("a link to a band that nobody can talk with")
-        terms = TalkTerms(self._utc_offset_min(), self._parts.memory.since_utc_ms(self._band))
+        memory = self._parts.memory
+        terms = TalkTerms(
+            self._utc_offset_min(),
+            memory.since_utc_ms(self._band),
+            newest_stamp_ms=memory.newest_stamp_ms(self._band),
+        )
         talk = self._talk(family, terms)
+        try:
+            reason = await self._talking(talk)
+        finally:
+            self._take(talk, talk.held_back(_now_utc_ms()))
+            memory.told(self._band, talk.newest_stamp_ms)
+            self._say_clock(talk)
+        if reason != "lost":
+            await self._write(talk, talk.farewell())
+        return reason
+
+    async def _talking(self, talk: Talk) -> str:
+        """Let them talk until there is a reason to end it."""
         await self._subscribe(talk)
         while True:
             self._band.woken.clear()
             await self._write(talk, talk.writes_at(_now_utc_ms()))
             self._parts.memory.reached(self._band, talk.read_through_utc_ms)
             if (reason := self._ending(talk)) is not None:
-                break
+                return reason
             # Only now: some bands hang up on who does not greet them first.
             await self._ask_name()
             await self._wait(talk)
-        if reason != "lost":
-            await self._write(talk, talk.farewell())
-        return reason
+
+    def _say_clock(self, talk: Talk) -> None:
+        """Count a clock that was wrong: what it stamped is marked, and is set right by now."""
+        ahead_ms = talk.clock_ahead_ms
+        if ahead_ms is not None and abs(ahead_ms) > SUSPECT_MS:
+            self._parts.counters.clocks_wrong += 1
+            log.warning("band_clock_wrong", device=self._band.key, ahead_s=ahead_ms // 1000)
 
     async def leave(self) -> None:
         """Let go of the band; a Disconnect that is never answered does not hold us up."""
@@ -193,18 +216,24 @@ class Link:
             self._parts.counters.notifications_rejected += 1
             self._parts.intake.rejected(data, error.reason)
             values = []
+        self._take(talk, values)
+        self._band.was_heard(mono_s)
+        remembers = any(value.device_ts_ms is not None for value in values)
+        if talk.done or talk.due_utc_ms != was_due or remembers:
+            self._band.woken.set()
+
+    def _take(self, talk: Talk, values: Sequence[Value]) -> None:
+        """Hand on what was heard: what is true now, and what the band remembered."""
         live = [value for value in values if value.device_ts_ms is None]
         if live:
             for value in live:
-                self._band.said_by_link[value.quantity] = mono_s
-            self._parts.intake.live(self._band, live, mono_s)
+                self._band.said_by_link[value.quantity] = self._heard_mono_s
+            self._parts.intake.live(self._band, live, self._heard_mono_s)
         if len(live) < len(values):
             remembered = [value for value in values if value.device_ts_ms is not None]
             if not self._parts.intake.history(self._band, remembered):
                 self._parts.memory.missed(self._band)
-        self._band.was_heard(mono_s)
-        if talk.done or talk.due_utc_ms != was_due or live != values:
-            self._band.woken.set()
+            self._parts.memory.told(self._band, talk.newest_stamp_ms)
 
     def _ending(self, talk: Talk) -> str | None:
         """Return why the link is to end now, None while it goes on."""

@@ -24,6 +24,20 @@ class Memory:
         mark = self._cursor.get(_name(band))
         return None if mark is None else int(mark)
 
+    def newest_stamp_ms(self, band: Band) -> int | None:
+        """Return the newest of the band's own stamps that was told, None: none."""
+        mark = self._cursor.get(_stamps(band))
+        return None if mark is None else int(mark)
+
+    def told(self, band: Band, stamp_ms: int | None) -> None:
+        """Note a stamp, where it is the newest and nothing was dropped: with what is there now."""
+        before = self.newest_stamp_ms(band)
+        if stamp_ms is None or band in self._gaps:
+            return
+        if before is None or stamp_ms > before:
+            self._cursor[_stamps(band)] = str(stamp_ms)
+            self._basket.mark({_stamps(band): str(stamp_ms)})
+
     def missed(self, band: Band) -> None:
         """Note that something of this link was dropped: it must be read again with the next."""
         self._gaps.add(band)
@@ -39,3 +53,7 @@ class Memory:
 
 def _name(band: Band) -> str:
     return f"memory:{band.key}"
+
+
+def _stamps(band: Band) -> str:
+    return f"stamps:{band.key}"

@@ -41,7 +41,7 @@ def test_it_sets_the_local_time_before_it_asks_for_the_newest_day():
     writes = [write.data for write in talk().writes_at(NOON)]
 
     assert writes[0] == frame(Command.SET_TIME, bytes.fromhex("260305120230 01"))
-    assert writes[1:] == [frame(Command.BATTERY), ask_log(TODAY)]
+    assert writes[1:] == [frame(Command.BATTERY), ask_steps(0)]
 
 
 def test_the_memory_is_told_once_in_utc_with_the_rings_own_stamps():
@@ -142,9 +142,16 @@ def test_doubled_packets_count_once():
     assert sorted(told) == sorted(whole)
 
 
-def test_the_slots_to_come_hold_what_the_ring_left_there_and_are_not_told():
-    speaker = talk(live=False)
+def asked_for_the_log(**terms):
+    speaker = talk(**terms)
     speaker.writes_at(NOON)
+    speaker.heard(NOTIFY, frame(Command.STEPS, b"\xff"), NOON)
+    assert [write.data for write in speaker.writes_at(NOON)] == [ask_log(TODAY)]
+    return speaker
+
+
+def test_the_slots_to_come_hold_what_the_ring_left_there_and_are_not_told():
+    speaker = asked_for_the_log(live=False)
     full = bytes([77]) * 13
     speaker.heard(NOTIFY, frame(Command.LOG, bytes([0, 24, 5])), NOON)
     head = bytes([1]) + (TODAY // 1000).to_bytes(4, "little")
@@ -156,8 +163,7 @@ def test_the_slots_to_come_hold_what_the_ring_left_there_and_are_not_told():
 
 
 def test_the_log_of_another_day_is_refused():
-    speaker = talk()
-    speaker.writes_at(NOON)
+    speaker = asked_for_the_log()
     head = bytes([1]) + (TODAY // 1000 - 86_400).to_bytes(4, "little")
 
     with pytest.raises(Rejected, match="unexpected_day"):
@@ -225,7 +231,7 @@ def test_a_ring_may_refuse_a_question():
     speaker.writes_at(NOON)
 
     for _ in range(2):
-        (question,) = [w.data for w in speaker.writes_at(NOON)] or [ask_log(TODAY)]
+        (question,) = [w.data for w in speaker.writes_at(NOON)] or [ask_steps(0)]
         refusal = bytes([question[0] | 0x80])
         assert speaker.heard(NOTIFY, frame_of(refusal), NOON) == []
 

@@ -55,3 +55,39 @@ def test_nothing_is_ever_written():
 def test_a_cut_frame_is_refused():
     with pytest.raises(Rejected, match="too_short"):
         heard("10")
+
+
+def pulses(*frames):
+    speaker = hrs.talk(TalkTerms(480))
+    heard = [value for frame in frames for value in speaker.heard(hrs.MEASUREMENT, frame, NOW)]
+    return [(v.value, v.suspect) for v in heard if v.quantity == "heart_rate_bpm"]
+
+
+def test_a_stored_pulse_without_a_word_of_contact_is_doubted_as_long_as_it_stands_still():
+    assert pulses(*[bytes([0, 87])] * 4) == [(87, True)] * 4
+
+
+def test_a_pulse_that_moves_shows_that_the_band_is_worn():
+    frames = [bytes([0, bpm]) for bpm in (87, 87, 88, 87)]
+
+    assert pulses(*frames) == [(87, True), (87, True), (88, False), (87, False)]
+
+
+def test_none_in_between_shows_nothing():
+    assert pulses(bytes([0, 87]), bytes([0, 0]), bytes([0, 87])) == [(87, True), (87, True)]
+
+
+def test_beat_intervals_show_that_the_band_is_worn():
+    assert pulses(bytes.fromhex("105700040004"), bytes([0, 87])) == [(87, False), (87, False)]
+
+
+@pytest.mark.parametrize("flags", [4, 6])
+def test_a_band_that_tells_of_contact_is_taken_at_its_word(flags):
+    assert pulses(bytes([flags, 87])) == [(87, False)]
+
+
+def test_each_link_has_to_show_it_anew():
+    moved = pulses(bytes([0, 87]), bytes([0, 90]))
+
+    assert moved[-1] == (90, False)
+    assert pulses(bytes([0, 87])) == [(87, True)]

@@ -48,7 +48,7 @@ def test_a_ycbt_ring_gives_its_memory_once_and_then_its_pulse(on_the_air):
         radio.add_band(band)
         registered = roster(band, family="ycbt")
         async with collecting(registered) as collector:
-            await collector.until(lambda: any(heard.cursor for heard in collector.heard))
+            await collector.until(lambda: collector.has_mark("memory"))
             await collector.until(lambda: len(pulses(collector, band, live=True)) > 5)
             await collector.until(lambda: of(collector.of(band), Quantity.STEPS_COUNTER, live=True))
         remembered = pulses(collector, band, live=False)
@@ -118,6 +118,6 @@ def test_a_fitpro_band_gives_its_memory_and_its_link_back(on_the_air):
         assert len(steps) >= 11
         assert all(as_walked(r, worn) for r in steps)
         assert [r.value for r in collector.of(band) if r.quantity is Quantity.BATTERY_PCT] == [42]
-        assert not any(heard.cursor for heard in collector.heard)
+        assert not collector.has_mark("memory"), "it nowhere says that it has told all"
 
     on_the_air(scene, timeout_s=60)

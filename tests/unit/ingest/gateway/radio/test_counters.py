@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.radio.counters import RadioCounters
 
 GUIDE = Path(__file__).parents[5] / "docs/howto/set-up-radio.md"
@@ -15,7 +16,9 @@ def test_every_counter_is_explained_and_none_that_is_not():
 
 
 def test_the_counters_are_plain_json_and_name_nobody():
-    counters = RadioCounters(offered={"C0:FF:EE:00:00:01": ("hrs",)})
+    counters = RadioCounters(
+        offered={"C0:FF:EE:00:00:01": Neighbour("C0:FF:EE:00:00:01", ("hrs",))}
+    )
     counters.links_ended["lost"] += 1
 
     text = json.dumps(counters.as_dict())

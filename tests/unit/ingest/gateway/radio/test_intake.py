@@ -130,3 +130,71 @@ def test_a_closed_intake_hears_nothing(parts, band):
 
     assert not intake.history(band, [Value("heart_rate_bpm", 72.0, 0, device_ts_ms=0)])
     assert (stored(basket), edge, counters.readings_live) == ([], [], 0)
+
+
+def remembered(parts, band, *pulses, every_s=60, begin_utc_ms=NOON_UTC_MS):
+    """Give pulses out of a band's memory; return which of them are doubted."""
+    intake, basket, _, _ = parts
+    values = [
+        Value("heart_rate_bpm", bpm, begin_utc_ms + place * every_s * 1000, 0, place)
+        for place, bpm in enumerate(pulses)
+    ]
+    assert intake.history(band, values)
+    return [bool(reading.flags & Flag.SUSPECT) for _, reading in stored(basket)]
+
+
+def test_a_remembered_pulse_that_stands_still_for_ten_minutes_is_doubted(parts, band):
+    assert remembered(parts, band, *[72.0] * 14) == [False] * 10 + [True] * 4
+    assert parts[3].readings_suspect == 4
+
+
+def test_the_run_goes_on_from_one_piece_of_the_memory_to_the_next(parts, band):
+    remembered(parts, band, *[72.0] * 7)
+
+    later = NOON_UTC_MS + 7 * 60_000
+    assert remembered(parts, band, *[72.0] * 7, begin_utc_ms=later) == [False] * 3 + [True] * 4
+
+
+def test_another_pulse_a_hole_or_a_day_that_begins_anew_ends_the_run(parts, band):
+    assert not any(remembered(parts, band, *[72.0] * 9, 73.0, *[72.0] * 9))
+    hole = NOON_UTC_MS + 18 * 60_000 + 901_000
+    assert not any(remembered(parts, band, *[72.0] * 9, begin_utc_ms=hole))
+    assert not any(remembered(parts, band, *[72.0] * 9, begin_utc_ms=NOON_UTC_MS - 86_400_000))
+
+
+def test_values_five_minutes_apart_may_be_alike_by_chance_three_times(parts, band):
+    assert remembered(parts, band, *[72.0] * 5, every_s=300) == [False] * 3 + [True] * 2
+
+
+def test_remembered_steps_that_stand_still_are_no_doubt(parts, band):
+    intake, basket, _, _ = parts
+    intake.history(
+        band,
+        [
+            Value("steps_increment", 0.0, NOON_UTC_MS + place * 60_000, 60_000, place)
+            for place in range(20)
+        ],
+    )
+
+    assert not any(reading.flags for _, reading in stored(basket))
+
+
+def test_a_wrong_clock_marks_what_it_stamped(parts, band):
+    intake, basket, _, counters = parts
+    value = Value("heart_rate_bpm", 72.0, NOON_UTC_MS, 0, NOON_UTC_MS + 99, clock_suspect=True)
+
+    assert intake.history(band, [value])
+
+    [(_, reading)] = stored(basket)
+    assert reading.flags == Flag.CLOCK_SUSPECT
+    assert (reading.at_utc_ms, reading.device_ts_ms) == (NOON_UTC_MS, NOON_UTC_MS + 99)
+    assert counters.readings_clock_suspect == 1
+
+
+def test_a_value_whose_time_nobody_knows_is_counted_and_not_kept(parts, band):
+    intake, basket, _, counters = parts
+
+    assert intake.history(band, [Value("heart_rate_bpm", 72.0, None, 0, 1)])
+
+    assert stored(basket) == []
+    assert counters.readings_unplaced == 1
