@@ -82,6 +82,7 @@ class Box:
         quota_mb: int = 1024,
         username: str | None = None,
         resend_after_s: float = 30.0,
+        seal_after_s: float = 5.0,
     ) -> None:
         """Write its settings file; a password of the broker goes by the environment."""
         lines = [
@@ -96,6 +97,7 @@ class Box:
             f"quota_mb = {quota_mb}",
             "[uplink]",
             f"resend_after_s = {resend_after_s}",
+            f"seal_after_s = {seal_after_s}",
             "[radio]",
             f"adapters = {json.dumps(list(adapters))}",
             f"links_per_adapter = {links_per_adapter}",

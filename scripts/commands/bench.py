@@ -119,6 +119,45 @@ def gateway(
         raise typer.Exit(1)
 
 
+@app.command()
+def chaos(
+    *,
+    kills: Annotated[
+        int, typer.Option(min=0, max=100_000, help=_("So often a process is killed."))
+    ] = 200,
+    others: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=10_000,
+            help=_("Full disk, flipped bytes, clock jumps: each so often; left out: by the kills."),
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help=_("Other moments, in another order."))] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Kill, wipe, fill and corrupt the whole chain, and balance its accounts.
+
+    An observer writes down every reading before it hands it over; at the end its ledger is compared
+    with the database row by row. Exit code 1: they differ, and nobody has said so.
+    """
+    import asyncio
+
+    from scripts.bench.chaos import shown
+    from scripts.bench.chaos.run import Plan, run
+
+    plan = Plan(kills, max(1, kills // 20) if others is None else others, seed)
+    typer.echo(shown.budget(plan), err=True)
+    with _new_folder() as folder, _progress() as progress:
+        outcome = asyncio.run(run(plan, folder, progress))
+    if as_json:
+        typer.echo(json.dumps(shown.as_json(outcome)))
+    else:
+        typer.echo("\n".join(shown.lines(outcome)))
+    if outcome.differences:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _new_folder() -> Iterator[Path]:
     """Yield a folder that is removed at the end."""

@@ -1,0 +1,1 @@
+"""Kills, full disks, flipped bytes and jumping clocks, watched by an independent observer."""
