@@ -7,6 +7,7 @@ transaction, if there is one.
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,17 @@ SPANS = pl.Schema(
 )
 """A span is [from_ms, to_ms) in UTC; `window` is the caller's number for it and comes back with
 each reading. Spans of one patient may overlap if their windows differ."""
+BANDS = pl.Schema(
+    {
+        "assignment_id": pl.Int64,
+        "patient_id": pl.Int64,
+        "device_id": pl.Int32,
+        "from_ms": pl.Int64,
+        "to_ms": pl.Int64,
+        "family": pl.String,
+    }
+)
+"""Who wears which band from when to when, half-open; null: open, and a family nobody gave."""
 LONGEST_MINUTE_SPAN_MS = 60_000
 """Steps counted over a longer span cannot be given to a minute (C15, C16)."""
 ANY_SPAN_MS = 2**31 - 1
@@ -54,6 +66,31 @@ def steps_of(conn: Connection, spans: pl.DataFrame, *, without: Sequence[int] = 
     return _read(conn, "steps", "steps", spans, LONGEST_MINUTE_SPAN_MS, without)
 
 
+def step_spans_of(conn: Connection, spans: pl.DataFrame) -> pl.DataFrame:
+    """Return [window, device_id, ts, span_ms, steps Float64]: steps over times of any length.
+
+    Sorted by window and `ts`, where each span begins; otherwise as `heart_rate_of`.
+    """
+    return _read(conn, "steps", "steps", spans, ANY_SPAN_MS, (), beside=("device_id", "span_ms"))
+
+
+def counters_of(
+    conn: Connection, spans: pl.DataFrame, *, without: Sequence[int] = ()
+) -> pl.DataFrame:
+    """Return [window, device_id, ts, value Float64]: running totals as bands gave them.
+
+    As `heart_rate_of`; what was walked between them is for `adherence.counters` to say.
+    """
+    read = _read(conn, "steps_counter", "value", spans, ANY_SPAN_MS, without, beside=("device_id",))
+    return read.select("window", "device_id", "ts", "value")
+
+
+def bands_of(conn: Connection, patients: Sequence[int]) -> pl.DataFrame:
+    """Return BANDS: every assignment of these patients, with the family of the band."""
+    rows = conn.execute(query("bands_of"), {"patients": list(patients)}).fetchall()
+    return pl.DataFrame(rows, schema=BANDS, orient="row")
+
+
 def _read(
     conn: Connection,
     table: str,
@@ -61,24 +98,37 @@ def _read(
     spans: pl.DataFrame,
     longest_span_ms: int,
     without: Sequence[int],
+    *,
+    beside: tuple[str, ...] = (),
 ) -> pl.DataFrame:
     windows = spans["window"].unique().sort()
     places = pl.DataFrame({"window": windows, "place": range(len(windows))})
-    columns = {"place": pl.Int64, "device_id": pl.Int32, "ts": pl.Int64, value_name: pl.Float64}
+    columns = {
+        "place": pl.Int64,
+        "device_id": pl.Int32,
+        "ts": pl.Int64,
+        value_name: pl.Float64,
+        **({"span_ms": pl.Int32} if "span_ms" in beside else {}),
+    }
     heard = [pl.DataFrame(schema=columns)]
     stamped = [pl.DataFrame(schema=columns | {"device_ts_ms": pl.Int64})]
     if spans.height:
-        for numbers, devices, *arrays in _groups(conn, table, spans, longest_span_ms, without):
+        names = [name for name in columns if name != "place"]
+        asked_for = (conn, table, spans, longest_span_ms, without)
+        for numbers, devices, found, remembered in _groups(*asked_for, spanned="span_ms" in beside):
             asked = pl.DataFrame({"window": numbers, "device_id": devices}).join(places, "window")
-            for frames, found in ((heard, arrays[:3]), (stamped, arrays[3:])):
-                names = [name for name in frames[0].columns if name != "place"]
-                rows = pl.DataFrame(dict(zip(names, found, strict=True)))
+            for frames, arrays, named in (
+                (heard, found, names),
+                (stamped, remembered, [*names, "device_ts_ms"]),
+            ):
+                rows = pl.DataFrame(dict(zip(named, arrays, strict=True)))
                 # A band may be asked for by several windows, and a window asks for several bands.
                 frames.append(rows.join(asked, on="device_id").select(frames[0].columns))
-    once = _each_once(pl.concat(stamped), value_name)
-    parts = [frame.select("place", "ts", value_name) for frame in (*heard, once) if len(frame)]
-    rows = _in_order(parts) if parts else heard[0].select("place", "ts", value_name)
-    return rows.select(windows.gather(rows["place"]).alias("window"), "ts", value_name)
+    kept = ("place", *(name for name in beside if name in columns), "ts", value_name)
+    once = _each_once(pl.concat(stamped), [name for name in columns if name != "ts"])
+    parts = [frame.select(kept) for frame in (*heard, once) if len(frame)]
+    rows = _in_order(parts) if parts else heard[0].select(kept)
+    return rows.select(windows.gather(rows["place"]).alias("window"), *kept[1:])
 
 
 def _in_order(parts: list[pl.DataFrame]) -> pl.DataFrame:
@@ -99,15 +149,28 @@ def _in_order(parts: list[pl.DataFrame]) -> pl.DataFrame:
     return rows if ascending.all() else rows.sort("place", "ts")
 
 
+class _Group(NamedTuple):
+    """Part of a day: windows and bands in pairs; arrays of readings without stamp, and with one."""
+
+    windows: NDArray[np.number]
+    devices: NDArray[np.number]
+    heard: list[NDArray[np.number]]
+    stamped: list[NDArray[np.number]]
+
+
 def _groups(
     conn: Connection,
     table: str,
     spans: pl.DataFrame,
     longest_span_ms: int,
     without: Sequence[int],
-) -> Iterator[list[NDArray[np.number]]]:
-    """Yield per part of a day: windows and bands in pairs; readings without stamp, and with one."""
-    statement = sql.SQL(query("copy_readings_of")).format(reading_table=sql.Identifier(table))
+    *,
+    spanned: bool,
+) -> Iterator[_Group]:
+    """Yield what is asked for, part of a day by part of a day."""
+    statement = sql.SQL(query("copy_readings_of")).format(
+        reading_table=sql.Identifier(table), **(_SPANS_TOO if spanned else _NO_SPANS)
+    )
     asked = {name: spans[name].to_list() for name in SPANS} | {
         "earliest": _instant(spans["from_ms"].to_numpy().min()),
         "latest": _instant(spans["to_ms"].to_numpy().max()),
@@ -118,8 +181,21 @@ def _groups(
         for number, row in enumerate(copy):
             data = memoryview(row)[len(pgcopy.HEADER) :] if number == 0 else memoryview(row)
             if len(data) > len(pgcopy.TRAILER):
-                fields = zip(pgcopy.split_row(data), _GROUP, strict=True)
-                yield [decode(field) for field, decode in fields]
+                fields = dict(zip(_GROUP, pgcopy.split_row(data), strict=True))
+                yield _Group(
+                    _bigints(fields["windows"]),
+                    _ints(fields["devices"]),
+                    [
+                        decode(fields[name])
+                        for name, decode in _HEARD.items()
+                        if spanned or decode is not _spans
+                    ],
+                    [
+                        decode(fields[name])
+                        for name, decode in _STAMPED.items()
+                        if spanned or decode is not _spans
+                    ],
+                )
 
 
 def _instant(utc_ms: int) -> datetime:
@@ -144,18 +220,38 @@ def _values(field: memoryview | None) -> NDArray[np.float64]:
     return pgcopy.decode_array(field, ">f8").astype(np.float64)
 
 
+def _spans(field: memoryview | None) -> NDArray[np.int32]:
+    return _ints(field)
+
+
 _Decode = Callable[[memoryview | None], NDArray[np.number]]
-_PAIRS: tuple[_Decode, ...] = (_bigints, _ints)
-_HEARD: tuple[_Decode, ...] = (_ints, _times, _values)
-_STAMPED = (*_HEARD, _bigints)
-_GROUP = (*_PAIRS, *_HEARD, *_STAMPED)
-"""What the arrays of a group hold, in the order of the query's columns."""
+_HEARD: dict[str, _Decode] = {
+    "heard_device": _ints,
+    "heard_at": _times,
+    "heard_value": _values,
+    "heard_span": _spans,
+}
+_STAMPED: dict[str, _Decode] = {
+    "stamped_device": _ints,
+    "stamped_at": _times,
+    "stamped_value": _values,
+    "stamped_span": _spans,
+    "device_ts_ms": _bigints,
+}
+_GROUP = ("windows", "devices", *_HEARD, *_STAMPED)
+"""The query's columns, in their order."""
+_SPANS_TOO = {
+    "heard_span": sql.SQL("array_agg(span_ms) FILTER (WHERE device_ts_ms IS NULL)"),
+    "stamped_span": sql.SQL("array_agg(span_ms) FILTER (WHERE device_ts_ms IS NOT NULL)"),
+}
+_NO_SPANS = {name: sql.SQL("NULL::integer[]") for name in _SPANS_TOO}
 
 
-def _each_once(stamped: pl.DataFrame, value_name: str) -> pl.DataFrame:
+def _each_once(stamped: pl.DataFrame, same: Sequence[str]) -> pl.DataFrame:
     """Merge what a band's memory gave more than once, at nearly the same corrected time.
 
-    All readings of one stamp stand at the earliest time it was given; equal values are one.
+    All readings of one stamp stand at the earliest time it was given; those that agree in all of
+    `same` are one.
     """
     stamp = ["place", "device_id", "device_ts_ms"]
     again = pl.col("ts") - pl.col("ts").shift(1).over(stamp) <= SAME_STAMP_WITHIN_MS
@@ -163,5 +259,5 @@ def _each_once(stamped: pl.DataFrame, value_name: str) -> pl.DataFrame:
         stamped.sort(*stamp, "ts")
         .with_columns(reading=(~again.fill_null(value=False)).cum_sum())
         .with_columns(pl.col("ts").min().over("reading"))
-        .unique(["place", "device_id", "ts", value_name])
+        .unique([*same, "ts"])
     )

@@ -7,6 +7,7 @@ import polars as pl
 from adherence import stages
 from adherence.clock import DAY_MS, MINUTE_MS
 from adherence.schema import BOUT, DAY, HRR, figured
+from adherence.step_days import with_day_totals
 from adherence.steps import counted_minutes
 from config.conventions import Conventions
 from reports.nightly.evidence import Evidence, conventions_sha256, sha256_of_facts
@@ -69,6 +70,12 @@ def figures_of(closed_round: Round, conventions: Conventions) -> Block:
     bpm_days = stages.bpm_days(held_time, conventions)
     day_rows = (
         stages.days(bpm_days, held_time, effort, minutes, figured(cases), conventions)
+        .pipe(
+            with_day_totals,
+            readings.step_totals.lazy(),
+            figured(cases),
+            valid_day_ms=conventions.valid_day_min * MINUTE_MS,
+        )
         .join(own.lazy(), on="person", maintain_order="left")
         .filter(pl.col("date").is_between("first", "last"))
         .select(DAY)
@@ -80,11 +87,13 @@ def figures_of(closed_round: Round, conventions: Conventions) -> Block:
     versions = cases.collect()
     return Block(
         closed.select(*WINDOW),
-        _hashed_days(day_rows, evidence, versions, conventions).with_columns(enrolment),
+        _hashed_days(day_rows, evidence, readings.step_totals, versions, conventions).with_columns(
+            enrolment
+        ),
         _hashed_bouts(bout_rows, evidence, versions, conventions).with_columns(enrolment),
         side_days_of(closed_round, bpm_days, evidence, conventions),
         readings.samples.height,
-        readings.step_rows.height,
+        readings.steps_told,
     )
 
 
@@ -96,8 +105,13 @@ def _frozen(version: dict[str, object], *names: str) -> dict[str, object]:
 
 
 def _hashed_days(
-    day_rows: pl.DataFrame, evidence: Evidence, versions: pl.DataFrame, conventions: Conventions
+    day_rows: pl.DataFrame,
+    evidence: Evidence,
+    step_totals: pl.DataFrame,
+    versions: pl.DataFrame,
+    conventions: Conventions,
 ) -> pl.DataFrame:
+    """Hash days; one of whose steps more is known than its minutes say, with what that comes to."""
     method = conventions_sha256(conventions).hex()
     frozen = {row["version"]: _frozen(row) for row in versions.to_dicts()}
     start_ms = (
@@ -106,9 +120,14 @@ def _hashed_days(
     )
     asked = day_rows.select("person", start_ms=start_ms, end_ms=start_ms + DAY_MS)
     digests = evidence.digests(asked, minutes_before=conventions.still_minutes - 1)
+    totals = {(person, day): steps for person, day, steps in step_totals.iter_rows()}
+    days = day_rows.select("person", pl.col("date").to_physical()).iter_rows()
     hashes = [
-        sha256_of_facts({"row": "day", "method": method, "data": data.hex(), **frozen[version]})
-        for version, data in zip(day_rows["version"], digests, strict=True)
+        sha256_of_facts(
+            {"row": "day", "method": method, "data": data.hex(), **frozen[version]}
+            | ({"steps_total": totals[day]} if day in totals else {})
+        )
+        for version, data, day in zip(day_rows["version"], digests, days, strict=True)
     ]
     return day_rows.with_columns(pl.Series("input_sha256", hashes, pl.Binary))
 

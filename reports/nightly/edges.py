@@ -4,8 +4,9 @@ A reading can change held time, or a flag, a few minutes over a midnight. Mostly
 compute the neighbour of every day with news again would double the night. So the minutes around
 such a midnight are read twice, with the new batches and without: where held time and step counts on
 the neighbour's side are the same both times, its rows would come out as they stand (they are made
-of nothing else, see `evidence`). Whatever chain of effort runs over the midnight, the window of the
-day with the news is widened along it.
+of nothing else, see `evidence`, but running totals and longer spans of their own day alone).
+Whatever chain of effort runs over the midnight, the window of the day with the news is widened
+along it.
 """
 
 from datetime import timedelta
@@ -21,7 +22,7 @@ from reports.nightly.reach import Reach
 from reports.nightly.tables import frame_of
 from reports.nightly.windows import DIRTY
 from storage.database import Connection
-from storage.readings import heart_rate_of, steps_of
+from storage.readings import counters_of, heart_rate_of, steps_of
 
 TOUCHED = pl.Schema(
     {
@@ -58,8 +59,8 @@ def really_touched(
     found = []
     for start in range(0, edges.height, EDGES_AT_ONCE):
         some = edges.slice(start, EDGES_AT_ONCE)
-        now = _beside(conn, some, [], conventions)
-        before = _beside(conn, some, batches, conventions)
+        now = _beside(conn, some, [], reach, conventions)
+        before = _beside(conn, some, batches, reach, conventions)
         found += [_other_than(*both) for both in zip(now, before, strict=True)]
     changed = pl.concat(found).unique()
     return edges.join(changed, on="window", how="semi").select(DIRTY.names()).unique()
@@ -85,12 +86,16 @@ def _edges(touched: pl.DataFrame, *, near_ms: int, utc_offset_ms: int) -> pl.Dat
 
 
 def _beside(
-    conn: Connection, edges: pl.DataFrame, without: list[int], conventions: Conventions
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return held time and step minutes on the day's side of its edge.
+    conn: Connection,
+    edges: pl.DataFrame,
+    without: list[int],
+    reach: Reach,
+    conventions: Conventions,
+) -> tuple[pl.DataFrame, ...]:
+    """Return held time, step minutes and running totals on the day's side of its edge.
 
     `without`: batches whose readings are left out. Of the minutes before the day's start those
-    belong to it that its first flags look back to (C16).
+    belong to it that its first flags look back to (C16), and the totals they are made of.
     """
     samples, step_rows = (
         read(conn, edges, without=without).rename({"window": "person"})
@@ -119,8 +124,15 @@ def _beside(
         .filter(pl.when(ahead).then(minute_ms >= first_ms).otherwise(minute_ms < edge_ms))
         .select(STEP_MINUTES)
     )
-    held_time, counted = pl.collect_all([time, minutes])
-    return held_time, counted
+    totals = (
+        counters_of(conn, edges.filter("ahead"), without=without)
+        .lazy()
+        .rename({"window": "person"})
+        .join(edge, on="person")
+        .filter(pl.col("ts").is_between(first_ms - reach.counter_ms, edge_ms, closed="left"))
+        .select("person", "device_id", "ts", "value")
+    )
+    return tuple(pl.collect_all([time, minutes, totals]))
 
 
 def _other_than(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

@@ -17,10 +17,11 @@ from adherence.prescription import in_phases, needs_figures
 from adherence.schema import PRESCRIBED, figured
 from config.conventions import Conventions
 from reports.nightly.reach import Reach
+from reports.nightly.stepped import steps_in
 from reports.nightly.tables import frame_of
 from reports.nightly.windows import crossings, over_stored, widened, with_edges
 from storage.database import Connection
-from storage.readings import heart_rate_of, steps_of
+from storage.readings import heart_rate_of
 
 VERSION = pl.Schema(
     {
@@ -91,6 +92,10 @@ class Readings(NamedTuple):
 
     samples: pl.DataFrame
     step_rows: pl.DataFrame
+    step_totals: pl.DataFrame
+    """STEP_TOTAL: what a day comes to by running totals and by spans longer than a minute."""
+    steps_told: int
+    """Rows read of either, and of minutes."""
 
 
 class Round(NamedTuple):
@@ -173,7 +178,7 @@ def rounds(
         edged = with_edges(windows, utc_offset_ms=utc_offset_ms, beyond_ms=reach.beyond_ms)
         readings = Readings(
             heart_rate_of(conn, edged).rename({"window": "person"}),
-            steps_of(conn, edged).rename({"window": "person"}),
+            *steps_in(conn, edged, conventions),
         )
         clock.lap("reading")
         held_time = stages.held(stages.kept(readings.samples, conventions), conventions)

@@ -5,6 +5,7 @@
 -- it slow to find, as a page holds readings of many. Day by day also means one partition at a time;
 -- `earliest` and `latest` are constants, by which the planner leaves out all others.
 -- Readings with a stamp of the band come apart, with the stamp, so that repeats can be told.
+-- `heard_span` and `stamped_span` are arrays of spans, or null where nobody asks for them.
 COPY (
     WITH piece AS MATERIALIZED (
         SELECT
@@ -39,17 +40,20 @@ COPY (
     )
     SELECT
         asked.windows, asked.devices,
-        reading.heard_device, reading.heard_at, reading.heard_value,
-        reading.stamped_device, reading.stamped_at, reading.stamped_value, reading.device_ts_ms
+        reading.heard_device, reading.heard_at, reading.heard_value, reading.heard_span,
+        reading.stamped_device, reading.stamped_at, reading.stamped_value, reading.stamped_span,
+        reading.device_ts_ms
     FROM asked
     CROSS JOIN LATERAL (
         SELECT
             array_agg(device_id) FILTER (WHERE device_ts_ms IS NULL) AS heard_device,
             array_agg(at) FILTER (WHERE device_ts_ms IS NULL) AS heard_at,
             array_agg(value) FILTER (WHERE device_ts_ms IS NULL) AS heard_value,
+            {heard_span} AS heard_span,
             array_agg(device_id) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_device,
             array_agg(at) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_at,
             array_agg(value) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_value,
+            {stamped_span} AS stamped_span,
             array_agg(device_ts_ms) FILTER (WHERE device_ts_ms IS NOT NULL) AS device_ts_ms
         FROM {reading_table}
         WHERE device_id = ANY (asked.devices)
@@ -62,3 +66,17 @@ COPY (
     ) AS reading
     WHERE reading.heard_at IS NOT NULL OR reading.stamped_at IS NOT NULL
 ) TO STDOUT (FORMAT BINARY);
+
+-- name: bands_of
+-- Which bands these patients wear, from when to when (null: open), and of which family they are.
+SELECT
+    a.id AS assignment_id,
+    a.patient_id,
+    a.device_id,
+    (extract(epoch FROM lower(a.worn)) * 1000)::bigint AS from_ms,
+    (extract(epoch FROM upper(a.worn)) * 1000)::bigint AS to_ms,
+    d.family
+FROM device_assignment AS a
+JOIN device AS d ON d.id = a.device_id
+WHERE a.patient_id = ANY (%(patients)s)
+ORDER BY a.id;

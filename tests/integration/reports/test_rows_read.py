@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from config.conventions import load_conventions
-from reports.nightly import edges, rounds
+from reports.nightly import edges, rounds, stepped
 from reports.nightly.reach import reach_of
 from reports.nightly.recompute import recompute
 from storage.database import connect
@@ -39,8 +39,12 @@ def read(monkeypatch):
 
         return asked
 
-    for module in (rounds, edges):
-        for name in ("heart_rate_of", "steps_of"):
+    for module, names in (
+        (rounds, ("heart_rate_of",)),
+        (stepped, ("step_spans_of", "counters_of")),
+        (edges, ("heart_rate_of", "steps_of", "counters_of")),
+    ):
+        for name in names:
             monkeypatch.setattr(module, name, recorded(getattr(module, name)))
     return times
 

@@ -1,0 +1,217 @@
+"""Running totals of steps as increments: what was walked from one reading of a band to the next.
+
+The rules have numbers (K1 to K6) and reasons in docs/why/step-counters.md. All rows of one band and
+one local day stand by themselves, so that a late reading changes its own day and no other:
+
+K1  Readings that are no count are left out; of one time the largest counts.
+K2  A single reading that neighbours who agree with each other contradict is left out.
+K3  One that is lower than another shortly before it is left out: clocks differ, readings overtake.
+K4  From one reading left to the next the difference was walked; where the counter fell, it began
+    anew at its top (16 bits, soon after and near it) or the band was started again, and what it
+    shows was walked since.
+K5  The day's first reading was walked since midnight, where the band was this person's by then.
+K6  Nobody walks faster than a limit: what is more is not counted, only where it stands.
+
+`band` is an opaque whole number: one band, worn by one person without a break.
+"""
+
+import polars as pl
+
+from adherence.clock import DAY_MS, MINUTE_MS, SECOND_MS, local_day_number
+from config.counters import Counters
+
+COUNTER_ROWS = {
+    "band": pl.Int64,
+    "ts": pl.Int64,  # ms since 1970-01-01T00:00Z
+    "value": pl.Float64,  # steps since the band's midnight
+    "since_ms": pl.Int64,  # from when on the band is this person's
+    "bits": pl.Int64,  # width of the counter; null: not known
+}
+INCREMENT = ("band", "day", "start_ms", "end_ms", "steps", "verdict")
+"""`day` counts local days since 1970-01-01. `steps` is null where nothing can be said."""
+
+COUNTED, WRAPPED, RESTARTED = "counted", "wrapped", "restarted"
+TOO_FAST, UNKNOWN_START, OF_TOMORROW = "too_fast", "unknown_start", "of_tomorrow"
+"""What becomes of the way to a reading; the last three credit nothing: more than can be walked, a
+day that began unheard, and what the band counts to its next day already."""
+
+_DAY = ["band", "day"]
+
+
+def increments(counters: pl.LazyFrame, numbers: Counters, *, utc_offset_ms: int) -> pl.LazyFrame:
+    """Return INCREMENT of COUNTER_ROWS, sorted: one row per reading that is left."""
+    rows = _readings(counters, utc_offset_ms=utc_offset_ms)
+    falls = _is_same_day() & (pl.col("value") < pl.col("value").shift(1))
+    uneven = rows.filter(falls.fill_null(value=False)).select(_DAY).unique()
+    left = pl.concat(
+        [
+            rows.join(uneven, on=_DAY, how="anti"),
+            _without_overtaken(
+                _without_contradicted(rows.join(uneven, on=_DAY, how="semi"), numbers), numbers
+            ),
+        ]
+    ).sort("band", "ts")
+    return _between(left, numbers)
+
+
+def _readings(counters: pl.LazyFrame, *, utc_offset_ms: int) -> pl.LazyFrame:
+    """Return what is a count, with its local day and where that begins, sorted (K1)."""
+    day = local_day_number(pl.col("ts"), utc_offset_ms=utc_offset_ms)
+    return (
+        counters.filter(pl.col("value").is_finite() & (pl.col("value") >= 0))
+        .with_columns(pl.col("value").floor().cast(pl.Int64), day=day)
+        .with_columns(midnight_ms=pl.col("day") * DAY_MS - utc_offset_ms)
+        .sort("band", "ts", "value")
+        .unique(["band", "ts"], keep="last", maintain_order=True)
+    )
+
+
+def _is_same_day() -> pl.Expr:
+    """Compare: the row above is a reading of the same band and day."""
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in _DAY)
+    return same.fill_null(value=False)
+
+
+def _can_walk(steps: pl.Expr, span_ms: pl.Expr, numbers: Counters) -> pl.Expr:
+    """Compare: so many steps are no more than a person, and a band telling late, can give (K6)."""
+    late_ms = numbers.told_late_s * SECOND_MS
+    return steps * MINUTE_MS <= numbers.fastest_cadence_spm * (span_ms + late_ms)
+
+
+def _without_contradicted(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame:
+    """Leave out single values that their neighbours contradict (K2); equal ones are one value.
+
+    The day's midnight, with nothing walked, is the neighbour before its first value.
+    """
+    near_ms = numbers.told_late_s * SECOND_MS
+    is_new = ~_is_same_day() | (pl.col("value") != pl.col("value").shift(1))
+    numbered = rows.with_columns(run=is_new.cum_sum())
+    has_before = _is_same_day()
+    has_after = has_before.shift(-1, fill_value=False)
+    value, before, after = (pl.col("value").shift(n) for n in (0, 1, -1))
+    after_ms = pl.col("first_ms").shift(-1)
+    way_ms = after_ms - pl.col("last_ms").shift(1)
+    outside = (value < before) | (value > after)
+    between = (
+        (before <= after)
+        & outside
+        & (way_ms <= near_ms)
+        & _can_walk(after - before, way_ms, numbers)
+    )
+    at_first = (
+        (value > after)
+        & (after_ms - pl.col("last_ms") <= near_ms)
+        & ~_can_walk(value, pl.col("first_ms") - pl.col("midnight_ms"), numbers)
+        & _can_walk(after, after_ms - pl.col("midnight_ms"), numbers)
+    )
+    contradicted = has_after & pl.when(has_before).then(between).otherwise(at_first)
+    runs = (
+        numbered.group_by("run", maintain_order=True)
+        .agg(
+            pl.col(*_DAY, "midnight_ms", "value").first(),
+            first_ms=pl.col("ts").min(),
+            last_ms=pl.col("ts").max(),
+        )
+        .filter(contradicted.fill_null(value=False))
+    )
+    return numbered.join(runs, on="run", how="anti").drop("run")
+
+
+def _without_overtaken(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame:
+    """Leave out readings that are lower than one of the same day shortly before them (K3)."""
+    ordered = rows.sort("band", "ts").with_row_index("row")
+    highest = ordered.rolling(
+        "ts",
+        period=f"{numbers.clock_tolerance_s * SECOND_MS}i",
+        closed="both",
+        group_by=_DAY,
+    ).agg(pl.col("row").last(), highest=pl.col("value").max())
+    return (
+        ordered.join(highest.select("row", "highest"), on="row", maintain_order="left")
+        .filter(pl.col("value") >= pl.col("highest"))
+        .drop("row", "highest")
+    )
+
+
+def _between(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame:
+    """Return what was walked to each reading, from the one before it or from midnight (K4-K6)."""
+    tolerance_ms = numbers.clock_tolerance_s * SECOND_MS
+    value, at, midnight = pl.col("value"), pl.col("ts"), pl.col("midnight_ms")
+    is_first = ~pl.col("has_before")
+    span_ms = at - pl.col("start_ms")
+    over_top = value - pl.col("before") + 2**numbers.wrapping_bits
+    fell = pl.col("has_before") & (value < pl.col("before"))
+    wraps = (
+        fell
+        & (pl.col("before") < 2**numbers.wrapping_bits)
+        & (pl.col("bits").fill_null(numbers.wrapping_bits) == numbers.wrapping_bits)
+        & (span_ms <= numbers.longest_wrap_min * MINUTE_MS)
+        & _can_walk(over_top, span_ms, numbers)
+    )
+    walked = (
+        pl.when("wraps").then(over_top).when("fell").then(value).otherwise(value - pl.col("before"))
+    )
+    # A band whose clock is slow begins its day a little after ours, what overtook it is left out
+    # for as long again; one whose clock is fast begins it a little before.
+    begins_late = (pl.col("restarts") & (at < midnight + 2 * tolerance_ms)).any().over(_DAY)
+    is_of_tomorrow = (
+        (pl.col("restarts") & (at >= midnight + DAY_MS - tolerance_ms)).cum_max().over(_DAY)
+    )
+    unknown = is_first & ((pl.col("since_ms") > midnight) | pl.col("begins_late"))
+    verdict = (
+        pl.when("is_of_tomorrow")
+        .then(pl.lit(OF_TOMORROW))
+        .when(unknown)
+        .then(pl.lit(UNKNOWN_START))
+        .when(~_can_walk(pl.col("walked"), span_ms, numbers))
+        .then(pl.lit(TOO_FAST))
+        .when("wraps")
+        .then(pl.lit(WRAPPED))
+        .when("fell")
+        .then(pl.lit(RESTARTED))
+        .otherwise(pl.lit(COUNTED))
+    )
+    has_steps = pl.col("verdict").is_in([COUNTED, WRAPPED, RESTARTED])
+    return (
+        rows.with_columns(has_before=_is_same_day())
+        .with_columns(
+            before=pl.when("has_before").then(value.shift(1)).otherwise(0),
+            start_ms=pl.when("has_before").then(at.shift(1)).otherwise(midnight),
+        )
+        .with_columns(fell=fell, wraps=wraps)
+        .with_columns(walked=walked, restarts=pl.col("fell") & ~pl.col("wraps"))
+        .with_columns(begins_late=begins_late, is_of_tomorrow=is_of_tomorrow)
+        .with_columns(verdict=verdict)
+        .select(
+            *_DAY, "start_ms", end_ms=at, steps=pl.when(has_steps).then("walked"), verdict="verdict"
+        )
+    )
+
+
+def counter_minutes(found: pl.LazyFrame) -> pl.LazyFrame:
+    """Return band, minute and steps of the minutes that short increments cover to the last ms.
+
+    Only increments of at most a minute feed C15 and C16. One that lies in two minutes is shared out
+    by time, the first part rounded down: no step is lost or made.
+    """
+    start, end, steps = (pl.col(name) for name in ("start_ms", "end_ms", "steps"))
+    span_ms = end - start
+    first = start // MINUTE_MS
+    edge_ms = (first + 1) * MINUTE_MS
+    before_ms = pl.min_horizontal(end, edge_ms) - start
+    in_first = steps * before_ms // span_ms
+    short = found.filter(steps.is_not_null() & (span_ms > 0) & (span_ms <= MINUTE_MS))
+    parts = [
+        short.select("band", minute=first, steps=in_first, covered_ms=before_ms),
+        short.filter(end > edge_ms).select(
+            "band", minute=first + 1, steps=steps - in_first, covered_ms=end - edge_ms
+        ),
+    ]
+    return (
+        pl.concat(parts)
+        .group_by("band", "minute")
+        .agg(pl.col("steps", "covered_ms").sum())
+        .filter(pl.col("covered_ms") == MINUTE_MS)
+        .select("band", "minute", "steps")
+        .sort("band", "minute")
+    )
