@@ -57,6 +57,15 @@ class OnsiteSettings(Strict):
         default=0, ge=0, le=65535, description="Port of the page at 127.0.0.1; 0: no page"
     )
     language: Literal["zh_CN", "en"] = Field(default="zh_CN", description="Language of the page")
+    # Longer than a walk to the water or a battery of stretches on a mat, shorter than the change
+    # from one group to the next; a watch that is started anew has another address anyway.
+    claim_silent_after_min: float = Field(
+        default=15,
+        ge=2,
+        le=240,
+        description="A band claimed on the page is nobody's again after so long without a pulse, "
+        "minutes",
+    )
 
 
 class GatewaySettings(Strict):

@@ -77,7 +77,7 @@ def _time_of(claim: EdgeClaim, now: datetime) -> _Time:
     began, latest = _at(claim.began_utc_ms), _at(claim.latest_utc_ms)
     ended = None if claim.ended_utc_ms is None else _at(claim.ended_utc_ms)
     if not claim.is_sure and claim.age_ms is not None:
-        off = now - timedelta(milliseconds=claim.age_ms) - (ended or began)
+        off = now - timedelta(milliseconds=claim.age_ms) - _at(claim.said_utc_ms)
         if abs(off) > CLOCK_OFF:
             began, latest = began + off, latest + off
             ended = None if ended is None else ended + off

@@ -47,6 +47,8 @@ class EdgeClaim:
     latest_utc_ms: int
     ended_utc_ms: int | None
     why_ended: str | None
+    said_utc_ms: int
+    """When the box said so: `age_ms` counts from here."""
     is_sure: bool
     """The box knew the time from the hub; otherwise the age tells more than its clock."""
 

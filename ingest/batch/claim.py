@@ -28,8 +28,8 @@ MAX_FAMILIES = 16
 
 (
     SCHEMA, CENTRE, GATEWAY, BOOT, NUMBER, AGE, DEVICE, CLAIM, FAMILY, SUBJECT, BEGAN, LATEST,
-    ENDED, WHY_ENDED, IS_SURE, FAMILIES, OFFERED,
-) = range(1, 18)  # fmt: skip
+    ENDED, WHY_ENDED, SAID, IS_SURE, FAMILIES, OFFERED,
+) = range(1, 19)  # fmt: skip
 
 WhyEnded = Literal["finished", "silent", "midnight", "another_wearer", "another_band", "roster"]
 WHY_ENDED_WORDS: tuple[WhyEnded, ...] = (
@@ -47,7 +47,7 @@ class Claim:
     number: int
     """Among the events of that start."""
     age_ms: int | None
-    """From claiming (or the end) to sending; None where the box itself was started anew between."""
+    """From saying so to sending; None where the box itself was started anew between."""
     claim: bytes
     """16 random bytes: which claim it is."""
     device_key: str
@@ -59,6 +59,8 @@ class Claim:
     ended_utc_ms: int | None
     """None: it goes on."""
     why_ended: WhyEnded | None
+    said_utc_ms: int
+    """When it was claimed, or when the box noticed the end: `age_ms` counts from here."""
     is_sure: bool
     """The box had the time from the hub; False: from its own clock, which may be wrong."""
 
@@ -88,6 +90,7 @@ def seal_claim(claim: Claim, key: Ed25519PrivateKey) -> bytes:
         LATEST: claim.latest_utc_ms,
         ENDED: claim.ended_utc_ms,
         WHY_ENDED: claim.why_ended,
+        SAID: claim.said_utc_ms,
         IS_SURE: claim.is_sure,
     }
     return _signed(items, CLAIM_TYP, key)
@@ -115,6 +118,7 @@ def open_claim(sealed: bytes, public_key: Ed25519PublicKey) -> Claim:
         latest_utc_ms=as_utc_ms(items.get(LATEST)),
         ended_utc_ms=None if ended is None else as_utc_ms(ended),
         why_ended=None if why is None else _why(why),
+        said_utc_ms=as_utc_ms(items.get(SAID)),
         is_sure=_flag(items.get(IS_SURE)),
     )
     if not 0 < claim.latest_utc_ms - claim.began_utc_ms <= MAX_CLAIM_MS:

@@ -77,6 +77,9 @@ class EdgeGuard:
         self, band: Lookup, rule: EdgeRule, add_event: Callable[[Event], None], time: EdgeTime
     ) -> None:
         """`band` says who wears a band at a time; `add_event` takes what is to be told."""
+        self.alert: Callable[[str], object] = _nobody
+        """Called with the band at each reading that raises or prolongs an alarm."""
+        self._battery: dict[str, float] = {}
         self._band, self._rule, self._add_event, self._time = band, rule, add_event, time
         self._here: dict[str, Here] = {}
         self.ended: deque[Alarm] = deque(maxlen=ENDED_KEPT)
@@ -95,6 +98,11 @@ class EdgeGuard:
         """The bands that are heard, by their keys."""
         return self._here
 
+    @property
+    def battery_pct(self) -> Mapping[str, float]:
+        """What bands last said of their batteries, by their keys."""
+        return self._battery
+
     def heard(self, readings: Sequence[Reading]) -> None:
         """Judge what has just been heard; anything but a live heart rate is passed over."""
         mono_ms, wall_ms = self._time.mono_ms(), self._time.wall_ms()
@@ -109,6 +117,8 @@ class EdgeGuard:
                 if not 0 <= age_ms <= FRESH_MS:
                     age_ms = 0
                 self._judge(reading, mono_ms - age_ms, utc_ms - age_ms)
+            elif reading.quantity is Quantity.BATTERY_PCT:
+                self._battery[reading.device_key] = reading.value
 
     def look(self) -> None:
         """End what nothing more was heard of; call it every second."""
@@ -191,9 +201,11 @@ class EdgeGuard:
             )
             here.above.clear()
             self._tell(alarm, "raised")
+            self.alert(alarm.device_key)
         elif alarm is not None and change.what is What.CONTINUES:
             alarm.last_utc_ms = at_utc_ms
             alarm.peak_bpm, alarm.samples = episode.peak_bpm, episode.samples
+            self.alert(alarm.device_key)
         elif alarm is not None:
             self._end(here, alarm)
 
@@ -229,3 +241,7 @@ class EdgeGuard:
                 ceiling_bpm=alarm.ceiling_bpm,
             )
         )
+
+
+def _nobody(_device_key: str) -> None:
+    """Vibrate nobody's band."""

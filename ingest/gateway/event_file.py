@@ -14,7 +14,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from config.errors import Rejected
-from ingest.batch.event import Event, open_event, seal_event
+from ingest.batch.told import Told, open_told, seal_told
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ _Row = tuple[bytes, int, bytes, int, str]
 class Filed(NamedTuple):
     """An event as the file holds it."""
 
-    event: Event
+    event: Told
     came_mono_ms: int
     machine_start: str
     """During which run of the machine it came; empty: not known, and neither is its age."""
@@ -95,7 +95,7 @@ class EventFile:
                     (
                         event.boot,
                         event.number,
-                        seal_event(event, self._signing),
+                        seal_told(event, self._signing),
                         came_mono_ms,
                         machine,
                     ),
@@ -136,7 +136,7 @@ class EventFile:
         found: list[Filed] = []
         for boot, number, sealed, came_mono_ms, machine in cast("list[_Row]", rows):
             try:
-                event = open_event(sealed, self._signing.public_key())
+                event = open_told(sealed, self._signing.public_key())
             except Rejected as error:
                 log.error("event_damaged", number=number, reason=error.reason)  # noqa: TRY400 - foreseen
                 _refuse(db, (boot, number), "damaged")

@@ -1,4 +1,6 @@
-"""Events of the edge until the hub has them: in memory at once, on disk as soon as it can be.
+"""What the edge tells until the hub has it: in memory at once, on disk as soon as it can be.
+
+An event here is an alarm, a claim or an offer: they share numbers, file and receipts.
 
 An event is sent from memory, so a full or a sick disk delays nothing; a task beside it puts every
 event on disk, from where it survives a crash. Between the two lies the time of one fsync: an event
@@ -19,8 +21,8 @@ import apsw
 import structlog
 
 from ingest.batch.content import BOOT_BYTES
-from ingest.batch.event import Event, seal_event
 from ingest.batch.keys import Keys
+from ingest.batch.told import Told, seal_told
 from ingest.gateway.edge_time import EdgeTime, machine_start
 from ingest.gateway.event_file import EventFile, Filed, Key
 
@@ -38,7 +40,7 @@ RESEND_MOST_S = 600.0
 class Held:
     """An event that the hub has not answered for."""
 
-    event: Event
+    event: Told
     """Without its age: that is said when it is sent."""
     came_mono_ms: int | None
     """When it was raised or ended; None where the machine was started anew since."""
@@ -69,6 +71,8 @@ class EventStore:
         self.boot = secrets.token_bytes(BOOT_BYTES)
         self.on_added: Callable[[], None] = _nobody
         """Called when there is something to send."""
+        self.on_refused: Callable[[Told], None] = _ignored
+        """Called with what the hub will never take."""
         self.raised = self.receipted = self.refused = self.lost = self.save_failures = 0
         self._keys, self._time = keys, time
         self._centre, self._gateway = centre, gateway
@@ -85,7 +89,7 @@ class EventStore:
             self._open_and_load()
         self._take_loaded()
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Told) -> None:
         """Take an event; its gateway, boot and number are given here. Touches no disk."""
         numbered = replace(
             event, centre=self._centre, gateway=self._gateway, boot=self.boot, number=self._next
@@ -134,7 +138,7 @@ class EventStore:
         held.sends += 1
         held.sent_mono_ms = now
         age_ms = None if held.came_mono_ms is None else max(0, now - held.came_mono_ms)
-        return seal_event(replace(held.event, age_ms=age_ms), self._keys.signing)
+        return seal_told(replace(held.event, age_ms=age_ms), self._keys.signing)
 
     def connection_lost(self) -> None:
         """Send everything again as soon as there is a connection."""
@@ -150,7 +154,9 @@ class EventStore:
                 self._gone[boot, number] = None
                 self.receipted += 1
         for number, reason in refused:
-            if self._held.pop((boot, number), None) is not None:
+            held = self._held.pop((boot, number), None)
+            if held is not None:
+                self.on_refused(held.event)
                 self._gone[boot, number] = reason
                 self.refused += 1
                 log.error("event_refused", gateway=self._gateway, number=number, reason=reason)
@@ -224,3 +230,7 @@ class EventStore:
 
 def _nobody() -> None:
     """Tell nobody."""
+
+
+def _ignored(_told: Told) -> None:
+    """Do nothing about it."""

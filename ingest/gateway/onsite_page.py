@@ -4,25 +4,27 @@ Read from some metres away: the alarms first and largest. What a colour says a w
 too. No script; the browser asks again every two seconds.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from importlib.resources import files
 
 from config.language import later, translator
+from ingest.gateway.claims import Standing
 from ingest.gateway.edge import Alarm, Here
-from ingest.gateway.onsite import Page
+from ingest.gateway.neighbour import Neighbour
+from ingest.gateway.onsite import TOKEN_FIELD, Page
 
 REFRESH_S = 2
 SILENT_AFTER_MS = 15_000
 """A pulse older than this is shown as missing: the ceiling cannot be watched on it."""
 ENDED_FOR_MS = 600_000
 SHOWN_ENDED = 5
-SHOWN_NEIGHBOURS = 12
-
-Neighbour = tuple[str, str]
-"""Address and family of a band that is heard and not registered."""
+REFUSED_FOR_MS = 600_000
+LOW_BATTERY_PCT = 20
+UNSENT_SHOWN = 10
+"""Batches that wait while the district is reached: fewer are on their way."""
 
 ABOVE_CEILING = later("at the ceiling: slow down")
 ABOVE = later("above the zone")
@@ -56,32 +58,67 @@ class Sight:
     connected: bool
     events_waiting: int
     neighbours: Sequence[Neighbour]
+    battery_pct: Mapping[str, float] = field(default_factory=dict)
+    claims: Sequence[Standing] = ()
+    """Bands that their wearers said are theirs."""
+    refused: Sequence[tuple[int, str]] = ()
+    """When (steady ms) and whose claim the district refused."""
+    can_claim: bool = False
+    """There are people who may say that a band is theirs."""
+    unsent_batches: int = 0
+    """Sealed, and not answered for by the district."""
+    link_since_mono_ms: int | None = None
+    """Since when the district is reached, or not; None: not known."""
+    token: str = ""
+
+
+Say = Callable[[str], str]
 
 
 def page(sight: Sight, language: str) -> Page:
     """Return the page in a language."""
     say = translator(language).gettext
-    heard = {here.worn.device_key: here for here in sight.here}
     body = "\n".join(
         (
-            _alarms(sight, heard, say),
+            alarms(sight, say),
             _ended(sight, say),
             _here(sight, say),
+            _claims(sight, say),
             _box(sight, say),
-            _neighbours(sight, say),
+            _ways(sight, say),
         )
     )
+    return framed(sight, language, body, refresh=f"{REFRESH_S}")
+
+
+def framed(sight: Sight, language: str, body: str, *, refresh: str) -> Page:
+    """Return a page of ours; `refresh` is when to ask again, and for what."""
+    say = translator(language).gettext
     title = say("%(count)d must slow down") % {"count": len(sight.alarms)}
     if not sight.alarms:
         title = say("Nobody must slow down")
     html = (
         f'<!doctype html>\n<html lang="{"zh-CN" if language == "zh_CN" else "en"}">\n<head>\n'
-        f'<meta charset="utf-8">\n<meta http-equiv="refresh" content="{REFRESH_S}">\n'
+        f'<meta charset="utf-8">\n<meta http-equiv="refresh" content="{refresh}">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{escape(title)}</title>\n<style>{style()}</style>\n</head>\n"
         f'<body class="{"alarm" if sight.alarms else "calm"}">\n{body}\n</body>\n</html>\n'
     )
     return Page(html, style())
+
+
+def form(path: str, token: str, inside: str, **hidden: str) -> str:
+    """Return a form; `inside` is HTML, `hidden` are fields as they are."""
+    fields = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in ({TOKEN_FIELD: token} | hidden).items()
+    )
+    return f'<form method="post" action="{path}">{fields}{inside}</form>'
+
+
+def button(name: str, value: str, label: str, kind: str = "") -> str:
+    """Return a button that sends its form; `label` is HTML."""
+    return f'<button name="{escape(name)}" value="{escape(value)}" class="{kind}">{label}</button>'
 
 
 @cache
@@ -104,7 +141,9 @@ def zone_of(here: Here, now_mono_ms: int) -> str:
     return IN_ZONE if bpm < worn.zone_hi_bpm else ABOVE
 
 
-def _alarms(sight: Sight, heard: dict[str, Here], say: Callable[[str], str]) -> str:
+def alarms(sight: Sight, say: Say) -> str:
+    """Return who must slow down, as HTML; in every page of ours it comes first."""
+    heard = {here.worn.device_key: here for here in sight.here}
     if not sight.alarms:
         words = say("Nobody must slow down") if sight.here else say("Nobody is heard")
         return f'<h1 class="calm">{escape(words)}</h1>'
@@ -115,7 +154,7 @@ def _alarms(sight: Sight, heard: dict[str, Here], say: Callable[[str], str]) -> 
     return f'<section role="alert"><h1><b>▲▲</b> {escape(words)}</h1>\n{cards}</section>'
 
 
-def _alarm(alarm: Alarm, here: Here | None, now: int, say: Callable[[str], str]) -> str:
+def _alarm(alarm: Alarm, here: Here | None, now: int, say: Say) -> str:
     is_silent = here is None or now - here.heard_mono_ms > SILENT_AFTER_MS
     pulse = say("no signal") if here is None or is_silent else f"{here.bpm:.0f}"
     lasts = say("Stop or slow down. Ask how they feel. For %(lasts)s.") % {
@@ -123,13 +162,13 @@ def _alarm(alarm: Alarm, here: Here | None, now: int, say: Callable[[str], str])
     }
     return (
         f"<article><h2>{escape(alarm.subject)} "
-        f"<small>{escape(_band(alarm.device_key))}</small></h2>"
+        f"<small>{escape(band_end(alarm.device_key))}</small></h2>"
         f'<p class="pulse">{escape(pulse)}<small> / {alarm.ceiling_bpm:.0f}</small></p>'
         f"<p>{escape(lasts)}</p></article>"
     )
 
 
-def _ended(sight: Sight, say: Callable[[str], str]) -> str:
+def _ended(sight: Sight, say: Say) -> str:
     recent = [
         alarm
         for alarm in reversed(sight.ended)
@@ -155,7 +194,7 @@ def _ended(sight: Sight, say: Callable[[str], str]) -> str:
     return f'<ul class="ended">{lines}</ul>'
 
 
-def _here(sight: Sight, say: Callable[[str], str]) -> str:
+def _here(sight: Sight, say: Say) -> str:
     if not sight.here:
         return ""
     rows = []
@@ -165,18 +204,28 @@ def _here(sight: Sight, say: Callable[[str], str]) -> str:
         pulse = "–" if zone == SILENT else f"{here.bpm:.0f}"
         rows.append(
             f'<tr class="{kind}"><th scope="row">{escape(here.worn.subject)} '
-            f"<small>{escape(_band(here.worn.device_key))}</small></th>"
+            f"<small>{escape(band_end(here.worn.device_key))}</small></th>"
             f'<td class="number">{pulse}</td><td><b>{sign}</b> {escape(say(zone))}</td>'
-            f'<td class="number">{escape(_limits(here, say))}</td></tr>'
+            f'<td class="number">{escape(_limits(here, say))}</td>'
+            f'<td class="number">{_battery(sight, here.worn.device_key, say)}</td></tr>'
         )
     heads = "".join(
         f'<th scope="col">{escape(name)}</th>'
-        for name in (say("Who"), say("Pulse"), say("Zone"), say("Zone / ceiling"))
+        for name in (say("Who"), say("Pulse"), say("Zone"), say("Zone / ceiling"), say("Battery"))
     )
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
-def _limits(here: Here, say: Callable[[str], str]) -> str:
+def _battery(sight: Sight, device_key: str, say: Say) -> str:
+    percent = sight.battery_pct.get(device_key)
+    if percent is None:
+        return "–"
+    if percent >= LOW_BATTERY_PCT:
+        return f"{percent:.0f}%"
+    return f'<b class="low">▁</b>{percent:.0f}% {escape(say("charge it"))}'
+
+
+def _limits(here: Here, say: Say) -> str:
     worn = here.worn
     zone = "–"
     if worn.zone_lo_bpm is not None and worn.zone_hi_bpm is not None:
@@ -185,7 +234,7 @@ def _limits(here: Here, say: Callable[[str], str]) -> str:
     return f"{zone} / {ceiling}"
 
 
-def _box(sight: Sight, say: Callable[[str], str]) -> str:
+def _box(sight: Sight, say: Say) -> str:
     lines = [
         say("%(centre)s, %(gateway)s: %(here)d of %(registered)d bands heard")
         % {
@@ -194,10 +243,13 @@ def _box(sight: Sight, say: Callable[[str], str]) -> str:
             "here": len(sight.here),
             "registered": sight.registered,
         },
-        "● " + say("The district is reached")
-        if sight.connected
-        else "✕ " + say("The district is NOT reached: this page still warns"),
+        _uplink(sight, say),
     ]
+    if sight.unsent_batches and (not sight.connected or sight.unsent_batches >= UNSENT_SHOWN):
+        lines.append(
+            say("%(count)d packets of readings are kept here until the district has them")
+            % {"count": sight.unsent_batches}
+        )
     if sight.events_waiting:
         lines.append(
             say("%(count)d messages wait for the district") % {"count": sight.events_waiting}
@@ -209,23 +261,61 @@ def _box(sight: Sight, say: Callable[[str], str]) -> str:
     return "<footer>" + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</footer>"
 
 
-def _neighbours(sight: Sight, say: Callable[[str], str]) -> str:
-    if not sight.neighbours:
-        return ""
-    items = "".join(
-        f"<li>{escape(address)} <small>{escape(family)}</small></li>"
-        for address, family in sight.neighbours[:SHOWN_NEIGHBOURS]
+def _uplink(sight: Sight, say: Say) -> str:
+    if sight.connected:
+        return "● " + say("The district is reached")
+    since = sight.link_since_mono_ms
+    if since is None:
+        return "✕ " + say("The district is NOT reached: this page still warns")
+    return "✕ " + say("The district is NOT reached, for %(lasts)s: this page still warns") % {
+        "lasts": _lasts(sight.now_mono_ms - since, say)
+    }
+
+
+def _claims(sight: Sight, say: Say) -> str:
+    """Return who wears a band by their own word, and whom the district does not believe."""
+    not_taken = say("%(who)s: the district does not take this band as yours. Ask the staff.")
+    refused = "".join(
+        f"<p>✕ {escape(not_taken % {'who': who})}</p>"
+        for at_mono_ms, who in sight.refused
+        if sight.now_mono_ms - at_mono_ms <= REFUSED_FOR_MS
     )
-    words = say("Bands near by that are not registered (nothing of theirs is kept)")
-    return f'<div class="near"><p>{escape(words)}</p><ul>{items}</ul></div>'
+    heard = {here.worn.device_key for here in sight.here}
+    rows = []
+    for one in sorted(sight.claims, key=lambda one: one.subject):
+        state = "" if one.device_key in heard else say("waiting for the first pulse")
+        press = form(
+            "/finish",
+            sight.token,
+            button("claim", one.claim, escape(say("I am finished")), "small"),
+        )
+        rows.append(
+            f"<li><b>{escape(one.subject)}</b> <small>{escape(band_end(one.device_key))} "
+            f"{escape(state)}</small>{press}</li>"
+        )
+    listed = f'<ul class="claims">{"".join(rows)}</ul>' if rows else ""
+    return f'<div class="ended">{refused}</div>{listed}' if refused else listed
 
 
-def _band(device_key: str) -> str:
+def _ways(sight: Sight, say: Say) -> str:
+    """Return the ways on: to say that a band is mine, to see the bands nobody is registered for."""
+    ways = []
+    if sight.can_claim:
+        near = sum(neighbour.can_be_claimed for neighbour in sight.neighbours)
+        words = say("This pulse is mine (%(count)d near by)") % {"count": near}
+        ways.append(f'<a class="way" href="/claim">{escape(words)}</a>')
+    if sight.neighbours:
+        words = say("Unregistered bands near by: %(count)d") % {"count": len(sight.neighbours)}
+        ways.append(f'<a class="way quiet" href="/near">{escape(words)}</a>')
+    return f"<nav>{''.join(ways)}</nav>" if ways else ""
+
+
+def band_end(device_key: str) -> str:
     """Return the end of a band's address: what is printed on it, short enough to compare."""
     return device_key[-5:]
 
 
-def _lasts(duration_ms: int, say: Callable[[str], str]) -> str:
+def _lasts(duration_ms: int, say: Say) -> str:
     seconds = max(0, duration_ms) // 1000
     if seconds < 60:  # noqa: PLR2004 - of a minute
         return say("%(seconds)d s") % {"seconds": seconds}

@@ -4,8 +4,6 @@ With no network the box still knows whom to protect: an expired roster is shown 
 protecting. What is on disk is the message as it came, readable with this box's key alone.
 """
 
-import os
-import secrets
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from config.errors import Rejected
 from ingest.batch.keys import Keys
 from ingest.batch.limits import MAX_SEALED_BYTES
-from ingest.batch.roster import Roster, RosterBand, open_roster
+from ingest.batch.roster import Claimer, Roster, RosterBand, open_roster
 from ingest.gateway.edge_time import EdgeTime
+from ingest.gateway.kept_file import keep
 
 log = structlog.get_logger()
 
@@ -43,6 +42,10 @@ class RosterBook:
         """Rosters that were not taken, by reason, since the start."""
         self._path, self._hub_key, self._keys = path, hub_key, keys
         self._centre, self._gateway, self._time = centre, gateway, time
+        self.identity_keys: Mapping[str, bytes] = {}
+        """What resolves the changing addresses of bands, by their keys in the roster. Secrets."""
+        self.claimers: Mapping[str, Claimer] = {}
+        """Who may say that a band is theirs, by pseudonym."""
         self._worn: Mapping[str, tuple[RosterBand, ...]] = {}
         self._sealed = self._saved = b""
         self._load()
@@ -70,20 +73,7 @@ class RosterBook:
         sealed = self._sealed
         if sealed == self._saved:
             return
-        part = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
-        try:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as to:
-                to.write(sealed)
-                to.flush()
-                os.fsync(to.fileno())
-            part.replace(self._path)
-        finally:
-            part.unlink(missing_ok=True)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        keep(self._path, sealed)
         self._saved = sealed
 
     @property
@@ -122,6 +112,8 @@ class RosterBook:
         for band in sorted(roster.bands, key=lambda band: band.worn_from_ms):
             worn.setdefault(band.device_key, []).append(band)
         self._worn = {key: tuple(bands) for key, bands in worn.items()}
+        self.identity_keys = {key.device_key: key.irk for key in roster.identity_keys}
+        self.claimers = {person.subject: person for person in roster.claimers}
         self.roster, self._sealed = roster, sealed
         self._time.not_before_utc_ms = max(self._time.not_before_utc_ms, roster.issued_utc_ms)
 

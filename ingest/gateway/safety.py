@@ -6,6 +6,8 @@ from storing readings: a page that cannot listen and a disk that cannot save are
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -14,15 +16,24 @@ from alerts.conditions import Gate, Sustained
 from config.alert_rules import load_alert_rules
 from config.conventions import load_conventions
 from config.gateway_settings import GatewaySettings
+from ingest.batch.claim import Claim
 from ingest.batch.keys import Keys
 from ingest.batch.reading import Reading
 from ingest.batch.receipt import Receipt
+from ingest.batch.roster import RosterBand
+from ingest.batch.told import Told
+from ingest.gateway.claims import CLAIMS_FILE, Claims
 from ingest.gateway.edge import EdgeGuard, EdgeRule
 from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.events import EVENTS_FILE, EventStore
-from ingest.gateway.onsite import Page, listening
-from ingest.gateway.onsite_page import Neighbour, Sight, page
+from ingest.gateway.irk import AddressResolver
+from ingest.gateway.onsite import Token, listening
+from ingest.gateway.onsite_desk import Desk
+from ingest.gateway.onsite_page import Sight
 from ingest.gateway.rosters import ROSTER_FILE, RosterBook
+
+if TYPE_CHECKING:
+    from ingest.gateway.neighbour import Neighbour
 
 log = structlog.get_logger()
 
@@ -64,15 +75,41 @@ class Edge:
         self.events = EventStore(
             data_dir / EVENTS_FILE, keys, centre=centre, gateway=gateway, time=self.time
         )
-        self.guard = EdgeGuard(
-            self.book.band, rule or rule_of_the_edge(), self.events.add, self.time
+        self.claims = Claims(
+            data_dir / CLAIMS_FILE,
+            self.book,
+            self.events.add,
+            self.time,
+            zone=ZoneInfo(settings.radio.time_zone),
+            silent_after_s=60 * settings.onsite.claim_silent_after_min,
         )
+        self.events.on_refused = self._refused
+        self.guard = EdgeGuard(self.band, rule or rule_of_the_edge(), self.events.add, self.time)
+        self.guard.alert = self._alert
+        self.vibrate: Callable[[str], object] = _nobody
+        """Called with the band of an alarm, at each reading of it; must return at once."""
+        self.device_key_of = AddressResolver(lambda: self.book.identity_keys).device_key
+        """Whose private address that is, by the roster's identity keys; None: nobody's."""
         self.neighbours: Callable[[], Sequence[Neighbour]] = tuple
-        """Bands that are heard and not registered, for the page alone: address and family."""
+        """Bands that are heard and not registered, for the page alone."""
+        self.unsent: Callable[[], int] = int
+        """Batches that the district has not answered for; the gateway sets it."""
         self.link_is_up: Callable[[], bool] = bool
         """Whether the broker is there; the gateway sets it."""
         self.page_says = "off"
         self._settings = settings
+        self._token = Token()
+        self._desk = Desk(self.sight, self.claims, self.book, self.time, settings.onsite.language)
+        self._was_connected: bool | None = None
+        self._link_since_mono_ms: int | None = None
+
+    def band(self, device_key: str, at_ms: int) -> RosterBand | None:
+        """Return who wears a band at that time (ms UTC): by the roster, else by their own word."""
+        return self.book.band(device_key, at_ms) or self.claims.band(device_key, at_ms)
+
+    def registered(self) -> Mapping[str, str | None]:
+        """Return every band that may be heard, with the family it is to be talked with in."""
+        return {**self.claims.registered(), **self.book.registered()}
 
     def is_connected(self) -> bool:
         """Say whether the broker is there."""
@@ -80,6 +117,8 @@ class Edge:
 
     def heard(self, readings: Sequence[Reading]) -> None:
         """Take what has just been heard, before any queue."""
+        for reading in readings:
+            self.claims.heard(reading)
         self.guard.heard(readings)
 
     async def take_roster(self, sealed: bytes) -> None:
@@ -102,12 +141,15 @@ class Edge:
 
     async def close(self) -> None:
         """Put what was raised last on disk, if the disk lets us."""
+        if not self.claims.is_saved:
+            await self._save_claims()
         await self.events.save()
         await asyncio.to_thread(self.events.close)
 
     def sight(self) -> Sight:
         """Return what the page shows now."""
         roster = self.book.roster
+        registered = {key.upper() for key in self.registered()}
         return Sight(
             centre=self._settings.centre,
             gateway=self._settings.gateway,
@@ -115,12 +157,19 @@ class Edge:
             alarms=self.guard.alarms,
             ended=list(self.guard.ended),
             here=list(self.guard.here.values()),
-            registered=len(self.book.registered()),
+            registered=len(registered),
             has_roster=roster is not None,
             roster_expired=self.book.is_expired,
             connected=self.is_connected(),
             events_waiting=self.events.waiting,
-            neighbours=list(self.neighbours()),
+            neighbours=[one for one in self.neighbours() if one.address.upper() not in registered],
+            battery_pct=self.guard.battery_pct,
+            claims=list(self.claims.standing.values()),
+            refused=list(self.claims.refused.values()),
+            can_claim=bool(self.book.claimers),
+            unsent_batches=self.unsent(),
+            link_since_mono_ms=self._link_since_mono_ms,
+            token=self._token.text,
         )
 
     def status(self) -> Mapping[str, object]:
@@ -144,19 +193,47 @@ class Edge:
             "events_refused": events.refused,
             "events_lost": events.lost,
             "event_save_failures": events.save_failures,
+            "claims": len(self.claims.standing),
+            "claims_refused": len(self.claims.refused),
+            "claim_codes_wrong": self._desk.guessing.wrong,
             "page": self.page_says,
         }
 
     async def _look(self) -> None:
-        """End what is over; try again to save a roster that is not on disk."""
+        """End what is over; save claims, and try again to save a roster that is not on disk."""
         since_s = 0.0
         while True:
             await asyncio.sleep(LOOK_S)
-            self.guard.look()
+            self.look()
+            if not self.claims.is_saved:
+                await self._save_claims()
             since_s += LOOK_S
             if since_s >= SAVE_AGAIN_S and not self.book.is_saved:
                 since_s = 0.0
                 await self._save_roster()
+
+    def look(self) -> None:
+        """End what is over, and note since when the district is reached or not."""
+        self.claims.look()
+        self.guard.look()
+        if self.is_connected() != self._was_connected:
+            self._was_connected = self.is_connected()
+            self._link_since_mono_ms = self.time.mono_ms()
+
+    def _alert(self, device_key: str) -> None:
+        self.vibrate(device_key)
+
+    def _refused(self, told: Told) -> None:
+        """Take in what the district refuses for good: a claim ends with it."""
+        if isinstance(told, Claim):
+            self.claims.is_refused(told)
+
+    async def _save_claims(self) -> None:
+        try:
+            await asyncio.to_thread(self.claims.save)
+        except OSError as error:
+            # They hold all the same, until the next start; tried again every second.
+            log.error("claims_not_saved", why=error.strerror)  # noqa: TRY400 - foreseen
 
     async def _save_roster(self) -> None:
         try:
@@ -172,7 +249,7 @@ class Edge:
             return
         while True:
             try:
-                async with listening(port, self._page):
+                async with listening(port, self._desk.answer, self._token):
                     self.page_says = "on"
                     await asyncio.Event().wait()
             except OSError as error:
@@ -180,5 +257,6 @@ class Edge:
                 log.error("page_cannot_listen", port=port, why=error.strerror)  # noqa: TRY400 - foreseen
                 await asyncio.sleep(LISTEN_AGAIN_S)
 
-    def _page(self) -> Page:
-        return page(self.sight(), self._settings.onsite.language)
+
+def _nobody(_device_key: str) -> None:
+    """Vibrate nobody's band."""

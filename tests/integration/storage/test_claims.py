@@ -41,6 +41,7 @@ def claim(district, subject="p1", name=b"a", *, began=NINE, ended=None, why=None
         "latest_utc_ms": MIDNIGHT,
         "ended_utc_ms": ended,
         "why_ended": why or (None if ended is None else "finished"),
+        "said_utc_ms": began if ended is None else ended,
         "is_sure": True,
     } | changed
     return EdgeClaim(**values)

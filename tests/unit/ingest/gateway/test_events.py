@@ -248,7 +248,7 @@ def test_a_file_that_opens_and_cannot_be_read_is_tried_again(store, opened, monk
     assert saved(store)
     store.close()
     with monkeypatch.context() as sick:
-        sick.setattr(event_file, "open_event", raising(apsw.IOError))
+        sick.setattr(event_file, "open_told", raising(apsw.IOError))
         again = opened()
     assert again.waiting == 0
 

@@ -7,8 +7,18 @@ from dataclasses import replace
 
 import pytest
 
+from ingest.gateway.claims import Standing
 from ingest.gateway.edge import Alarm, Here
-from ingest.gateway.onsite import ADDRESS, MAX_HEAD_BYTES, Page, listening
+from ingest.gateway.neighbour import Neighbour
+from ingest.gateway.onsite import (
+    ADDRESS,
+    MAX_BODY_BYTES,
+    MAX_HEAD_BYTES,
+    Page,
+    SeeOther,
+    Token,
+    listening,
+)
 from ingest.gateway.onsite_page import Sight, page
 from tests.edges import BAND, worn
 from tests.patience import PATIENCE_S
@@ -42,6 +52,17 @@ def sight(**changed):
         ),
         **changed,
     )
+
+
+def standing(**changed):
+    """A band that its wearer said is theirs."""
+    return replace(
+        Standing(
+            claim="ab" * 16, device_key=BAND, family="hrs", subject="p-1", began_utc_ms=1,
+            latest_utc_ms=2, is_sure=True, heard_utc_ms=1, heard_mono_ms=NOW,
+        ),
+        **changed,
+    )  # fmt: skip
 
 
 def words(given):
@@ -103,12 +124,45 @@ def test_what_is_over_stays_for_ten_minutes():
         ({"events_waiting": 2}, "2 messages wait for the district"),
         ({"has_roster": False}, "✕ No roster yet: this box knows nobody and warns of nobody"),
         ({"roster_expired": True}, "✕ The roster is old: call the district"),
-        ({"neighbours": [("AA:BB", "hrs")]}, "AA:BB hrs"),
+        ({"connected": False, "link_since_mono_ms": NOW - 90_000}, "NOT reached, for 1 min 30 s"),
+        ({"connected": False, "unsent_batches": 1}, "1 packets of readings are kept here"),
+        ({"unsent_batches": 10}, "10 packets of readings are kept here"),
+        ({"neighbours": [Neighbour("AA:BB", ("hrs",))]}, "Unregistered bands near by: 1"),
+        (
+            {"neighbours": [Neighbour("AA:BB", ("hrs",))], "can_claim": True},
+            "This pulse is mine (1 near by)",
+        ),
+        ({"can_claim": True}, "This pulse is mine (0 near by)"),
         ({"here": []}, "Nobody is heard"),
     ],
 )
 def test_the_box_says_how_it_stands(changed, expected):
     assert expected in words(sight(**changed))
+
+
+@pytest.mark.parametrize(
+    ("percent", "shown"), [(None, "/ 150 –"), (20, "20%"), (19.4, "▁ 19% charge it"), (0, "▁ 0%")]
+)
+def test_the_battery_is_shown_and_zero_is_not_missing(percent, shown):
+    batteries = {} if percent is None else {BAND: percent}
+
+    assert shown in words(sight(here=[here(110)], battery_pct=batteries))
+
+
+def test_a_claim_is_shown_until_it_is_finished_and_waits_for_its_first_pulse():
+    waiting = words(sight(claims=[standing()]))
+    heard = words(sight(claims=[standing()], here=[here(110)]))
+
+    assert "p-1 00:01 waiting for the first pulse I am finished" in waiting
+    assert "waiting" not in heard
+    assert "I am finished" in heard
+
+
+def test_whom_the_district_does_not_believe_is_told_for_ten_minutes():
+    told = "p-1: the district does not take this band as yours. Ask the staff."
+
+    assert told in words(sight(refused=[(NOW - 600_000, "p-1")]))
+    assert told not in words(sight(refused=[(NOW - 600_001, "p-1")]))
 
 
 def test_names_are_shown_as_text_whatever_they_hold():
@@ -118,7 +172,8 @@ def test_names_are_shown_as_text_whatever_they_hold():
             alarms=[alarm(subject=nasty)],
             ended=[alarm(subject=nasty, ended_mono_ms=NOW)],
             here=[here(90, subject=nasty)],
-            neighbours=[(nasty, nasty)],
+            claims=[standing(subject=nasty)],
+            refused=[(NOW, nasty)],
         ),
         "en",
     ).html
@@ -138,7 +193,7 @@ def test_the_policy_allows_the_pages_own_style_and_nothing_else():
 
     assert re.fullmatch(
         r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]{44}'; base-uri 'none'; "
-        r"form-action 'none'; frame-ancestors 'none'",
+        r"form-action 'self'; frame-ancestors 'none'",
         shown.policy,
     )
     assert "style=" not in shown.html
@@ -148,7 +203,21 @@ def test_the_policy_allows_the_pages_own_style_and_nothing_else():
 # --- the server -------------------------------------------------------------------------------
 
 
-def asked(*requests, page_of=lambda: Page("<p>页</p>", "")):
+TOKEN = Token("t0ken")
+
+
+async def desk(given):
+    """A first page, another that is shown, and one that takes a form."""
+    match given.path:
+        case "/" if given.form is None:
+            return Page("<p>页</p>", "")
+        case "/form" if given.form is not None:
+            return SeeOther("/")
+        case _:
+            return None
+
+
+def asked(*requests, desk=desk):
     """Start the server, send each request on a connection of its own; return the answers."""
 
     async def ask(port, request):
@@ -160,7 +229,7 @@ def asked(*requests, page_of=lambda: Page("<p>页</p>", "")):
         return answer
 
     async def run():
-        async with asyncio.timeout(PATIENCE_S), listening(0, page_of) as port:
+        async with asyncio.timeout(PATIENCE_S), listening(0, desk, TOKEN) as port:
             return [await ask(port, request) for request in requests]
 
     return asyncio.run(run())
@@ -215,7 +284,7 @@ def test_a_head_request_has_no_body():
         (get(host="evil.example"), 421),
         (get(host="127.0.0.1.evil.example:80"), 421),
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", 421),
-        (get(method="POST"), 405),
+        (get(method="PUT"), 405),
         (get(method="DELETE"), 405),
         (get("/../etc/passwd"), 404),
         (get("/favicon.ico"), 404),
@@ -232,7 +301,7 @@ def test_any_other_request_is_answered_in_short_and_the_next_one_is_served(reque
 
 def test_it_listens_on_the_loopback_alone():
     async def run():
-        async with listening(0, lambda: Page("", "")) as port:
+        async with listening(0, desk, TOKEN) as port:
             for other in {"127.0.0.2", socket.gethostbyname(socket.gethostname())} - {ADDRESS}:
                 with pytest.raises(ConnectionRefusedError):
                     await asyncio.open_connection(other, port)
@@ -244,7 +313,7 @@ def test_silent_visitors_neither_stop_it_nor_outlive_it():
     async def run():
         writers = []
         async with asyncio.timeout(PATIENCE_S):
-            async with listening(0, lambda: Page("ok", "")) as port:
+            async with listening(0, desk, TOKEN) as port:
                 for _ in range(40):
                     _, writer = await asyncio.open_connection("127.0.0.1", port)
                     writers.append(writer)
@@ -261,9 +330,86 @@ def test_silent_visitors_neither_stop_it_nor_outlive_it():
 
 def test_a_port_that_is_taken_is_an_error_that_says_so():
     async def run():
-        async with listening(0, lambda: Page("", "")) as port:
+        async with listening(0, desk, TOKEN) as port:
             with pytest.raises(OSError, match="address already in use"):
-                async with listening(port, lambda: Page("", "")):
+                async with listening(port, desk, TOKEN):
                     pass
 
     asyncio.run(run())
+
+
+def post(
+    path="/form",
+    body="token=t0ken&x=1",
+    *,
+    host="127.0.0.1:8080",
+    length=None,
+    kind=None,
+    **headers,
+):
+    lines = [
+        f"POST {path} HTTP/1.1",
+        f"Host: {host}",
+        f"Content-Type: {kind or 'application/x-www-form-urlencoded'}",
+        *([] if length == "none" else [f"Content-Length: {length or len(body)}"]),
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
+    return ("\r\n".join(lines) + f"\r\n\r\n{body}").encode()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        post(),
+        post(Origin="http://127.0.0.1:8080", Sec_Fetch_Site="same-origin"),
+        post(kind="application/x-www-form-urlencoded; charset=utf-8"),
+        post(host="localhost:8080", Origin="http://localhost:8080"),
+    ],
+)
+def test_a_form_of_ours_is_taken_and_leads_on(request_bytes):
+    [answer] = asked(request_bytes)
+
+    assert status(answer) == 303
+    assert b"\r\nLocation: /\r\n" in answer
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "expected"),
+    [
+        (post(body="x=1"), 403),
+        (post(body="token=other"), 403),
+        (post(body="token="), 403),
+        (post(Origin="http://evil.example"), 403),
+        (post(Origin="null"), 403),
+        (post(Origin="http://127.0.0.1:9999"), 403),
+        (post(Sec_Fetch_Site="cross-site"), 403),
+        (post(Sec_Fetch_Site="same-site"), 403),
+        (post(host="evil.example"), 421),
+        (post("/nothing"), 404),
+        (post("/"), 404),
+        (post(kind="text/plain"), 415),
+        (post(kind="multipart/form-data"), 415),
+        (post(length="none"), 411),
+        (post(length="-1"), 411),
+        (post(length="1e3"), 411),
+        (post(length="9" * 5_000), 413),
+        (post(length=str(MAX_BODY_BYTES + 1)), 413),
+        (post(Transfer_Encoding="chunked"), 411),
+        (post(length="500"), 400),
+        (post(body="token=t0ken&" + "&".join(f"a{n}=1" for n in range(30))), 400),
+        (post(body="token=t0ken&x=%ff"), 400),
+    ],
+)
+def test_a_form_from_elsewhere_or_of_no_sense_is_refused_and_the_next_is_served(
+    request_bytes, expected
+):
+    wrong, right = asked(request_bytes, post())
+
+    assert status(wrong) == expected
+    assert status(right) == 303
+
+
+def test_the_token_is_in_no_log():
+    assert "t0ken" not in repr(TOKEN)
+    assert len(Token().text) >= 20
+    assert Token().text != Token().text

@@ -1,0 +1,262 @@
+"""Bands that their wearers have said are theirs, for one session.
+
+A watch that broadcasts heart rate takes another address at every start and has no key to know it
+by: only its wearer can say whose it is. Said on the on-site page it holds at once, network or not:
+the band is registered on this box, and the claimer's ceiling protects from the first reading. It
+ends with the press of "finished", with silence, at local midnight, with somebody else's claim of
+the band, with another claim of the same person, or when the roster says otherwise.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from ingest.batch.claim import CLAIM_BYTES, Claim, Offer, WhyEnded
+from ingest.batch.columns import is_device_key
+from ingest.batch.parts import is_subject
+from ingest.batch.reading import Flag, Quantity, Reading
+from ingest.batch.roster import Claimer, Limits, RosterBand
+from ingest.gateway.edge_time import EdgeTime
+from ingest.gateway.kept_file import keep
+from ingest.gateway.neighbour import BROADCAST, Neighbour
+from ingest.gateway.rosters import RosterBook
+
+log = structlog.get_logger()
+
+CLAIMS_FILE = "claims.json"
+MAX_STANDING = 500
+"""Claims at a time; a hall has fewer people."""
+LAST_READING_MS = 1_000
+"""A claim that ended in silence still covers its last reading."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """A claim that goes on; `*_utc_ms` are the box's best guess, `*_mono_ms` of this start."""
+
+    claim: str
+    """Which one, in hexadecimal."""
+    device_key: str
+    family: str | None
+    subject: str
+    began_utc_ms: int
+    latest_utc_ms: int
+    is_sure: bool
+    heard_utc_ms: int
+    """Its newest reading, or its beginning."""
+    heard_mono_ms: int
+
+
+class Claims:
+    """The claims of one box. All methods but `save` belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        path: Path,
+        book: RosterBook,
+        tell: Callable[[Claim | Offer], None],
+        time: EdgeTime,
+        *,
+        zone: ZoneInfo,
+        silent_after_s: float,
+    ) -> None:
+        """Load what stood before the start; `tell` takes what the district is to know."""
+        self.is_saved = True
+        self.refused: dict[bytes, tuple[int, str]] = {}
+        """When (steady ms) the district refused which claim of whom, the newest last."""
+        self._path, self._book, self._tell, self._time = path, book, tell, time
+        self._zone, self._silent_after_ms = zone, silent_after_s * 1000
+        self._by_band: dict[str, Standing] = {}
+        self._load()
+
+    @property
+    def standing(self) -> Mapping[str, Standing]:
+        """What goes on, by the bands' addresses."""
+        return self._by_band
+
+    def registered(self) -> Mapping[str, str | None]:
+        """Return the claimed bands with the family they are to be talked with in."""
+        return {key: one.family for key, one in self._by_band.items()}
+
+    def band(self, device_key: str, at_ms: int) -> RosterBand | None:
+        """Return who says the band is theirs, under the limits of that time; None: nobody.
+
+        A claim that stands holds for whatever is heard now: the wall clock may have been set.
+        """
+        one = self._by_band.get(device_key)
+        if one is None:
+            return None
+        person = self._book.claimers.get(one.subject)
+        limits = None if person is None else limits_at(person, at_ms)
+        return RosterBand(
+            one.device_key,
+            one.family,
+            one.subject,
+            one.began_utc_ms,
+            one.latest_utc_ms,
+            *((None, None, None) if limits is None else limits[1:]),
+        )
+
+    def begin(self, neighbour: Neighbour, person: Claimer) -> None:
+        """Let the band be that person's from now on; whatever contradicts it ends."""
+        device_key = neighbour.address
+        now = self._time.utc_ms()
+        standing = self._by_band.get(device_key)
+        if standing is not None and standing.subject == person.subject:
+            return
+        if standing is not None:
+            self._end(standing, "another_wearer", now)
+        for other in [one for one in self._by_band.values() if one.subject == person.subject]:
+            self._end(other, "another_band", now)
+        one = Standing(
+            claim=secrets.token_hex(CLAIM_BYTES),
+            device_key=device_key,
+            family=BROADCAST if neighbour.can_be_claimed else None,
+            subject=person.subject,
+            began_utc_ms=now,
+            latest_utc_ms=_next_midnight_ms(now, self._zone),
+            is_sure=self._time.hub_ahead_ms is not None,
+            heard_utc_ms=now,
+            heard_mono_ms=self._time.mono_ms(),
+        )
+        self._by_band[device_key] = one
+        self.is_saved = False
+        self._say(one, None, None)
+        log.info("band_claimed", device=device_key)
+
+    def finish(self, claim: str) -> bool:
+        """End a claim by its wearer's word; False: it is over already."""
+        for one in self._by_band.values():
+            if one.claim == claim:
+                self._end(one, "finished", self._time.utc_ms())
+                return True
+        return False
+
+    def offer(self, neighbour: Neighbour) -> None:
+        """Ask the district to register a band: its address and kind, without a value."""
+        self._tell(
+            Offer(
+                centre="",
+                gateway="",
+                boot=b"",
+                number=0,
+                age_ms=None,
+                device_key=neighbour.address,
+                families=neighbour.families,
+                offered_utc_ms=self._time.utc_ms(),
+            )
+        )
+
+    def heard(self, reading: Reading) -> None:
+        """Note a sign of life: a pulse that is not known to be off the skin."""
+        one = self._by_band.get(reading.device_key)
+        off_skin = reading.flags & Flag.CONTACT_KNOWN and not reading.flags & Flag.CONTACT
+        if one is not None and reading.quantity is Quantity.HEART_RATE_BPM and not off_skin:
+            one.heard_mono_ms, one.heard_utc_ms = self._time.mono_ms(), self._time.utc_ms()
+
+    def look(self) -> None:
+        """End what is over; call it every second."""
+        mono_ms, now = self._time.mono_ms(), self._time.utc_ms()
+        for one in list(self._by_band.values()):
+            if now >= one.latest_utc_ms:
+                self._end(one, "midnight", one.latest_utc_ms)
+            elif mono_ms - one.heard_mono_ms > self._silent_after_ms:
+                self._end(one, "silent", min(now, one.heard_utc_ms + LAST_READING_MS))
+            elif one.subject not in self._book.claimers or self._is_registered(one, now):
+                self._end(one, "roster", now)
+
+    def is_refused(self, told: Claim) -> None:
+        """Take in that the district refuses a claim: it holds no longer, and the page says so."""
+        one = self._by_band.get(told.device_key)
+        if one is not None and one.claim == told.claim.hex():
+            del self._by_band[told.device_key]
+            self.is_saved = False
+        self.refused[told.claim] = self._time.mono_ms(), told.subject
+        while len(self.refused) > MAX_STANDING:
+            del self.refused[next(iter(self.refused))]
+
+    def save(self) -> None:
+        """Put what stands on disk; raises OSError."""
+        was_saved, self.is_saved = self.is_saved, True  # what changes from here on is not saved
+        try:
+            kept = [asdict(one) for one in list(self._by_band.values())]
+            keep(self._path, json.dumps(kept).encode())
+        except BaseException:
+            self.is_saved = was_saved
+            raise
+
+    def _is_registered(self, one: Standing, now: int) -> bool:
+        """Say whether the district gave the band to somebody meanwhile."""
+        return self._book.band(one.device_key, now) is not None
+
+    def _end(self, one: Standing, why: WhyEnded, at_utc_ms: int) -> None:
+        del self._by_band[one.device_key]
+        self.is_saved = False
+        self._say(one, max(at_utc_ms, one.began_utc_ms), why)
+        log.info("band_claim_ended", device=one.device_key, why=why)
+
+    def _say(self, one: Standing, ended_utc_ms: int | None, why: WhyEnded | None) -> None:
+        self._tell(
+            Claim(
+                centre="",
+                gateway="",
+                boot=b"",
+                number=0,
+                age_ms=None,
+                claim=bytes.fromhex(one.claim),
+                device_key=one.device_key,
+                family=one.family,
+                subject=one.subject,
+                began_utc_ms=one.began_utc_ms,
+                latest_utc_ms=one.latest_utc_ms,
+                ended_utc_ms=ended_utc_ms,
+                why_ended=why,
+                said_utc_ms=self._time.utc_ms(),
+                is_sure=one.is_sure,
+            )
+        )
+
+    def _load(self) -> None:
+        try:
+            found = json.loads(self._path.read_bytes())
+            standing = [_standing(item, self._time.mono_ms()) for item in found]
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, KeyError):
+            # The wearers claim anew; what the district knows of it ends at midnight.
+            log.error("claims_not_read", path=str(self._path))  # noqa: TRY400 - foreseen
+            return
+        self._by_band = {one.device_key: one for one in standing[:MAX_STANDING]}
+
+
+def limits_at(person: Claimer, at_ms: int) -> Limits | None:
+    """Return what holds for a person at a time (ms UTC); None: nothing is known."""
+    held = [limits for limits in person.limits if limits.from_ms <= at_ms]
+    return held[-1] if held else None
+
+
+def _next_midnight_ms(at_ms: int, zone: ZoneInfo) -> int:
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
+    midnight = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), zone)
+    return round(midnight.timestamp() * 1000)
+
+
+def _standing(item: Any, mono_ms: int) -> Standing:  # noqa: ANN401 - whatever the file says
+    """Return a claim out of the file; raises ValueError, TypeError, KeyError."""
+    one = Standing(**(item | {"heard_mono_ms": mono_ms}))
+    times = (one.began_utc_ms, one.latest_utc_ms, one.heard_utc_ms)
+    if (
+        len(bytes.fromhex(one.claim)) != CLAIM_BYTES
+        or not is_device_key(one.device_key)
+        or not is_subject(one.subject)
+        or not all(isinstance(at, int) for at in times)
+    ):
+        raise ValueError("not a claim")
+    return one
