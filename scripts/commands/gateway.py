@@ -164,10 +164,8 @@ def _radio(
     from ingest.gateway.radio.source import radio_source
 
     counters = RadioCounters()
-    edge.neighbours = lambda: [
-        (address, " ".join(families)) for address, families in counters.offered.items()
-    ]
-    source = radio_source(settings.radio, edge.book.registered, edge.heard, counters)
+    edge.neighbours = lambda: list(counters.offered.values())
+    source = radio_source(settings.radio, edge.registered, edge.heard, counters)
     return source, counters.as_dict
 
 
