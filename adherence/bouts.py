@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 
 from adherence.clock import MINUTE_MS, local_date, whole_ms
+from adherence.compiled import compiled
 from adherence.holding import cut_at_midnight
-from adherence.rows import Ints, Line, Runs, expanded, summed
+from adherence.rows import Ints, Runs
 from adherence.schema import BOUT, CHAIN
 from adherence.zones import by_case, in_effort, is_above
 
@@ -114,40 +115,38 @@ def bouts_of(chains: pl.DataFrame, minutes: pl.DataFrame, *, walking_spm: int) -
     end; one that ends on a minute's start does not touch that minute.
     """
     bouts = chains.filter("qualifies").sort("case", "start_ms")
-    minute, steps = minutes["minute"].to_numpy(), minutes["steps"].to_numpy()
-    of_minutes, of_bouts = Runs.of(minutes["person"]), Runs.of(bouts["person"])
-    line = _line_of(bouts, of_minutes.ends(minute))
-    number, shift_ms = line.find(of_minutes)
-    bout_number = np.repeat(line.find(of_bouts)[0], of_bouts.lengths)
-    by_person = np.argsort(bout_number, kind="stable")
-    first = bouts["start_ms"].to_numpy() // MINUTE_MS
-    touched = (bouts["end_ms"].to_numpy() - 1) // MINUTE_MS + 1 - first
-    first_ms = line.place(of_bouts, first * MINUTE_MS)
-    counted, zero, walked = (np.zeros(len(bouts), np.int64) for _ in ("counted", "zero", "walked"))
-    for part in of_minutes.parts():
-        people = number[part.runs]
-        begin = np.searchsorted(bout_number, people[0], side="left", sorter=by_person)
-        end = np.searchsorted(bout_number, people[-1], side="right", sorter=by_person)
-        own = by_person[begin:end]
-        at_ms = minute[part.rows] * MINUTE_MS + np.repeat(shift_ms[part.runs], part.lengths)
-        rows, begins = expanded(
-            np.searchsorted(at_ms, first_ms[own]),
-            np.searchsorted(at_ms, first_ms[own] + touched[own] * MINUTE_MS),
-        )
-        counts = steps[part.rows][rows]
-        counted[own] = np.diff(begins, append=len(rows))
-        zero[own] = summed(counts == 0, begins)
-        walked[own] = summed(counts >= walking_spm, begins)
+    counted, zero, walked = _walked(
+        bouts["start_ms"].to_numpy() // MINUTE_MS,
+        (bouts["end_ms"].to_numpy() - 1) // MINUTE_MS,
+        *Runs.of(minutes["person"]).found(bouts["person"]),
+        minutes["minute"].to_numpy(),
+        minutes["steps"].to_numpy(),
+        walking_spm,
+    )
     return bouts.with_columns(
         min_counted=pl.Series(counted), min_zero=pl.Series(zero), min_walk=pl.Series(walked)
     ).select(BOUT)
 
 
-def _line_of(bouts: pl.DataFrame, of_minutes: tuple[pl.Series, Ints, Ints]) -> Line:
-    """Lay out the people of the bouts and of the step minutes."""
-    person, first, last = of_minutes
-    reach = bouts.group_by("person").agg(pl.col("start_ms").min(), pl.col("end_ms").max())
-    return Line.through(
-        (person, first * MINUTE_MS, last * MINUTE_MS),
-        (reach["person"], reach["start_ms"].to_numpy(), reach["end_ms"].to_numpy()),
-    )
+@compiled
+def _walked(
+    first_min: Ints,
+    last_min: Ints,
+    rows_from: Ints,
+    rows_to: Ints,
+    minute: Ints,
+    steps: Ints,
+    walking_spm: int,
+) -> tuple[Ints, Ints, Ints]:
+    """Return of each bout how many minutes have a count, a count of 0, and one of walking."""
+    counted, zero = np.zeros_like(first_min), np.zeros_like(first_min)
+    walked = np.zeros_like(first_min)
+    for bout in range(len(first_min)):
+        own = minute[rows_from[bout] : rows_to[bout]]
+        row = rows_from[bout] + np.searchsorted(own, first_min[bout])
+        while row < rows_to[bout] and minute[row] <= last_min[bout]:
+            counted[bout] += 1
+            zero[bout] += steps[row] == 0
+            walked[bout] += steps[row] >= walking_spm
+            row += 1
+    return counted, zero, walked

@@ -3,31 +3,15 @@
 Zones, credit and wear depend on a sample's heart rate and its day alone, so all prescriptions and
 versions are judged from these rows instead of from the samples, and nothing is lost: whole
 milliseconds are added. Whole heart rates are counted into one cell per day and beat. A heart rate
-that is a fraction (a mean of twins, or given so) stands as a row of its own, and so does the part
-of a hold that lies behind midnight.
+that is a fraction (a mean of twins, or given so) stands as a row of its own.
 """
-
-from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from adherence.clock import DAY_MS
-from adherence.rows import Ints, Part, Reals, Runs, dates, day_starts, last_rows
-
-DAYS_AT_ONCE = 1_024
-"""So many days are counted in one go: their cells fit a processor's cache."""
-
-
-class _Rows(NamedTuple):
-    """Held time by heart rate; `row` is a row of HELD of the same person."""
-
-    row: Ints
-    day: Ints
-    bpm_sum: Reals
-    bpm_n: Ints
-    held_ms: Ints
+from adherence.compiled import compiled
+from adherence.rows import Held, Ints, Reals, Runs, dates, held_columns
 
 
 def held_bpm(held: pl.DataFrame, *, utc_offset_ms: int) -> pl.DataFrame:
@@ -35,21 +19,11 @@ def held_bpm(held: pl.DataFrame, *, utc_offset_ms: int) -> pl.DataFrame:
 
     `held` is HELD, sorted by person and time. A heart rate may have several rows in a day.
     """
-    columns = [held[name].to_numpy() for name in ("start_ms", "end_ms", "bpm_sum", "bpm_n")]
-    nothing = np.empty(0, np.int64)
-    found = [_Rows(nothing, nothing, np.empty(0), nothing, nothing)]
-    for part in Runs.of(held["person"]).parts():
-        start_ms, end_ms, bpm_sum, bpm_n = (column[part.rows] for column in columns)
-        found += (
-            rows._replace(row=rows.row + part.rows.start)
-            for rows in _of_part(part, start_ms, end_ms, bpm_sum, bpm_n, utc_offset_ms)
-        )
-    row, day, bpm_sum, bpm_n, held_ms = (
-        np.concatenate(column) for column in zip(*found, strict=True)
-    )
+    runs = Runs.of(held["person"])
+    run, day, bpm_sum, bpm_n, held_ms = _by_day(runs.bounds, held_columns(held), utc_offset_ms)
     return pl.DataFrame(
         {
-            "person": held["person"].gather(row),
+            "person": runs.heads.gather(run),
             "date": dates(day),
             "bpm_sum": bpm_sum,
             "bpm_n": bpm_n,
@@ -58,41 +32,64 @@ def held_bpm(held: pl.DataFrame, *, utc_offset_ms: int) -> pl.DataFrame:
     )
 
 
-def _of_part(
-    part: Part, start_ms: Ints, end_ms: Ints, bpm_sum: Reals, bpm_n: Ints, utc_offset_ms: int
-) -> Iterator[_Rows]:
-    """Give the rows of whole heart rates, of fractions, and of what is held past midnight."""
-    day = (start_ms + utc_offset_ms) // DAY_MS
-    first = day_starts(part.starts, day)
-    # Holds do not overlap: of a day only the last can run over its midnight.
-    last = last_rows(first, len(day))
-    midnight_ms = (day[last] + 1) * DAY_MS - utc_offset_ms
-    over = np.flatnonzero(end_ms[last] > midnight_ms)
-    late = last[over]
-    held_ms = end_ms - start_ms
-    held_ms[late] = midnight_ms[over] - start_ms[late]
-    beat = bpm_sum.astype(np.int64)
-    fraction = np.flatnonzero((beat != bpm_sum) | (bpm_n != 1))
-    yield _Rows(fraction, day[fraction], bpm_sum[fraction], bpm_n[fraction], held_ms[fraction])
-    yield _Rows(late, day[late] + 1, bpm_sum[late], bpm_n[late], end_ms[late] - midnight_ms[over])
-    held_ms[fraction] = 0
-    # Sums of a day's milliseconds are far below 2**53: exact in a float.
-    weights = held_ms.astype(np.float64)
-    lowest = int(beat.min())
-    beats = int(beat.max()) - lowest + 1
-    beat -= lowest
-    for at in range(0, len(first), DAYS_AT_ONCE):
-        runs = first[at : at + DAYS_AT_ONCE]
-        rows = slice(runs[0], last[min(at + DAYS_AT_ONCE, len(first)) - 1] + 1)
-        cell = np.repeat(np.arange(len(runs)) * beats, np.diff(runs, append=rows.stop))
-        cell += beat[rows]
-        ms = np.bincount(cell, weights=weights[rows])
-        full = np.flatnonzero(ms)
-        run, own = np.divmod(full, beats)
-        yield _Rows(
-            runs[run],
-            day[runs[run]],
-            (own + lowest).astype(np.float64),
-            np.ones(len(full), np.int64),
-            ms[full].astype(np.int64),
-        )
+@compiled
+def _by_day(bounds: Ints, held: Held, utc_offset_ms: int) -> tuple[Ints, Ints, Reals, Ints, Ints]:
+    """Return run, day, bpm_sum, bpm_n and held ms of each day's heart rates."""
+    start_ms, end_ms, bpm_sum, bpm_n = held
+    most = 2 * len(start_ms)  # each row, and what it holds past midnight
+    found = (
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.float64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+    )
+    cells = np.zeros(int(bpm_sum.max()) + 1 if most else 0, np.int64)
+    end = 0
+    for run in range(len(bounds) - 1):
+        row, stop, over_ms, day = bounds[run], bounds[run + 1], 0, 0
+        while row < stop or over_ms:
+            day = day + 1 if over_ms else (start_ms[row] + utc_offset_ms) // DAY_MS
+            midnight_ms = (day + 1) * DAY_MS - utc_offset_ms
+            if over_ms and not _counts(cells, bpm_sum[row - 1], bpm_n[row - 1], over_ms):
+                _write(found, end, run, day, bpm_sum[row - 1], bpm_n[row - 1], over_ms)
+                end += 1
+            over_ms = 0
+            while row < stop and start_ms[row] < midnight_ms:
+                over_ms = max(end_ms[row] - midnight_ms, 0)
+                held_ms = end_ms[row] - over_ms - start_ms[row]
+                if not _counts(cells, bpm_sum[row], bpm_n[row], held_ms):
+                    _write(found, end, run, day, bpm_sum[row], bpm_n[row], held_ms)
+                    end += 1
+                row += 1
+            for bpm in range(len(cells)):
+                if cells[bpm]:
+                    _write(found, end, run, day, float(bpm), 1, cells[bpm])
+                    cells[bpm] = 0
+                    end += 1
+    run_of, day_of, sums, numbers, spans_ms = found
+    return run_of[:end], day_of[:end], sums[:end], numbers[:end], spans_ms[:end]
+
+
+@compiled
+def _counts(cells: Ints, bpm_sum: float, bpm_n: int, held_ms: int) -> bool:
+    """Add the time to its beat's cell; say False where the heart rate is a fraction."""
+    bpm = int(bpm_sum)
+    if bpm_n != 1 or bpm != bpm_sum:
+        return False
+    cells[bpm] += held_ms
+    return True
+
+
+@compiled
+def _write(
+    found: tuple[Ints, Ints, Reals, Ints, Ints],
+    at: int,
+    run: int,
+    day: int,
+    bpm_sum: float,
+    bpm_n: int,
+    held_ms: int,
+) -> None:
+    run_of, day_of, sums, numbers, held = found
+    run_of[at], day_of[at], sums[at], numbers[at], held[at] = run, day, bpm_sum, bpm_n, held_ms

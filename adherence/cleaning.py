@@ -3,8 +3,9 @@
 import numpy as np
 import polars as pl
 
-from adherence.rows import Ints, Reals, Runs, gaps_of, on_one_line, smallest_gaps
-from adherence.spikes import spikes
+from adherence.compiled import compiled
+from adherence.rows import Ints, Reals, Runs, least_step, repeated
+from adherence.spikes import without_spikes
 
 
 def in_range(*, lowest_bpm: int, highest_bpm: int) -> pl.Expr:
@@ -13,44 +14,6 @@ def in_range(*, lowest_bpm: int, highest_bpm: int) -> pl.Expr:
     NaN and infinity are outside every range: Polars orders NaN above all numbers.
     """
     return pl.col("hr").is_between(lowest_bpm, highest_bpm)
-
-
-def put_twins_in_first(samples: pl.DataFrame, bpm_sum: Reals, bpm_n: Ints, runs: Runs) -> Ints:
-    """Put a time's distinct values into its first row, and return the rows behind it (C3).
-
-    `samples` are in order, so twins are neighbours: only they are put together, any other sample
-    stays the sum of itself. A row sent twice changes nothing; the mean stays a fraction, as sum and
-    number, so that nothing is rounded.
-    """
-    ts = samples["ts"].to_numpy()
-    again = np.concatenate(
-        [np.flatnonzero(gaps_of(ts, part) == 0) + 1 + part.rows.start for part in runs.parts()]
-    )
-    first = np.setdiff1d(again - 1, again)
-    twins = (
-        samples[np.union1d(first, again)]
-        .lazy()
-        .select("person", "ts", pl.col("hr").cast(pl.Float64))
-        .unique()
-        .group_by("person", "ts")
-        .agg(pl.col("hr").sort())
-        .sort("person", "ts")
-        .collect()
-        # Apart from the plan above, which would leave out a sort that only a sum looks at: the
-        # values are added from the lowest up, in whatever order they came.
-        .select(bpm_sum=pl.col("hr").list.sum(), bpm_n=pl.col("hr").list.len().cast(pl.Int64))
-    )
-    bpm_sum[first], bpm_n[first] = twins["bpm_sum"].to_numpy(), twins["bpm_n"].to_numpy()
-    return again
-
-
-def without_rows(frame: pl.DataFrame, rows: Ints) -> pl.DataFrame:
-    """Return the frame without some rows; itself, where there are none."""
-    if not len(rows):
-        return frame
-    stays = np.ones(len(frame), np.bool_)
-    stays[rows] = False
-    return frame.filter(pl.Series(stays))
 
 
 def kept_samples(
@@ -67,36 +30,69 @@ def kept_samples(
     Rows that come in order are not sorted again; that they are is checked. The spike rule is one
     pass: each decision sees the series as it was before any was dropped.
     """
-    counted = samples.filter(in_range(lowest_bpm=lowest_bpm, highest_bpm=highest_bpm))
-    runs = Runs.of(counted["person"])
-    closest_ms = smallest_gaps(runs, counted["ts"].to_numpy())
-    if (closest_ms < 0).any():
-        counted = counted.sort("person", "ts")
-        runs = Runs.of(counted["person"])
-        closest_ms = smallest_gaps(runs, counted["ts"].to_numpy())
-    ts = counted["ts"].to_numpy()
-    bpm_sum = np.array(counted["hr"].to_numpy(), np.float64)
-    bpm_n = np.ones(len(ts), np.int64)
-    again = np.empty(0, np.int64)
-    if (closest_ms == 0).any():
-        again = put_twins_in_first(counted, bpm_sum, bpm_n, runs)
-    dropped = [again]
-    for part, closest in zip(runs.parts(), closest_ms, strict=True):
-        if closest > spike_reach_ms:
-            continue  # every window holds its own sample alone
-        own = again[slice(*np.searchsorted(again, (part.rows.start, part.rows.stop)))]
-        line_ms, sums, numbers = on_one_line(ts, part), bpm_sum[part.rows], bpm_n[part.rows]
-        if len(own):
-            rows = np.delete(np.arange(len(line_ms)), own - part.rows.start)
-            line_ms, sums, numbers = line_ms[rows], sums[rows], numbers[rows]
-        found = spikes(
-            line_ms,
-            sums,
-            numbers,
-            reach_ms=spike_reach_ms,
-            deviation_bpm=spike_deviation_bpm,
-            least_samples=spike_least_samples,
-        )
-        dropped.append((rows[found] if len(own) else found) + part.rows.start)
-    single = counted.select("person", "ts", bpm_sum=pl.Series(bpm_sum), bpm_n=pl.Series(bpm_n))
-    return without_rows(single, np.concatenate(dropped))
+    runs = Runs.of(samples["person"], is_sorted=False)
+    if least_step(runs, samples["ts"].to_numpy()) < 0:
+        samples = samples.sort("person", "ts")
+        runs = Runs.of(samples["person"], is_sorted=False)
+    hr = samples["hr"].cast(pl.Float64).to_numpy()  # null as NaN
+    ts, bpm_sum, bpm_n, lengths = _singled(
+        runs.bounds, samples["ts"].to_numpy(), hr, float(lowest_bpm), float(highest_bpm)
+    )
+    lengths = without_spikes(
+        lengths,
+        ts,
+        bpm_sum,
+        bpm_n,
+        reach_ms=spike_reach_ms,
+        deviation_bpm=spike_deviation_bpm,
+        least_samples=spike_least_samples,
+    )
+    stay = int(lengths.sum())
+    return pl.DataFrame(
+        {
+            "person": repeated(runs.heads, lengths),
+            "ts": ts[:stay],
+            "bpm_sum": bpm_sum[:stay],
+            "bpm_n": bpm_n[:stay],
+        }
+    )
+
+
+@compiled
+def _singled(
+    bounds: Ints, ts: Ints, hr: Reals, lowest_bpm: float, highest_bpm: float
+) -> tuple[Ints, Reals, Ints, Ints]:
+    """Return a row for each time with a value in range, and how many each run has (C2, C3).
+
+    A time's heart rate is the mean of its distinct values, as sum and number, so that nothing is
+    rounded.
+    """
+    at, bpm_sum, bpm_n = np.empty_like(ts), np.empty_like(hr), np.empty_like(ts)
+    lengths = np.zeros(len(bounds) - 1, np.int64)
+    end = 0
+    for run in range(len(bounds) - 1):
+        begin = end
+        row, stop = bounds[run], bounds[run + 1]
+        while row < stop:
+            behind = row + 1
+            while behind < stop and ts[behind] == ts[row]:
+                behind += 1
+            if behind == row + 1:
+                bpm_sum[end], bpm_n[end] = hr[row], lowest_bpm <= hr[row] <= highest_bpm
+            else:
+                bpm_sum[end], bpm_n[end] = _put_together(hr[row:behind], lowest_bpm, highest_bpm)
+            at[end] = ts[row]
+            end += bpm_n[end] > 0
+            row = behind
+        lengths[run] = end - begin
+    return at[:end], bpm_sum[:end], bpm_n[:end], lengths
+
+
+@compiled
+def _put_together(twins: Reals, lowest_bpm: float, highest_bpm: float) -> tuple[float, int]:
+    """Return sum and number of the distinct values in range, added from the lowest up."""
+    total, number, last = 0.0, 0, np.nan
+    for bpm in np.sort(twins):
+        if lowest_bpm <= bpm <= highest_bpm and bpm != last:
+            total, number, last = total + bpm, number + 1, bpm
+    return total, number

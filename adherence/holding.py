@@ -1,10 +1,10 @@
 """The time a sample stands for (convention C5), and its cut at midnights and minutes (C10, C15)."""
 
-import numpy as np
 import polars as pl
 
 from adherence.clock import DAY_MS, MINUTE_MS, local_date, minute
-from adherence.rows import Runs, gaps_of
+from adherence.compiled import compiled
+from adherence.rows import Ints, Runs
 from adherence.schema import HELD
 
 
@@ -15,14 +15,19 @@ def held_time(kept: pl.DataFrame, *, longest_hold_ms: int) -> pl.DataFrame:
     the last sample of a person stands for the longest hold.
     """
     ts = kept["ts"].to_numpy()
-    end_ms = np.empty(len(ts), np.int64)
-    for part in Runs.of(kept["person"]).parts():
-        gaps = gaps_of(ts, part)
-        np.minimum(gaps, longest_hold_ms, out=gaps)
-        np.add(ts[part.rows], gaps, out=end_ms[part.rows])
+    end_ms = _ends(Runs.of(kept["person"]).bounds, ts, longest_hold_ms)
     return kept.select(
         "person", pl.col("ts").alias("start_ms"), pl.Series("end_ms", end_ms), "bpm_sum", "bpm_n"
     ).select(HELD)
+
+
+@compiled
+def _ends(bounds: Ints, ts: Ints, longest_hold_ms: int) -> Ints:
+    end_ms = ts + longest_hold_ms
+    for run in range(len(bounds) - 1):
+        for row in range(bounds[run] + 1, bounds[run + 1]):
+            end_ms[row - 1] = min(end_ms[row - 1], ts[row])
+    return end_ms
 
 
 def _cut(held: pl.LazyFrame, boundary_ms: pl.Expr) -> pl.LazyFrame:

@@ -88,7 +88,7 @@ def usable(cases: pl.LazyFrame, figures: pl.LazyFrame) -> pl.LazyFrame:
     other result. `cases` may be versions.
     """
     frozen = figures.filter(pl.col("reason").is_null()).select("case", "hr_max", "rest_hr")
-    return cases.drop("hr_max", "rest_hr").join(frozen, on="case")
+    return cases.drop("hr_max", "rest_hr").join(frozen, on="case", maintain_order="left")
 
 
 def days(

@@ -13,17 +13,17 @@ Almost no sample is one, so the rule is applied in three steps, each to what the
 
 import numpy as np
 
+from adherence.compiled import compiled
 from adherence.rows import Bools, Ints, Reals
 
 BLOCK_ROWS = 8
 ROUNDING_BPM = 1e-9
 """Allowed in steps 1 and 2 for the rounding of a mean of twins: they may only keep too many."""
-MOST_CELLS = 2_000_000
-"""So many values of windows are looked at in one go."""
 
 
-def spikes(
-    line_ms: Ints,
+def without_spikes(
+    lengths: Ints,
+    ts: Ints,
     bpm_sum: Reals,
     bpm_n: Ints,
     *,
@@ -31,104 +31,137 @@ def spikes(
     deviation_bpm: int,
     least_samples: int,
 ) -> Ints:
-    """Return the rows that are spikes; `line_ms` is strictly rising (`adherence.rows`)."""
-    has_twins = bool((bpm_n > 1).any())
-    bpm = bpm_sum / bpm_n if has_twins else bpm_sum
-    far_bpm = deviation_bpm - ROUNDING_BPM
-    rows = _in_wide_blocks(line_ms, bpm, reach_ms=reach_ms, far_bpm=far_bpm)
-    rows, first, behind = _half_far(
-        rows, line_ms, bpm, reach_ms=reach_ms, far_bpm=far_bpm, least_samples=least_samples
-    )
-    width = int((behind - first).max(initial=1))
-    at_once = max(MOST_CELLS // width, 1)
-    found = [
-        rows[part][
-            _is_far_from_median(
-                rows[part], first[part], behind[part], bpm, bpm_sum, bpm_n, deviation_bpm
-            )
-        ]
-        for part in (slice(at, at + at_once) for at in range(0, len(rows), at_once))
-    ]
-    return np.concatenate(found) if found else rows
+    """Take the spikes out of the columns; return how many rows each person has left.
+
+    `lengths` says how many each person had, one's rows after the other's; `ts` (ms) rises strictly
+    within a person. What is left moves up: behind the sum of what is returned nothing is of use.
+    """
+    return _kept(lengths, ts, bpm_sum, bpm_n, reach_ms, deviation_bpm, least_samples)
 
 
-def _in_wide_blocks(line_ms: Ints, bpm: Reals, *, reach_ms: int, far_bpm: float) -> Ints:
-    """Return the rows of all blocks whose windows hold values far enough apart."""
-    blocks = -(-len(bpm) // BLOCK_ROWS)
-    if not blocks:
-        return np.empty(0, np.int64)
-    filled = np.full(blocks * BLOCK_ROWS, bpm[-1])
-    filled[: len(bpm)] = bpm
-    highest, lowest = _of_blocks(np.maximum, filled), _of_blocks(np.minimum, filled)
-    high, low = highest.copy(), lowest.copy()
-    first_ms = line_ms[::BLOCK_ROWS]
-    last_ms = np.append(line_ms[BLOCK_ROWS - 1 :: BLOCK_ROWS], line_ms[-1])[:blocks]
-    for apart in range(1, blocks):
-        within = first_ms[apart:] - last_ms[:-apart] <= reach_ms
-        if not within.any():
-            break
-        for extreme, reached, of_block in ((np.maximum, high, highest), (np.minimum, low, lowest)):
-            extreme(reached[apart:], of_block[:-apart], out=reached[apart:], where=within)
-            extreme(reached[:-apart], of_block[apart:], out=reached[:-apart], where=within)
-    wide = np.flatnonzero(high - low > far_bpm)
-    rows: Ints = (wide[:, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
-    return rows[rows < len(bpm)]
-
-
-def _of_blocks(extreme: np.ufunc, values: Reals) -> Reals:
-    """Return the extreme of each block, halving it until one value is left."""
-    left = BLOCK_ROWS
-    while left > 1:
-        values = extreme(values[::2], values[1::2])
-        left //= 2
-    return values
-
-
-def _half_far(
-    rows: Ints, line_ms: Ints, bpm: Reals, *, reach_ms: int, far_bpm: float, least_samples: int
-) -> tuple[Ints, Ints, Ints]:
-    """Return the rows with at least half of the window far on one side, with the window's rows."""
-    at_ms, own = line_ms[rows], bpm[rows]
-    above, below = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
-    first, behind = rows.copy(), rows + 1
-    for side, edge in ((-1, first), (1, behind)):
-        left = np.arange(len(rows))
-        apart = side
-        while len(left):
-            near = rows[left] + apart
-            inside = (near >= 0) & (near < len(bpm))
-            left, near = left[inside], near[inside]
-            inside = np.abs(line_ms[near] - at_ms[left]) <= reach_ms
-            left, near = left[inside], near[inside]
-            over = bpm[near] - own[left]
-            above[left] += over > far_bpm
-            below[left] += over < -far_bpm
-            edge[left] += side
-            apart += side
-    samples = behind - first
-    may_be = (samples >= least_samples) & (2 * np.maximum(above, below) >= samples)
-    return rows[may_be], first[may_be], behind[may_be]
-
-
-def _is_far_from_median(
-    rows: Ints,
-    first: Ints,
-    behind: Ints,
-    bpm: Reals,
+@compiled
+def _kept(
+    lengths: Ints,
+    ts: Ints,
     bpm_sum: Reals,
     bpm_n: Ints,
+    reach_ms: int,
     deviation_bpm: int,
+    least_samples: int,
+) -> Ints:
+    left = np.zeros_like(lengths)
+    begin = end = 0
+    for run in range(len(lengths)):
+        stop = begin + lengths[run]
+        is_spike = _are_spikes(
+            ts[begin:stop],
+            bpm_sum[begin:stop],
+            bpm_n[begin:stop],
+            reach_ms,
+            deviation_bpm,
+            least_samples,
+        )
+        before = end
+        if end == begin and not is_spike.any():
+            end = stop
+        else:
+            for row in range(begin, stop):
+                if not (len(is_spike) and is_spike[row - begin]):
+                    ts[end], bpm_sum[end], bpm_n[end] = ts[row], bpm_sum[row], bpm_n[row]
+                    end += 1
+        left[run] = end - before
+        begin = stop
+    return left
+
+
+@compiled
+def _are_spikes(
+    ts: Ints, bpm_sum: Reals, bpm_n: Ints, reach_ms: int, deviation_bpm: int, least_samples: int
 ) -> Bools:
+    """Say of each row of one person whether it is a spike; of none, by no rows, if none can be."""
+    is_dense = False
+    for row in range(1, len(ts)):
+        is_dense |= ts[row] - ts[row - 1] <= reach_ms
+    if not is_dense:  # every window holds its own sample alone
+        return np.zeros(0, np.bool_)
+    bpm = bpm_sum / bpm_n
+    far_bpm = deviation_bpm - ROUNDING_BPM
+    is_spike = np.zeros(len(ts), np.bool_)
+    low, high = _extremes(bpm)
+    for block in range(len(low)):
+        first = block * BLOCK_ROWS
+        behind = min(first + BLOCK_ROWS, len(ts))
+        if _reach(block, low, high, ts, reach_ms) <= far_bpm:
+            continue
+        for row in range(first, behind):
+            begin, stop = _half_far(row, ts, bpm, reach_ms, far_bpm, least_samples)
+            if begin < stop:
+                own = slice(begin, stop)
+                is_spike[row] = _is_far_from_median(
+                    bpm_sum[row], bpm_n[row], bpm[own], bpm_sum[own], bpm_n[own], deviation_bpm
+                )
+    return is_spike
+
+
+@compiled
+def _extremes(bpm: Reals) -> tuple[Reals, Reals]:
+    """Return the lowest and the highest value of each block."""
+    blocks = -(-len(bpm) // BLOCK_ROWS)
+    low, high = np.full(blocks, np.inf), np.full(blocks, -np.inf)
+    for row in range(len(bpm)):
+        block = row // BLOCK_ROWS
+        low[block] = min(low[block], bpm[row])
+        high[block] = max(high[block], bpm[row])
+    return low, high
+
+
+@compiled
+def _reach(block: int, low: Reals, high: Reals, ts: Ints, reach_ms: int) -> float:
+    """Return how far apart the values are that the windows of a block's rows can hold."""
+    lowest, highest = low[block], high[block]
+    first_ms = ts[block * BLOCK_ROWS]
+    last_ms = ts[min((block + 1) * BLOCK_ROWS, len(ts)) - 1]
+    other = block - 1
+    while other >= 0 and first_ms - ts[(other + 1) * BLOCK_ROWS - 1] <= reach_ms:
+        lowest, highest = min(lowest, low[other]), max(highest, high[other])
+        other -= 1
+    other = block + 1
+    while other < len(low) and ts[other * BLOCK_ROWS] - last_ms <= reach_ms:
+        lowest, highest = min(lowest, low[other]), max(highest, high[other])
+        other += 1
+    return float(highest - lowest)
+
+
+@compiled
+def _half_far(
+    row: int, ts: Ints, bpm: Reals, reach_ms: int, far_bpm: float, least_samples: int
+) -> tuple[int, int]:
+    """Return the rows of the window if half of it is far on one side, otherwise none."""
+    above = below = 0
+    begin = row
+    while begin > 0 and ts[row] - ts[begin - 1] <= reach_ms:
+        begin -= 1
+        above += bpm[begin] - bpm[row] > far_bpm
+        below += bpm[row] - bpm[begin] > far_bpm
+    stop = row + 1
+    while stop < len(ts) and ts[stop] - ts[row] <= reach_ms:
+        above += bpm[stop] - bpm[row] > far_bpm
+        below += bpm[row] - bpm[stop] > far_bpm
+        stop += 1
+    samples = stop - begin
+    if samples >= least_samples and 2 * max(above, below) >= samples:
+        return begin, stop
+    return row, row
+
+
+@compiled
+def _is_far_from_median(
+    own_sum: float, own_n: int, bpm: Reals, bpm_sum: Reals, bpm_n: Ints, deviation_bpm: int
+) -> bool:
     """Compare |x - (a + b) / 2| > d, a and b the middle values of the window, multiplied out."""
-    samples = behind - first
-    each = np.arange(int(samples.max(initial=0)))
-    window = np.minimum(first[:, None] + each, behind[:, None] - 1)
-    values = np.where(each < samples[:, None], bpm[window], np.inf)
-    order = np.argsort(values, axis=1)
-    middle = np.stack([(samples - 1) // 2, samples // 2], axis=1)
-    at = np.take_along_axis(window, np.take_along_axis(order, middle, axis=1), axis=1)
-    own_n, (low_n, high_n) = bpm_n[rows], bpm_n[at].T
-    low, high = bpm_sum[at].T
-    over = 2 * bpm_sum[rows] * low_n * high_n - own_n * (low * high_n + high * low_n)
-    is_far: Bools = np.abs(over) > 2 * deviation_bpm * own_n * low_n * high_n
-    return is_far
+    order = np.argsort(bpm)
+    low, high = order[(len(bpm) - 1) // 2], order[len(bpm) // 2]
+    low_n, high_n = bpm_n[low], bpm_n[high]
+    middle = bpm_sum[low] * high_n + bpm_sum[high] * low_n
+    over = 2 * own_sum * low_n * high_n - own_n * middle
+    return bool(abs(over) > 2 * deviation_bpm * own_n * low_n * high_n)

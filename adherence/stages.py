@@ -14,10 +14,10 @@ from adherence.cleaning import kept_samples
 from adherence.clock import MINUTE_MS, SECOND_MS
 from adherence.days import daily_zones, days_of
 from adherence.figures import formula_hr_max, frozen_figures
+from adherence.flags import daily_steps
 from adherence.holding import held_time
 from adherence.resting import rest_days_of
 from adherence.rows import Runs
-from adherence.steps import daily_steps
 from adherence.stretches import edges_of, effort_time
 from adherence.zones import by_case
 from config.conventions import Conventions
@@ -64,7 +64,7 @@ def people(
 ) -> pl.LazyFrame:
     """Return PEOPLE (C6, C7), of once each case; `rest_by_day` is as `rest_days` gives it."""
     return frozen_figures(
-        Runs.of(samples["person"]).counted("n_in").lazy(),
+        Runs.of(samples["person"], is_sorted=False).counted("n_in").lazy(),
         Runs.of(kept_now["person"]).counted("n_kept").lazy(),
         rest_by_day.lazy(),
         cases,

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from adherence.clock import DAY_MS
-from adherence.rows import Ints, Part, Reals, Runs, last_rows
+from adherence.compiled import compiled
+from adherence.rows import NEVER_MS, Held, Ints, Reals, Runs, held_columns
 
 
 def edges_of(cases: pl.LazyFrame) -> pl.DataFrame:
@@ -31,61 +32,46 @@ def effort_time(held: pl.DataFrame, edges: pl.DataFrame, *, utc_offset_ms: int) 
 
     `held` is HELD, sorted; `edges` as `edges_of` gives them.
     """
-    bpm_sum, bpm_n = held["bpm_sum"].to_numpy(), held["bpm_n"].to_numpy()
     runs = Runs.of(held["person"])
-    of_run = _edges_of_runs(runs, edges)
-    found_rows, found_edges = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for part in runs.parts():
-        rows, reached = _reached(
-            bpm_sum[part.rows], bpm_n[part.rows], part, of_run[part.runs], edges["edge"].to_numpy()
-        )
-        found_rows.append(rows + part.rows.start)
-        found_edges.append(reached)
-    rows, reached = np.concatenate(found_rows), np.concatenate(found_edges)
-    start_ms, end_ms = held["start_ms"].to_numpy()[rows], held["end_ms"].to_numpy()[rows]
-    day = (start_ms + utc_offset_ms) // DAY_MS
-    goes_on = (start_ms[1:] == end_ms[:-1]) & (reached[1:] == reached[:-1]) & (day[1:] == day[:-1])
-    first = np.flatnonzero(np.append(np.ones(min(len(rows), 1), np.bool_), ~goes_on))
-    ends = pl.Series(end_ms[last_rows(first, len(rows))], dtype=pl.Int64)
-    return held[rows[first]].with_columns(end_ms=ends)
-
-
-def _edges_of_runs(runs: Runs, edges: pl.DataFrame) -> pl.DataFrame:
-    """Return for each run its person's lowest edge, and the rows in `edges` of first and last."""
-    of_person = Runs.of(edges["person"])
-    found = pl.DataFrame(
-        {
-            "person": of_person.heads,
-            "lowest": edges["edge"].gather(of_person.starts),
-            "first": of_person.starts,
-            "last": of_person.starts + of_person.lengths - 1,
-        }
+    first, end_ms = _stretches(
+        runs.bounds,
+        held_columns(held),
+        edges["edge"].to_numpy(),
+        *Runs.of(edges["person"]).found(runs.heads),
+        utc_offset_ms,
     )
-    return (
-        pl.DataFrame({"person": runs.heads})
-        .join(found, on="person", how="left", maintain_order="left")
-        .with_columns(
-            pl.col("lowest").fill_null(float("inf")), pl.col("first", "last").fill_null(0)
-        )
-    )
+    return held[first].with_columns(end_ms=pl.Series(end_ms, dtype=pl.Int64))
 
 
-def _reached(
-    bpm_sum: Reals, bpm_n: Ints, part: Part, of_run: pl.DataFrame, edge: Reals
+@compiled
+def _stretches(
+    bounds: Ints, held: Held, edge: Reals, lowest: Ints, behind: Ints, utc_offset_ms: int
 ) -> tuple[Ints, Ints]:
-    """Return the rows that reach an edge, and for each the row in `edges` of the highest it does.
+    """Return the first row and the end of each stretch; a run's edges lie in [lowest, behind).
 
     An edge is compared exactly as in `adherence.zones.reaches_edge`.
     """
-    lowest = np.repeat(of_run["lowest"].to_numpy(), part.lengths)
-    if (bpm_n > 1).any():
-        lowest *= bpm_n
-    rows = np.flatnonzero(100 * bpm_sum >= lowest)
-    run = np.searchsorted(part.starts, rows, side="right") - 1
-    first, last = of_run["first"].to_numpy()[run], of_run["last"].to_numpy()[run]
-    hundredths, number = 100 * bpm_sum[rows], bpm_n[rows]
-    reached = first.copy()
-    for higher in range(1, int((last - first).max(initial=0)) + 1):
-        after = first + higher
-        reached += (after <= last) & (hundredths >= number * edge[np.minimum(after, last)])
-    return rows, reached
+    start_ms, end_ms, bpm_sum, bpm_n = held
+    first_of, end_of = np.empty_like(start_ms), np.empty_like(start_ms)
+    found = 0
+    for run in range(len(bounds) - 1):
+        if lowest[run] == behind[run]:
+            continue
+        open_until_ms, open_edge, open_midnight_ms = NEVER_MS, -1, NEVER_MS
+        for row in range(bounds[run], bounds[run + 1]):
+            hundredths, number, reached = 100 * bpm_sum[row], bpm_n[row], lowest[run]
+            if hundredths < number * edge[reached]:
+                continue
+            while reached + 1 < behind[run] and hundredths >= number * edge[reached + 1]:
+                reached += 1
+            now_ms = start_ms[row]
+            if now_ms == open_until_ms and reached == open_edge and now_ms < open_midnight_ms:
+                end_of[found - 1] = end_ms[row]
+            else:
+                first_of[found], end_of[found] = row, end_ms[row]
+                found += 1
+                open_edge = reached
+                day = (now_ms + utc_offset_ms) // DAY_MS
+                open_midnight_ms = (day + 1) * DAY_MS - utc_offset_ms
+            open_until_ms = end_ms[row]
+    return first_of[:found], end_of[:found]

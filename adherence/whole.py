@@ -85,7 +85,7 @@ def whole(
 
 def _of_people(rows: pl.DataFrame, cases: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of the people in `cases`; the same frame where all of them are."""
-    heads = Runs.of(rows["person"]).heads
+    heads = Runs.of(rows["person"], is_sorted=False).heads
     if heads.is_in(cases["person"].unique().implode()).all():
         return rows
     return rows.filter(pl.col("person").is_in(cases["person"].unique().implode()))

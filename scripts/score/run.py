@@ -1,6 +1,7 @@
 """`adhere score`: files in, the whole method over blocks of people, files out."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,16 +58,12 @@ def run(
     Memory follows `block_rows` and the largest person, not the number of people: what does not fit
     waits in a folder for temporary files.
     """
-    with TemporaryDirectory(prefix="adhere-score-") as folder:
+    with TemporaryDirectory(prefix="adhere-score-") as folder, ThreadPoolExecutor(1) as beside:
         spool = Path(folder)
+        input_sha256 = beside.submit(files.sha256, zone, conventions)
         found = find_inputs(
             files, zone=zone, conventions=conventions, spool=spool, block_rows=block_rows
         )
-        metadata = {
-            "adhere.method_version": conventions.version,
-            "adhere.conventions_sha256": conventions_sha256(conventions).hex(),
-            "adhere.input_sha256": files.sha256(zone, conventions),
-        }
         parts, silent = Parts(spool), []
         done, rows = 0, rows_of(found)
         watch(done, rows)
@@ -76,6 +73,11 @@ def run(
             silent.append(tables["people"].drop_nulls("reason"))
             done += of_block
             watch(done, rows)
+        metadata = {
+            "adhere.method_version": conventions.version,
+            "adhere.conventions_sha256": conventions_sha256(conventions).hex(),
+            "adhere.input_sha256": input_sha256.result(),
+        }
         parts.write(found.cases["case"], out, metadata)
         for name, table in (("refused", found.refused), ("failures", found.failures)):
             write_table(table.lazy(), out / f"{name}.parquet", metadata)

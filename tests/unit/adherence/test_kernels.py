@@ -2,12 +2,13 @@
 
 import random
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from adherence import bpm_days, method, rows, spikes, stages
-from adherence.rows import Line, Runs, smallest_gaps
+from adherence import method, stages
+from adherence.rows import NEVER_MS, Runs, least_step, repeated
 from adherence.schema import figured
 from config.conventions import load_conventions
 from tests.reference import core, plain_method
@@ -32,28 +33,6 @@ def people_of(seed):
     return hr, steps
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(
-    ("module", "name", "size"),
-    [
-        (rows, "PART_ROWS", 1),
-        (rows, "PART_ROWS", 700),
-        (bpm_days, "DAYS_AT_ONCE", 1),
-        (spikes, "MOST_CELLS", 1),
-    ],
-)
-def test_how_much_is_looked_at_in_one_go_decides_nothing(monkeypatch, seed, module, name, size):
-    hr, steps = people_of(seed)
-    frames = core.frames(hr, steps, [CASE | {"case": who, "person": who} for who in "abc"])
-    expected = core.score(*frames)
-    monkeypatch.setattr(module, name, size)
-
-    found = core.score(*frames)
-
-    for result in core.RESULTS:
-        assert_frame_equal(found[result], expected[result], check_exact=True)
-
-
 @pytest.mark.parametrize("seed", range(12))
 def test_spikes_are_those_of_the_plain_method_at_every_pace(seed):
     chance = random.Random(seed)
@@ -71,20 +50,50 @@ def test_spikes_are_those_of_the_plain_method_at_every_pace(seed):
 
 
 @pytest.mark.parametrize(
-    ("rows_in", "closest"),
+    ("rows_in", "least"),
     [
         ([("a", 0), ("a", 5), ("a", 7), ("b", 0)], 2),
         ([("a", 0), ("a", 0)], 0),
         ([("a", 5), ("a", 0)], -5),
         ([("b", 0), ("a", 5)], -1),
         ([("a", 0), ("b", 5), ("a", 9)], -1),
-        ([("a", 0)], rows.DAY_MS),
+        ([("a", 0)], NEVER_MS),
+        ([], NEVER_MS),
     ],
 )
-def test_that_rows_are_sorted_is_looked_at(rows_in, closest):
-    frame = pl.DataFrame(rows_in, schema={"person": pl.String, "ts": pl.Int64}, orient="row")
+@pytest.mark.parametrize("names", [{"a": "a", "b": "b"}, {"a": 1, "b": 2}])
+def test_that_rows_are_sorted_is_looked_at(rows_in, least, names):
+    named = [(names[who], at_ms) for who, at_ms in rows_in]
+    person = pl.Series(
+        [who for who, _ in named], dtype=pl.String if names["a"] == "a" else pl.Int32
+    )
+    ts = np.array([at_ms for _, at_ms in named], np.int64)
 
-    assert smallest_gaps(Runs.of(frame["person"]), frame["ts"].to_numpy()).tolist() == [closest]
+    assert least_step(Runs.of(person, is_sorted=False), ts) == least
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("dtype", [pl.Int32, pl.Int64, pl.String])
+def test_runs_of_sorted_rows_are_found_by_leaps(seed, dtype):
+    chance = random.Random(seed)
+    lengths = [chance.choice((1, 1, 2, 3, 7, 8, 9, 500)) for _ in range(chance.randrange(30))]
+    person = pl.Series([who + 100 for who, rows in enumerate(lengths) for _ in range(rows)])
+    person = person.cast(dtype)
+
+    runs, looked_at = Runs.of(person), Runs.of(person, is_sorted=False)
+
+    assert np.diff(runs.bounds).tolist() == lengths
+    assert looked_at.bounds.tolist() == runs.bounds.tolist()
+    assert looked_at.heads.to_list() == runs.heads.to_list()
+    assert repeated(runs.heads, np.array(lengths, np.int64)).to_list() == person.to_list()
+
+
+def test_people_without_rows_are_found_to_have_none():
+    runs = Runs.of(pl.Series(["a", "a", "c"]))
+
+    first, behind = runs.found(pl.Series(["c", "b", "a"]))
+
+    assert (first.tolist(), behind.tolist()) == ([2, 0, 0], [3, 0, 2])
 
 
 def test_whole_numbers_are_taken_as_they_are():
@@ -97,15 +106,6 @@ def test_whole_numbers_are_taken_as_they_are():
     found, expected = (core.score(*frames, cases) for frames in (whole, (samples, step_rows)))
     for result in core.RESULTS:
         assert_frame_equal(found[result], expected[result], check_exact=True)
-
-
-def test_people_lie_on_the_line_a_day_apart_however_their_times_overlap():
-    frame = pl.DataFrame({"person": ["a", "a", "b", "b"], "ts": [100, 900, -50, 120]})
-    runs = Runs.of(frame["person"])
-
-    placed = Line.through(runs.ends(frame["ts"].to_numpy())).place(runs, frame["ts"].to_numpy())
-
-    assert (placed[1:] - placed[:-1]).tolist() == [800, rows.DAY_MS, 170]
 
 
 def test_a_day_is_counted_by_beats_and_fractions_and_what_lies_past_midnight_stand_apart():
