@@ -20,6 +20,7 @@ from ingest.gateway.ages import Ages
 from ingest.gateway.batches import Draft, Sealed
 from ingest.gateway.clock import Clock, SystemClock
 from ingest.gateway.disk import Disk
+from ingest.gateway.files.inbox import Inbox
 from ingest.gateway.heard import Heard
 from ingest.gateway.safety import Edge
 from ingest.gateway.sealing import SealPolicy, sealer
@@ -57,6 +58,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     uplink: UplinkPolicy | None = None,
     edge: Edge | None = None,
     radio: Callable[[], Mapping[str, object]] | None = None,
+    inbox: Inbox | None = None,
 ) -> Status:
     """Run until `stop` is set; return the last status. Any part that fails ends all.
 
@@ -66,7 +68,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
 
     `edge` takes rosters, sends events and shows the page; None: nothing but readings is passed on,
     as in a replay. It must hear of readings from the source itself (`Edge.heard`), before any
-    queue. `radio` gives the counters of the source for the status.
+    queue. `radio` gives the counters of the source for the status. `inbox` takes in files.
     """
     open_spool = partial(
         Spool,
@@ -89,6 +91,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             edge,
             radio or dict,
         )
+        gateway.inbox = inbox
         policy = uplink or UplinkPolicy(resend_after_s=settings.uplink.resend_after_s)
         gateway.uplink = Uplink(
             spool,
@@ -120,6 +123,7 @@ class _Gateway:
     """The parts, and what they tell each other."""
 
     uplink: Uplink
+    inbox: Inbox | None = None
 
     def __init__(
         self,
@@ -153,6 +157,9 @@ class _Gateway:
             ]
             if self.edge is not None:
                 workers.append(group.create_task(self.edge.run(), name="edge"))
+            if self.inbox is not None:
+                taking = self.inbox.run(self.keep, self.cursor, self.waiting_batches)
+                workers.append(group.create_task(taking, name="inbox"))
             if drain:
                 await _first(stop.wait(), self.drained())
             else:
@@ -169,6 +176,8 @@ class _Gateway:
             async for heard in hearing:
                 await self.heard.put(heard)
         await self.heard.join()
+        if self.inbox is not None:
+            await self.inbox.emptied()
         log.info("source_ended", gateway=self.settings.gateway)
         self.ended = True
         self.stored.set()
@@ -176,11 +185,22 @@ class _Gateway:
     async def record(self) -> None:
         """Put what is heard on disk, in order; while the spool is full, hold it and say so."""
         while True:
-            heard = await self.heard.get()
-            while not await self.store(heard):  # noqa: ASYNC110 - no one event says there is room
-                await asyncio.sleep(FULL_AGAIN_S)
+            await self.keep(await self.heard.get())
             self.heard.task_done()
-            self.stored.set()
+
+    async def keep(self, heard: Heard) -> None:
+        """Return once it is on disk."""
+        while not await self.store(heard):  # noqa: ASYNC110 - no one event says there is room
+            await asyncio.sleep(FULL_AGAIN_S)
+        self.stored.set()
+
+    async def cursor(self) -> Mapping[str, str]:
+        """Return where the sources stand."""
+        return await self.spool.do(lambda spool: spool.cursor)
+
+    def waiting_batches(self) -> int:
+        """Count the batches that the hub has not answered for."""
+        return self.spool.unsettled_batches
 
     async def store(self, heard: Heard) -> bool:
         try:

@@ -18,17 +18,22 @@ from config.language import _
 from config.settings import load_gateway
 from ingest.gateway import ENROLMENT_FILE
 from scripts.gateway import box_list
+from scripts.gateway.importing import import_files
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     from ingest.batch.keys import Keys
+    from ingest.batch.roster import RosterBand
+    from ingest.gateway.files.inbox import Inbox
     from ingest.gateway.heard import Heard
+    from ingest.gateway.rosters import RosterBook
     from ingest.gateway.run import Source
     from ingest.gateway.safety import Edge
     from ingest.gateway.status import Status
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.command("import")(import_files)
 app.add_typer(box_list.app, name="enroll", help=_("Make a box and a district known to each other."))
 
 SettingsFile = Annotated[
@@ -131,6 +136,8 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     parts: dict[str, Any] = {"edge": edge, "stop": stop, "drain": until_receipted}
+    if readings is None:
+        parts["inbox"] = _inbox(settings, edge)
     if readings is None and settings.radio.adapters:
         source, parts["radio"] = _radio(settings, edge)
     else:
@@ -140,12 +147,18 @@ async def _serve(
 
 def _registered(settings: GatewaySettings) -> Mapping[str, str | None] | None:
     """Return the bands of the roster as it was last received; None where there is none yet."""
+    book = roster_book(settings)
+    return None if book.roster is None else book.registered()
+
+
+def roster_book(settings: GatewaySettings) -> "RosterBook":
+    """Return the box's book of its rosters, as a gateway that runs last kept it."""
     from ingest.gateway.box_keys import load_box_keys
     from ingest.gateway.edge_time import EdgeTime
     from ingest.gateway.rosters import ROSTER_FILE, RosterBook
 
     keys = load_box_keys(settings.data_dir)
-    book = RosterBook(
+    return RosterBook(
         settings.data_dir / ROSTER_FILE,
         _hub_key(settings, keys),
         keys,
@@ -153,7 +166,18 @@ def _registered(settings: GatewaySettings) -> Mapping[str, str | None] | None:
         gateway=settings.gateway,
         time=EdgeTime(),
     )
-    return None if book.roster is None else book.registered()
+
+
+def _inbox(settings: GatewaySettings, edge: "Edge") -> "Inbox":
+    """Return what takes in files, of the bands that the newest roster names."""
+    from ingest.gateway.files.inbox import Inbox
+
+    def worn(device_key: str) -> "list[RosterBand]":
+        roster = edge.book.roster
+        bands = () if roster is None else roster.bands
+        return [band for band in bands if band.device_key == device_key]
+
+    return Inbox(settings.data_dir, worn)
 
 
 def _radio(
