@@ -120,6 +120,39 @@ def gateway(
 
 
 @app.command()
+def outage(
+    *,
+    days: Annotated[
+        float, typer.Option(min=0.001, max=60, help=_("So long there is no network."))
+    ] = 14,
+    bands: Annotated[
+        int, typer.Option(min=1, max=1000, help=_("So many bands, each a pulse a second."))
+    ] = 40,
+    as_json: AsJson = False,
+) -> None:
+    """Measure days without a network and the drain after them, as fast as both go.
+
+    A hub of its own counts each reading by name. Exit code 1: some are lost, doubled, changed.
+    """
+    import asyncio
+
+    from scripts.bench import outage_shown
+    from scripts.bench.days_heard import Days
+    from scripts.bench.outage import run
+
+    what = Days(bands, round(86_400 * days))
+    typer.echo(outage_shown.budget(what), err=True)
+    with _new_folder() as folder, _progress() as progress:
+        figures = asyncio.run(run(what, folder, progress))
+    if as_json:
+        typer.echo(json.dumps(outage_shown.as_json(figures)))
+    else:
+        outage_shown.show(figures)
+    if not figures.drained.is_whole:
+        raise typer.Exit(1)
+
+
+@app.command()
 def chaos(
     *,
     kills: Annotated[
