@@ -1,6 +1,6 @@
 """A doctor's patients, and one patient's page."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from fastapi import APIRouter, HTTPException, Response
 
@@ -8,7 +8,9 @@ from alerts.listing import ListedAlert, of_patient
 from config.alert_rules import ADVICE, TITLES
 from portal import pictures, records
 from portal.readings import instant, local_day_ms
+from portal.side_figures import explanations, side_weeks
 from portal.visit import CareTeam, Visit
+from storage.session_log import Entry, sessions_between
 
 router = APIRouter()
 
@@ -89,6 +91,9 @@ def patient_page(
         versions=versions,
         weeks=[] if enrolment is None else records.weeks(conn, enrolment.id),
         bouts=[] if enrolment is None else records.bouts(conn, enrolment.id),
+        logged=[] if enrolment is None else _logged(visit, enrolment, today),
+        side=[] if enrolment is None else side_weeks(conn, enrolment.id, rows=records.WEEKS_SHOWN),
+        explanations=explanations(reader),
         pauses=[] if enrolment is None else records.pauses(conn, enrolment.id),
         bands=records.bands(conn, patient.id),
         heard_at=heard_at,
@@ -106,6 +111,13 @@ def _days(
     if heard_at is not None:
         found.add(visit.reader.local(heard_at).date())
     return sorted(found, reverse=True)[: records.DAYS_SHOWN]
+
+
+def _logged(visit: Visit, enrolment: records.Enrolment, today: date) -> list[Entry]:
+    """Return the newest logged sessions of the weeks shown; none that was taken back."""
+    since = today - timedelta(weeks=records.WEEKS_SHOWN)
+    found = sessions_between(visit.conn, enrolment.id, since, today)
+    return [entry for entry in found if not entry.withdrawn][: records.SESSIONS_SHOWN]
 
 
 def _on_day(visit: Visit, alerts: list[ListedAlert], day: date) -> list[ListedAlert]:

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 from portal.patients import enrolment_of, patient_of
 from portal.reading import Reader
 from portal.readings import utc_ms
+from portal.side_figures import explanations, side_weeks, steps_of_days
 from portal.visit import CareTeam
 from reports.why import Day, Why, minutes_of_week
 from reports.why.words import REASONS
@@ -45,6 +46,9 @@ def week_page(
         used=[reason for reason in REASONS if _is_used(why, reason)],
         chosen=day,
         minutes=[] if day is None else _minutes(why, day),
+        steps=steps_of_days(visit.conn, enrolment.id, monday),
+        side=side_weeks(visit.conn, enrolment.id, rows=1, week=monday),
+        explanations=explanations(visit.reader),
         batches=why.batches[:BATCHES_SHOWN],
         more_batches=max(0, len(why.batches) - BATCHES_SHOWN),
     )

@@ -207,3 +207,8 @@ JOIN heart_rate AS reading ON reading.device_id = worn_by.device_id
 WHERE worn_by.patient_id = %(patient_id)s
     AND reading.at >= %(from_at)s AND reading.at <= %(to_at)s
     AND worn_by.worn @> reading.at;
+
+-- name: read_steps_of_days
+-- The steps of the stored days of a week.
+SELECT date, steps FROM day
+WHERE enrolment_id = %(enrolment_id)s AND date BETWEEN %(week)s AND %(week)s::date + 6;

@@ -178,8 +178,3 @@ FROM side_week
 WHERE enrolment_id = %(enrolment_id)s AND (%(week)s::date IS NULL OR week = %(week)s)
 ORDER BY week DESC
 LIMIT %(rows)s;
-
--- name: read_steps_of_days
--- The steps of the stored days of a week.
-SELECT date, steps FROM day
-WHERE enrolment_id = %(enrolment_id)s AND date BETWEEN %(week)s AND %(week)s::date + 6;
