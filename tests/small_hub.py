@@ -3,6 +3,7 @@
 It is what a gateway sees of the district, and no more: what it has is what was delivered.
 """
 
+import json
 import threading
 import time
 from collections import Counter
@@ -38,6 +39,7 @@ class SmallHub:
         self.events = []
         """Every delivery, in order."""
         self.answers_events = True
+        self.tells_time = True
         self.changed = threading.Condition()
         self.answers = self.committed
         self._client = None
@@ -82,7 +84,7 @@ class SmallHub:
         fields = {"centre": content.centre, "gateway": content.gateway, "boot": content.boot}
         receipt = Receipt(
             **fields | changed,
-            hub_utc_ms=time.time_ns() // 10**6,
+            hub_utc_ms=self.now_ms(),
             committed=committed,
             refused=refused,
             events=events,
@@ -104,11 +106,24 @@ class SmallHub:
         with self.changed:
             if topic.lane == "state":
                 self.states.append(message.payload)
+                self._tell_time(topic, message)
             elif topic.lane == "event":
                 self._take_event(message.payload)
             else:
                 self._take(topic, message.payload)
             self.changed.notify_all()
+
+    def _tell_time(self, topic, message):
+        number = json.loads(message.payload).get("asks_time")
+        if self.tells_time and number and not message.retain:
+            now_ms = self.now_ms()
+            receipt = Receipt(topic.centre, topic.gateway, bytes.fromhex(number), now_ms, ())
+            answer = seal_receipt(receipt, self.keys.signing)
+            self.publish_receipt(topic.centre, topic.gateway, answer)
+
+    def now_ms(self):
+        """The hub's clock; a test may replace it."""
+        return time.time_ns() // 10**6
 
     def _take(self, topic, sealed):
         reads = HubSecrets([self.keys.encryption])

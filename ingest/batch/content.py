@@ -7,12 +7,12 @@ says alone, and its SHA-256 names it everywhere: ledger, receipts, the next batc
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate
 from operator import add, sub
-from typing import Any
+from typing import Any, NamedTuple
 
 import cbor2
 
@@ -39,10 +39,25 @@ SHA256_BYTES = 32
 SCHEMA, CENTRE, GATEWAY, BOOT, SEQ, PREVIOUS, SEALED_UTC, SEALED_MONO, DEVICES, COLUMNS = range(
     1, 11
 )
+DECLARED = 11
+STAMP = 16
+"""Of a chunk on the box alone; nothing else has this key."""
 QUANTITY, INDEX, FIRST_AT, STEPS, VALUES, SPANS, FLAGS, STAMP_DISTANCES = range(1, 9)
 
 _SIGNED, _UNSIGNED = "bhiq", "BHI"
 _QUANTITIES = frozenset(Quantity)
+
+
+class Declared(NamedTuple):
+    """What this spool file has lost so far, and says so: nothing is missing silently."""
+
+    unsealed: int
+    """Readings in rows that were damaged on the disk before they were sealed."""
+    sealed: int
+    """Readings in batches that were damaged on the disk."""
+    released: int
+    """Readings in batches that the hub had refused and an operator, or their age, has given up."""
+    released_batches: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,8 @@ class Content:
     sealed_mono_ms: int
     devices: tuple[str, ...]
     columns: tuple[Columns, ...]
+    declared: Declared | None = None
+    """None where nothing was lost."""
 
 
 def content_sha256(packed: bytes) -> bytes:
@@ -81,13 +98,18 @@ def pack(content: Content) -> bytes:
             SEALED_UTC: content.sealed_utc_ms,
             SEALED_MONO: content.sealed_mono_ms,
             **_chunk_items(content.devices, content.columns),
+            **({} if content.declared is None else {DECLARED: list(content.declared)}),
         },
     )
 
 
-def pack_chunk(chunk: Chunk) -> bytes:
-    """Return a chunk as CBOR: the readings' part of a content, as the spool keeps it."""
-    return cbor2.dumps(_chunk_items(chunk.devices, chunk.columns))
+def pack_chunk(chunk: Chunk, stamp: Sequence[str | int] | None = None) -> bytes:
+    """Return a chunk as CBOR: the readings' part of a content, as the spool keeps it.
+
+    `stamp` is the box's own note on the clock, which `unpack_noted` gives back.
+    """
+    items = _chunk_items(chunk.devices, chunk.columns)
+    return cbor2.dumps(items if stamp is None else items | {STAMP: list(stamp)})
 
 
 def unpack(packed: bytes) -> Content:
@@ -112,12 +134,29 @@ def unpack(packed: bytes) -> Content:
         sealed_mono_ms=as_whole(items.get(SEALED_MONO), 0, 2**63 - 1),
         devices=chunk.devices,
         columns=chunk.columns,
+        declared=_declared(items.get(DECLARED)),
     )
 
 
 def unpack_chunk(packed: bytes) -> Chunk:
     """Return the chunk; raises as `unpack` does."""
-    return _chunk(_mapping(packed))
+    return unpack_noted(packed)[0]
+
+
+def unpack_noted(packed: bytes) -> tuple[Chunk, object]:
+    """Return the chunk, and what was noted beside it (None: nothing); raises as `unpack` does."""
+    items = _mapping(packed)
+    return _chunk(items), items.get(STAMP)
+
+
+def _declared(item: object) -> Declared | None:
+    match item:
+        case None:
+            return None
+        case [_, _, _, _] as counts:
+            return Declared(*(as_whole(count, 0, 2**63 - 1) for count in counts))
+        case _:
+            raise Rejected("malformed", "what is declared lost is not four numbers")
 
 
 def _chunk_items(devices: tuple[str, ...], columns: tuple[Columns, ...]) -> dict[int, Any]:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from ingest.batch.columns import Chunk
+from ingest.batch.content import Declared
 from ingest.batch.topics import Lane
 
 
@@ -13,6 +14,7 @@ class Draft(NamedTuple):
     seq: int
     previous_sha256: bytes | None
     readings: Chunk
+    declared: Declared | None = None
 
 
 class Sealed(NamedTuple):
@@ -44,3 +46,13 @@ class Settled(NamedTuple):
     refused: tuple[tuple[int, str], ...]
     unknown: int
     """Batches it named that are not here: a receipt again, or one with another hash."""
+
+
+class Refused(NamedTuple):
+    """A batch that the hub has refused for good; its bytes are kept until it is released."""
+
+    seq: int
+    readings: int
+    sealed_utc_ms: int
+    reason: str
+    bytes: int

@@ -32,6 +32,16 @@ class Disk:
         """Batches that wait for the hub's word."""
         return self._spool.unsettled_batches
 
+    @property
+    def share_used(self) -> float:
+        """How much of the quota was in use when something was last stored, 0 to 1."""
+        return self._spool.share_used
+
+    @property
+    def has_ballast(self) -> bool:
+        """Say whether there is room for deleting on a full disk."""
+        return self._spool.has_ballast
+
     def unsealed(self, lane: Lane) -> int:
         """Count the chunks of a lane that wait to be sealed."""
         return self._spool.unsealed(lane)

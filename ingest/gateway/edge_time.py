@@ -1,8 +1,9 @@
-"""The times by which the edge judges: one that nobody sets, and the best guess of UTC.
+"""The times by which the box judges and seals: one that nobody sets, and the best guess of UTC.
 
 A box without a clock of its own wakes up in 1970; a box that finds a time server jumps. Neither may
-raise an alarm or lose one. So what lasts is measured by a clock that only runs, and what time of
-day it is comes from the hub's receipts as soon as one has come.
+raise an alarm or lose one, nor put a reading on another day. So what lasts is measured by a clock
+that only runs, and what time of day it is comes from the hub as soon as it has said so: in an
+answer to a question of ours, or in its receipts.
 """
 
 import time
@@ -14,6 +15,8 @@ CONFIRMED_MS = 3_600_000
 """A hub's time that no receipt has borne out for so long was wrong: the next one's counts."""
 SLACK_MS = 60_000
 """How much older than the latest a receipt may be and still bear it out."""
+LONGEST_ANSWER_MS = 30_000
+"""An answer that took longer says too little: it was read at some moment in between."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -59,6 +62,24 @@ class EdgeTime:
             self._hub_ahead_ms = known = ahead
         if ahead >= known - SLACK_MS:
             self._confirmed_mono_ms = now_ms
+
+    def hub_answered(self, hub_utc_ms: int, asked_mono_ms: int) -> None:
+        """Take the hub's clock out of an answer to what we asked then.
+
+        It was read between asking and now, so half of that is the error at most; an answer that
+        took long is no better than a receipt.
+        """
+        now_ms = self.mono_ms()
+        if now_ms - asked_mono_ms > LONGEST_ANSWER_MS:
+            self.heard_hub(hub_utc_ms)
+            return
+        self._hub_ahead_ms = hub_utc_ms - (asked_mono_ms + now_ms) // 2
+        self._confirmed_mono_ms = now_ms
+
+    @property
+    def hub_ahead_ms(self) -> int | None:
+        """The hub's clock minus `mono_ms`; None before the hub has said anything."""
+        return self._hub_ahead_ms
 
     def utc_ms(self) -> int:
         """Return the best guess of UTC now: the hub's word, else the wall clock if it can be."""

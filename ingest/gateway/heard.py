@@ -25,3 +25,5 @@ class Heard:
     cursor: Mapping[str, str] = field(default_factory=dict)
     """Where the source stands after these: stored with them, so that it goes on exactly there."""
     bad: tuple[BadInput, ...] = ()
+    by_box_clock: bool = False
+    """Their times were made with this box's wall clock: they are put right where it was wrong."""

@@ -1,24 +1,31 @@
 """One connection to the broker: the one place where the MQTT client's thread is met.
 
 A client lives as long as its connection, so nothing it queued can be sent twice after a reconnect:
-what has no receipt is the spool's to know, and the uplink's to send again.
+what has no receipt is the spool's to know, and the uplink's to send again. MQTT 5 is spoken where
+the broker does, for it gives reasons; 3.1.1 otherwise, and nothing here needs more.
 """
 
 import asyncio
 import contextlib
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from config.errors import Unavailable
 from config.fields import Broker
 from config.tls import client_context, explained
+from ingest.batch.limits import MAX_SEALED_BYTES
 from ingest.batch.topics import receipt_topic, roster_topic, state_topic
+from ingest.gateway.mqtt_reasons import NO_SUBSCRIBER, UNSUPPORTED_PROTOCOL, explained_reason
 
 log = structlog.get_logger()
 
@@ -26,6 +33,32 @@ CONNECT_S = 10.0
 MAX_RECEIPTS_HELD = 1_000
 """More are dropped; what they said is said again for every batch sent again."""
 FAREWELL_S = 2.0
+RECEIVE_MAXIMUM = 64
+"""Receipts that the broker may send ahead of our acknowledgement."""
+STATE_KEPT_S = 3_600
+"""How long a broker keeps an "online" that nobody renews; the last will is kept for good."""
+V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+
+
+@dataclass(slots=True)
+class Dialect:
+    """Which MQTT the broker speaks, as far as it has been tried."""
+
+    spoken: MQTTProtocolVersion | None = None
+    """None: not known, or not true any more."""
+
+    def to_try(self) -> tuple[MQTTProtocolVersion, ...]:
+        """Return the versions in the order to try them in."""
+        return (V5, V311) if self.spoken is None else (self.spoken,)
+
+    @property
+    def name(self) -> str | None:
+        """How people call it."""
+        return {V5: "5", V311: "3.1.1", None: None}[self.spoken]
+
+
+class _NotSpoken(ConnectionError):
+    """The broker said so, or hung up on the first word: another version may do."""
 
 
 class _Client(mqtt.Client):
@@ -42,15 +75,19 @@ class _Client(mqtt.Client):
 class Link:
     """An open connection. `woken` is set when something came or the connection is gone."""
 
-    def __init__(self, client: mqtt.Client, state: str) -> None:
-        """Wrap a client that is connected and subscribed."""
+    def __init__(self, client: mqtt.Client, state: str, version: MQTTProtocolVersion) -> None:
+        """Wrap a client that is to be connected and subscribed."""
         self.receipts: asyncio.Queue[bytes] = asyncio.Queue(MAX_RECEIPTS_HELD)
         self.roster: bytes | None = None
         """The roster that came last, not yet verified nor taken in."""
         self.woken = asyncio.Event()
         self.lost: str | None = None
         """Why the connection is gone; None while it stands."""
-        self._client, self._state_topic = client, state
+        self.not_taken: Counter[str] = Counter()
+        """What the broker had against messages of ours, by its reason (MQTT 5 alone says it)."""
+        self.is_heard: bool | None = None
+        """Whether anybody has subscribed to what we sent last; None where nobody says."""
+        self._client, self._state_topic, self._version = client, state, version
 
     def publish(self, topic: str, message: bytes) -> None:
         """Send; whether it arrives, only a receipt says."""
@@ -58,7 +95,23 @@ class Link:
 
     def publish_state(self, state: Mapping[str, object]) -> mqtt.MQTTMessageInfo:
         """Send the status, to be kept by the broker for whoever asks later."""
-        return self._client.publish(self._state_topic, json.dumps(state), qos=1, retain=True)
+        kept = None
+        if self._version is V5:
+            kept = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # the library's
+            kept.MessageExpiryInterval = STATE_KEPT_S
+        return self._client.publish(
+            self._state_topic, json.dumps(state), qos=1, retain=True, properties=kept
+        )
+
+    def answered(self, reason: ReasonCode) -> None:
+        """Take in what the broker says of a message of ours."""
+        if reason.is_failure:
+            why = explained_reason(reason)
+            if not self.not_taken[why]:
+                log.error("broker_took_no_message", why=why)
+            self.not_taken[why] += 1
+        elif self._version is V5:
+            self.is_heard = reason.value != NO_SUBSCRIBER
 
     def received(self, topic: str, message: bytes) -> None:
         """Take in a receipt or a roster, not yet verified."""
@@ -76,27 +129,75 @@ class Link:
 
 
 @contextlib.asynccontextmanager
-async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterator[Link]:
-    """Connect, subscribe to what the hub says, leave a last will; raise Unavailable in failing."""
+async def connected(
+    broker: Broker, *, centre: str, gateway: str, dialect: Dialect | None = None
+) -> AsyncIterator[Link]:
+    """Connect, subscribe to what the hub says, leave a last will; raise Unavailable in failing.
+
+    `dialect` is remembered from one connection to the next by the caller. A version that no longer
+    does is forgotten, and the next call tries both.
+    """
+    known = Dialect() if dialect is None else dialect
+    opened: tuple[_Client, Link] | None = None
+    for version in known.to_try():
+        last = version == known.to_try()[-1]
+        try:
+            opened = await _opened(broker, centre, gateway, version)
+        except _NotSpoken as error:
+            if not last:
+                log.info("mqtt_version_refused", version=5, why=str(error))
+                continue
+            known.spoken = None
+            raise Unavailable(f"broker {broker.host}:{broker.port}: {error}") from error
+        except OSError as error:  # TimeoutError and TLS errors are among them
+            known.spoken = None
+            why = explained(str(error))
+            raise Unavailable(f"broker {broker.host}:{broker.port}: {why}") from error
+        known.spoken = version
+        break
+    if opened is None:
+        raise Unavailable("no version of MQTT to try")
+    client, link = opened
+    try:
+        yield link
+    finally:
+        await _farewell(link)
+        await _close(client)
+
+
+async def _opened(
+    broker: Broker, centre: str, gateway: str, version: MQTTProtocolVersion
+) -> tuple[_Client, Link]:
+    """Return a client that is connected and subscribed; raise _NotSpoken or OSError."""
     loop = asyncio.get_running_loop()
-    client = _client(broker, centre, gateway)
-    link = Link(client, state_topic(centre, gateway))
+    client = _client(broker, centre, gateway, version)
+    link = Link(client, state_topic(centre, gateway), version)
     subscribed: asyncio.Future[None] = loop.create_future()
     ours = (receipt_topic(centre, gateway), roster_topic(centre, gateway))
+    welcomed = False
 
     def on_connect(
-        _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _props: object
+        _client: mqtt.Client,
+        _data: object,
+        _flags: object,
+        reason: ReasonCode,
+        props: Properties | None,
     ) -> None:
+        nonlocal welcomed
+        welcomed = reason.value != UNSUPPORTED_PROTOCOL
         if reason.is_failure:
-            loop.call_soon_threadsafe(_fail, subscribed, str(reason))
+            kind = ConnectionError if welcomed else _NotSpoken
+            loop.call_soon_threadsafe(_fail, subscribed, kind(explained_reason(reason)))
         else:
+            _check_room(props)
             client.subscribe([(topic, 1) for topic in ours])
 
     def on_subscribe(
         _client: mqtt.Client, _data: object, _mid: int, reasons: list[ReasonCode], _props: object
     ) -> None:
         if reasons[0].is_failure:
-            loop.call_soon_threadsafe(_fail, subscribed, "receipts are not ours to read")
+            why = ConnectionError(f"receipts are not ours to read: {explained_reason(reasons[0])}")
+            loop.call_soon_threadsafe(_fail, subscribed, why)
         else:
             if any(reason.is_failure for reason in reasons):
                 # An older broker's rules: readings still go; let the gateway read its roster there.
@@ -109,31 +210,61 @@ async def connected(broker: Broker, *, centre: str, gateway: str) -> AsyncIterat
         if message.topic in ours and not (message.retain and message.topic == ours[0]):
             loop.call_soon_threadsafe(link.received, message.topic, bytes(message.payload))
 
+    def on_publish(
+        _client: mqtt.Client, _data: object, _mid: int, reason: ReasonCode, _props: object
+    ) -> None:
+        loop.call_soon_threadsafe(link.answered, reason)
+
     def on_disconnect(
         _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _props: object
     ) -> None:
         at_once = broker.tls is not None and not subscribed.done()
-        why = explained(client.fault or str(reason), at_once=at_once)
-        loop.call_soon_threadsafe(_fail, subscribed, why)
+        why = explained(client.fault or explained_reason(reason), at_once=at_once)
+        # Hanging up on the first word is how brokers of before say that they know no MQTT 5.
+        kind = ConnectionError if welcomed or version is V311 else _NotSpoken
+        loop.call_soon_threadsafe(_fail, subscribed, kind(why))
         loop.call_soon_threadsafe(link.went, why)
 
     client.on_connect, client.on_subscribe = on_connect, on_subscribe
     client.on_message, client.on_disconnect = on_message, on_disconnect
+    client.on_publish = on_publish
     try:
-        await asyncio.to_thread(client.connect, broker.host, broker.port, broker.keepalive_s)
+        await asyncio.to_thread(_connect, client, broker, version)
         client.loop_start()
-        async with asyncio.timeout(CONNECT_S):
-            await subscribed
         try:
-            yield link
-        finally:
-            await _farewell(link)
-    except OSError as error:  # TimeoutError and TLS errors are among them
-        raise Unavailable(f"broker {broker.host}:{broker.port}: {explained(str(error))}") from error
-    finally:
+            async with asyncio.timeout(CONNECT_S):
+                await subscribed
+        except TimeoutError as error:
+            if welcomed or version is V311:
+                raise
+            raise _NotSpoken("no answer to MQTT 5") from error
+    except BaseException:
         subscribed.cancel()  # a source that ended before we were connected: nobody waits for it now
-        client.disconnect()
-        await asyncio.to_thread(client.loop_stop)
+        await _close(client)
+        raise
+    return client, link
+
+
+def _connect(client: _Client, broker: Broker, version: MQTTProtocolVersion) -> None:
+    if version is V5:
+        asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's
+        asked.SessionExpiryInterval = 0  # the spool remembers; a broker need not
+        asked.ReceiveMaximum = RECEIVE_MAXIMUM
+        client.connect(broker.host, broker.port, broker.keepalive_s, properties=asked)
+    else:
+        client.connect(broker.host, broker.port, broker.keepalive_s)
+
+
+def _check_room(props: Properties | None) -> None:
+    """Say so where the broker carries less than a batch may be; MQTT 5 alone tells."""
+    most = getattr(props, "MaximumPacketSize", None)
+    if most is not None and most < MAX_SEALED_BYTES + 512:
+        log.error("broker_takes_small_messages", bytes=most, needed=MAX_SEALED_BYTES + 512)
+
+
+async def _close(client: _Client) -> None:
+    client.disconnect()
+    await asyncio.to_thread(client.loop_stop)
 
 
 async def _farewell(link: Link) -> None:
@@ -144,12 +275,12 @@ async def _farewell(link: Link) -> None:
             await asyncio.to_thread(said.wait_for_publish, FAREWELL_S)
 
 
-def _client(broker: Broker, centre: str, gateway: str) -> _Client:
+def _client(broker: Broker, centre: str, gateway: str, version: MQTTProtocolVersion) -> _Client:
     client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id=f"adhere-{secrets.token_hex(8)}",
-        clean_session=True,
-        protocol=mqtt.MQTTv311,
+        clean_session=None if version is V5 else True,
+        protocol=version,
         reconnect_on_failure=False,
     )
     client.on_log = client.note
@@ -168,6 +299,6 @@ def _succeed(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _fail(future: asyncio.Future[None], why: str) -> None:
+def _fail(future: asyncio.Future[None], why: ConnectionError) -> None:
     if not future.done():
-        future.set_exception(ConnectionError(why))
+        future.set_exception(why)

@@ -3,27 +3,32 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from config.errors import AdhereError, Unavailable
 from config.gateway_settings import GatewaySettings
 from ingest.batch.columns import Chunk
 from ingest.batch.keys import Keys
+from ingest.batch.reading import Reading
+from ingest.batch.to_hub import Recipient
 from ingest.batch.topics import LANES, Lane
 from ingest.gateway import disk, status
 from ingest.gateway.ages import Ages
 from ingest.gateway.batches import Draft, Sealed
-from ingest.gateway.clock import Clock, SystemClock
+from ingest.gateway.clock import BoxClock, Clock, Part, Stamp
 from ingest.gateway.disk import Disk
+from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.files.inbox import Inbox
 from ingest.gateway.heard import Heard
+from ingest.gateway.resigning import resigned
 from ingest.gateway.safety import Edge
-from ingest.gateway.sealing import SealPolicy, sealer
+from ingest.gateway.sealing import SealPolicy, TakenBytes, sealer
 from ingest.gateway.spool import Spool, SpoolFull
 from ingest.gateway.spool_rows import PAGE_BYTES
 from ingest.gateway.status import Status
@@ -42,6 +47,13 @@ FULL_AGAIN_S = 0.5
 SEAL_LOOK_S = 0.25
 DRAINED_LOOK_S = 1.0
 STATUS_EVERY_S = 10.0
+CLOCK_LOOK_S = 0.5
+TIME_AWAITED_S = 20.0
+"""A connected box that has not been told the time by then has a hub that only says it in receipts:
+one batch goes, with its times marked as they are, to earn one."""
+MARKED_EVERY_S = 60.0
+HELD_SHARE = 0.5
+"""Of the quota: beyond it readings of an unknown time are sealed, marked, to take less room."""
 
 
 async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by name
@@ -59,6 +71,8 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     edge: Edge | None = None,
     radio: Callable[[], Mapping[str, object]] | None = None,
     inbox: Inbox | None = None,
+    box_time: EdgeTime | None = None,
+    hub_encryption: X25519PublicKey | None = None,
 ) -> Status:
     """Run until `stop` is set; return the last status. Any part that fails ends all.
 
@@ -69,7 +83,16 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     `edge` takes rosters, sends events and shows the page; None: nothing but readings is passed on,
     as in a replay. It must hear of readings from the source itself (`Edge.heard`), before any
     queue. `radio` gives the counters of the source for the status. `inbox` takes in files.
+    `box_time` is the edge's unless it is given. `hub_encryption`: batches are readable by that hub alone;
+    None: they are only signed.
     """
+    if box_time is None:
+        box_time = EdgeTime() if edge is None else edge.time
+    seals = clock or BoxClock(box_time)
+    taken = TakenBytes()
+    readable_by = None
+    if hub_encryption is not None:
+        readable_by = Recipient(hub_encryption, settings.centre, settings.gateway)
     open_spool = partial(
         Spool,
         settings.data_dir / SPOOL_FILE,
@@ -86,10 +109,14 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
                 centre=settings.centre,
                 gateway=settings.gateway,
                 keys=keys,
-                clock=clock or SystemClock(),
+                clock=seals,
+                readable_by=readable_by,
+                taken=taken,
             ),
             edge,
             radio or dict,
+            seals,
+            taken,
         )
         gateway.inbox = inbox
         policy = uplink or UplinkPolicy(resend_after_s=settings.uplink.resend_after_s)
@@ -102,10 +129,15 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             policy,
             state=lambda: {"state": "online"} | gateway.status().as_dict(),
             edge=edge,
+            clock=seals,
+            box_time=box_time,
+            dress=partial(resigned, keys=keys),
+            on_time=gateway.stored.set,
         )
         if edge is not None:
             edge.events.on_added = gateway.uplink.send_events
             edge.link_is_up = lambda: gateway.uplink.traffic.connected
+            edge.unsent = lambda: gateway.spool.unsettled_batches
         cursor = await spool.do(lambda opened: opened.cursor)
         try:
             await gateway.run(source(cursor), stop=stop, drain=drain)
@@ -133,9 +165,11 @@ class _Gateway:
         make: Callable[[Draft], Sealed],
         edge: Edge | None,
         radio: Callable[[], Mapping[str, object]],
+        clock: Clock,
+        taken: TakenBytes,
     ) -> None:
         self.settings, self.spool, self.policy, self.make = settings, spool, policy, make
-        self.edge, self.radio = edge, radio
+        self.edge, self.radio, self.clock, self.taken = edge, radio, clock, taken
         self.heard: asyncio.Queue[Heard] = asyncio.Queue(HEARD_AHEAD)
         self.stored = asyncio.Event()
         """Something reached the disk, or the source ended."""
@@ -143,6 +177,10 @@ class _Gateway:
         """The source has no more, and all it had is on disk."""
         self.all_sealed = asyncio.Event()
         self.spool_full = 0
+        self.has_unsure = any(map(spool.unsealed, LANES))
+        """Readings wait of which it may not be known when they were heard."""
+        self.marked_mono_s = 0.0
+        """When a batch was last sealed although it was not known what time it is."""
         self.ages = Ages()
 
     async def run(self, source: AsyncGenerator[Heard], *, stop: asyncio.Event, drain: bool) -> None:
@@ -154,6 +192,7 @@ class _Gateway:
                 group.create_task(self.seal(), name="seal"),
                 group.create_task(self.uplink.run(), name="uplink"),
                 group.create_task(self.report(), name="report"),
+                group.create_task(self.watch_clock(), name="clock"),
             ]
             if self.edge is not None:
                 workers.append(group.create_task(self.edge.run(), name="edge"))
@@ -190,8 +229,14 @@ class _Gateway:
 
     async def keep(self, heard: Heard) -> None:
         """Return once it is on disk."""
-        while not await self.store(heard):  # noqa: ASYNC110 - no one event says there is room
-            await asyncio.sleep(FULL_AGAIN_S)
+        parts: Sequence[Part] = [(heard.readings, None)]
+        if heard.by_box_clock and len(heard.readings):
+            parts = self.clock.stamped(heard.readings)
+        for number, part in enumerate(parts, start=1):
+            # Where the source stands is stored with the last of what it gave.
+            end = heard if number == len(parts) else Heard([], heard.lane)
+            while not await self.store(end, *part):  # noqa: ASYNC110 - no one event says so
+                await asyncio.sleep(FULL_AGAIN_S)
         self.stored.set()
 
     async def cursor(self) -> Mapping[str, str]:
@@ -202,19 +247,22 @@ class _Gateway:
         """Count the batches that the hub has not answered for."""
         return self.spool.unsettled_batches
 
-    async def store(self, heard: Heard) -> bool:
+    async def store(
+        self, heard: Heard, readings: Sequence[Reading] | Chunk, stamp: Stamp | None
+    ) -> bool:
         try:
             await self.spool.do(
                 lambda spool: spool.append(
-                    heard.readings, lane=heard.lane, cursor=heard.cursor, bad=heard.bad
+                    readings, lane=heard.lane, cursor=heard.cursor, bad=heard.bad, stamp=stamp
                 ),
                 "store",
             )
         except SpoolFull:
             self.say_full()
             return False
-        if heard.lane == "live" and not isinstance(heard.readings, Chunk):
-            self.ages.stored(heard.readings)
+        self.has_unsure = self.has_unsure or (stamp is not None and not stamp.known)
+        if heard.lane == "live" and not isinstance(readings, Chunk):
+            self.ages.stored(readings)
         return True
 
     def say_full(self) -> None:
@@ -244,25 +292,56 @@ class _Gateway:
                         continue
                     since.pop(lane, None)
                     self.uplink.wake()
-            if self.ended:
+            if self.ended and not any(map(self.spool.unsealed, LANES)):
                 self.all_sealed.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SEAL_LOOK_S if since else None):
                     await self.stored.wait()
 
     def sealing(self, lane: Lane) -> Callable[[Spool], object]:
-        most = self.policy.chunks(lane)
-        return lambda spool: spool.seal(lane, max_chunks=most, make=self.make)
+        return partial(
+            Spool.seal,
+            lane=lane,
+            max_chunks=self.policy.most(lane),
+            max_bytes=None if self.policy.is_fixed else self.taken.bytes,
+            make=self.make,
+            shift_ms=self.clock.shift_ms,
+        )
 
     def is_due(self, lane: Lane, since: dict[Lane, float]) -> bool:
         chunks = self.spool.unsealed(lane)
         if not chunks:
             since.pop(lane, None)
             return False
+        if self.is_held():
+            since.setdefault(lane, time.monotonic())
+            return False
         waits_s = time.monotonic() - since.setdefault(lane, time.monotonic())
-        after_s = self.policy.after_s(lane)
-        enough = chunks >= self.policy.chunks(lane)
+        after_s = self.policy.after_s(lane, self.uplink.slow_s())
+        enough = chunks >= self.policy.enough(lane)
         return self.ended or enough or (after_s is not None and waits_s >= after_s)
+
+    def is_held(self) -> bool:
+        """Say whether nothing is sealed now, because it may soon be known what time it was."""
+        if not self.has_unsure:
+            return False
+        if self.clock.knows_time():
+            self.has_unsure = False
+            return False
+        now = time.monotonic()
+        if self.spool.share_used > HELD_SHARE:
+            return False
+        connected_s = self.uplink.connected_for_s()
+        if connected_s < TIME_AWAITED_S or now - self.marked_mono_s < MARKED_EVERY_S:
+            return True
+        self.marked_mono_s = now
+        return False
+
+    async def watch_clock(self) -> None:
+        """Notice where the wall clock is set."""
+        while True:
+            self.clock.look()
+            await asyncio.sleep(CLOCK_LOOK_S)
 
     async def drained(self) -> None:
         """Wait until the hub has answered for everything."""

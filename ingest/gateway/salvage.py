@@ -116,8 +116,10 @@ def _counted(state: State, rows: Rows) -> State:
     """Count what is missing: what the state says must be there, less what is."""
     count = state.counters
     unsealed = count["stored"] - count["sealed"] - count["lost_unsealed"]
-    waiting = count["sealed"] - count["receipted"] - count["lost_sealed"]
-    batches = count["sealed_batches"] - count["receipted_batches"] - count["lost_batches"]
+    gone, gone_batches = ("receipted", "released"), ("receipted_batches", "released_batches")
+    waiting = count["sealed"] - sum(map(count.__getitem__, gone)) - count["lost_sealed"]
+    batches = count["sealed_batches"] - sum(map(count.__getitem__, gone_batches))
+    batches -= count["lost_batches"]
     return replace(state, version=state.version + 1).counted(
         lost_unsealed=unsealed - sum(_readings(rows, table) for table in CHUNK_TABLE.values()),
         lost_sealed=waiting - _readings(rows, "batch"),

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import structlog
@@ -15,8 +16,10 @@ from config.language import _
 from ingest.batch.content import BOOT_BYTES
 from ingest.gateway import salvage
 from ingest.gateway.spool_rows import (
+    APPLICATION,
     PAGE_BYTES,
     SCHEMA,
+    SPOOL_VERSION,
     STATE_TABLES,
     State,
     Tagger,
@@ -135,6 +138,7 @@ def _right_schema() -> list[tuple[object, ...]]:
 
 
 def _checked_state(db: apsw.Connection, tagger: Tagger, path: Path) -> State:
+    _check_version(db, path)
     if _schema(db) != _right_schema():
         raise SpoolDamaged("the spool file's table of tables is damaged")
     owners = db.execute("SELECT key_name FROM owner").fetchall()
@@ -154,6 +158,18 @@ def _checked_state(db: apsw.Connection, tagger: Tagger, path: Path) -> State:
     return max(copies, key=lambda state: state.version)
 
 
+def _check_version(db: apsw.Connection, path: Path) -> None:
+    """Leave alone what a newer program has made; files from before versions were written have 0."""
+    pragmas = ("user_version", "application_id")
+    rows: list[Any] = [db.execute(f"PRAGMA {name}").fetchall()[0] for name in pragmas]
+    (version,), (application,) = rows
+    if version > SPOOL_VERSION and application == APPLICATION | version:
+        raise Misconfigured(
+            _("The spool %(path)s was made by a newer version of adhere: install that again.")
+            % {"path": path}
+        )
+
+
 def _make(path: Path, tagger: Tagger, state: State) -> None:
     """Make a spool, whole under its name or not there."""
     part = path.with_name(f"{path.name}.part")
@@ -161,6 +177,8 @@ def _make(path: Path, tagger: Tagger, state: State) -> None:
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     with contextlib.closing(connect(part)) as db, transaction(db):
         db.execute(SCHEMA)
+        db.execute(f"PRAGMA user_version = {SPOOL_VERSION}")
+        db.execute(f"PRAGMA application_id = {APPLICATION | SPOOL_VERSION}")
         db.execute("INSERT INTO owner VALUES (1, ?)", (tagger.key_name,))
         write_state(db, tagger, state)
     part.replace(path)

@@ -18,6 +18,10 @@ import cbor2
 from ingest.batch.topics import LANES
 
 PAGE_BYTES = 4096
+SPOOL_VERSION = 1
+"""Of the tables and of what is in them; raised when an older program must not touch the file."""
+APPLICATION = 0x61646800
+"""`adh` and the version once more, in another place of the header: a flipped byte is no version."""
 TAG_BYTES = 16
 
 Field = bytes | str | int | None
@@ -77,14 +81,18 @@ COUNTERS = (
     "receipted_batches",
     "refused",  # of those, readings the hub has refused; kept here
     "refused_batches",
+    "released",  # of those, readings given up by an operator or for their age; declared to the hub
+    "released_batches",
     "lost_unsealed",  # readings whose row was damaged before sealing
     "lost_sealed",  # and after
     "lost_batches",
+    "corrected",  # readings whose time was put right at sealing
+    "clock_suspect",  # and those of which nobody can say when they were heard
     "bad_input",  # what a source gave that was no reading; kept aside
     "rebuilt",  # how often the spool file had to be rebuilt
 )
 """Kept with the state, so they are exact over restarts: stored = unsealed + sealed +
-lost_unsealed, and sealed = waiting + refused + receipted + lost_sealed."""
+lost_unsealed, and sealed = waiting + refused + released + receipted + lost_sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,8 @@ class State:
         """Return the state; its tag has been checked, so the bytes are as we wrote them."""
         items = json.loads(data)
         previous = items.pop("previous_sha256")
+        # An older program's state does not have all of today's counters.
+        items["counters"] = dict.fromkeys(COUNTERS, 0) | items["counters"]
         return cls(
             boot=bytes.fromhex(items.pop("boot")),
             previous_sha256=None if previous is None else bytes.fromhex(previous),

@@ -6,6 +6,7 @@ nothing.
 """
 
 import json
+import re
 from dataclasses import asdict
 from typing import NamedTuple, NoReturn
 
@@ -23,6 +24,7 @@ from ingest.hub.keyring import Keyring
 from storage.edge import EdgeClaim, EdgeEvent, EdgeOffer, EdgeSaid
 
 MAX_STATE_BYTES = 16_384
+ASKED = re.compile(r"[0-9a-f]{32}")
 
 
 class EventIdentity(NamedTuple):
@@ -53,6 +55,8 @@ class StateSaid(NamedTuple):
     """The box's clock; None in a last will."""
     roster_version: int | None
     """The roster it has, 0 for none; None where it does not say."""
+    asks_time: bytes | None = None
+    """The number under which it wants to be told the hub's time."""
 
 
 def opened_event(message: Message, keyring: Keyring) -> OpenedEvent:
@@ -106,7 +110,9 @@ def state_said(message: Message) -> StateSaid:
     if online and isinstance(edge, dict) and "roster_version" in edge:
         version = _whole(edge["roster_version"]) or 0
     said_utc_ms = at if at is not None and at <= MAX_UTC_MS else None
-    return StateSaid(message, topic.centre, topic.gateway, online, said_utc_ms, version)
+    asks = said.get("asks_time")
+    number = bytes.fromhex(asks) if isinstance(asks, str) and ASKED.fullmatch(asks) else None
+    return StateSaid(message, topic.centre, topic.gateway, online, said_utc_ms, version, number)
 
 
 def _whole(item: object) -> int | None:

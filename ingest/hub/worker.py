@@ -13,6 +13,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from config.errors import Rejected
+from ingest.batch.receipt import Receipt, seal_receipt
+from ingest.batch.topics import receipt_topic
 from ingest.hub.counters import Counters, Times
 from ingest.hub.edge import EventIdentity, OpenedEvent, StateSaid
 from ingest.hub.prepared import Prepared, SetAside
@@ -128,6 +130,16 @@ class Worker:
             self._counters.states += 1
             if one.roster_version is not None:
                 self._has_roster(one.centre, one.gateway, one.roster_version)
+            if one.asks_time is not None and not one.message.is_retained:
+                self._tell_time(one.centre, one.gateway, one.asks_time)
+
+    def _tell_time(self, centre: str, gateway: str, number: bytes) -> None:
+        """Answer a gateway that asks for the time: a receipt for nothing, under its number."""
+        with self._times.receipts:
+            now_ms = time.time_ns() // 1_000_000
+            receipt = Receipt(centre, gateway, number, now_ms, ())
+            self._publish(receipt_topic(centre, gateway), seal_receipt(receipt, self._hub_key))
+            self._counters.receipts += 1
 
     def _stored(
         self, sound: Sequence[Opened], aside: list[SetAside]

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from config.errors import Misconfigured
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import Receipt, seal_receipt
-from ingest.gateway.clock import SystemClock
+from ingest.gateway.clock import BoxClock
 from ingest.gateway.heard import Heard
 from ingest.gateway.run import run_gateway
 from ingest.gateway.sealing import SealPolicy
@@ -196,7 +196,7 @@ def test_live_readings_do_not_wait_behind_a_backlog(box):
         stop = asyncio.Event()
         policy = SealPolicy(live_after_s=0.05, backlog_chunks=3, backlog_after_s=None)
         running = asyncio.create_task(
-            box.run(both, stop=stop, drain=False, clock=SystemClock(), sealing=policy)
+            box.run(both, stop=stop, drain=False, clock=BoxClock(), sealing=policy)
         )
         await until(lambda: box.hub.lanes["live"] >= 1)
         stop.set()
