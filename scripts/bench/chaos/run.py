@@ -10,6 +10,7 @@ from pathlib import Path
 
 from config.errors import Unavailable
 from config.language import _
+from ingest.batch.topics import LANES
 from ingest.gateway.run import SPOOL_FILE
 from scripts.bench.chaos import spool_said
 from scripts.bench.chaos.chain import DISK_MB, Chain, chain_in
@@ -61,6 +62,7 @@ class Outcome:
     """What was done, and what came of it."""
 
     plan: Plan
+    ledger: Ledger
     done: Counter[str]
     at_work: int
     """Faults that fell while the gateway ran."""
@@ -82,6 +84,7 @@ class Outcome:
         named_in_database = self._aside_in_database
         checks = {
             "missing": len(found.missing) != said.lost - named_in_database,
+            "named_otherwise": not self._pieces_aside <= {one.number for one, _ in found.missing},
             "batches": len(found.seqs_missing) > said.lost_batches,
             "doubled": bool(found.doubled),
             "changed": bool(found.changed),
@@ -91,6 +94,19 @@ class Outcome:
             "left": said.left > 0,
         }
         return [name for name, differs in checks.items() if differs]
+
+    @property
+    def _pieces_aside(self) -> set[int]:
+        """Return the pieces whose rows the gateway put aside, damaged, before they were sealed."""
+        of_lane = {
+            f"chunk_{lane}": [piece.number for piece in self.ledger.pieces if piece.lane == lane]
+            for lane in LANES
+        }
+        return {
+            of_lane[table][number - 1]  # a piece is a row, and rows are numbered from 1 on
+            for table, number, _readings in self.said.aside
+            if table in of_lane
+        }
 
     @property
     def _aside_in_database(self) -> int:
@@ -131,6 +147,7 @@ async def run(plan: Plan, folder: Path, progress: Progress) -> Outcome:
         ledger.close()
         return Outcome(
             plan=plan,
+            ledger=ledger,
             done=done,
             at_work=at_work,
             seconds=time.monotonic() - began_s,
