@@ -53,6 +53,7 @@ COMMANDS = {
     "watch": Command("watch", "district", later("Raise alerts and see that they reach a person")),
     "portal": Command("portal", "district", later("Serve the web pages; make the first accounts")),
     "decode": Command("decode", "gateway", later("Decode frames of one family of bands")),
+    "band": Command("band", "district", later("Register bands and hand them out")),
     "db": Command("db", "district", later("Look after the database")),
     "bench": Command("bench", "bench", later("Measure the program on this machine")),
 }

@@ -1,22 +1,16 @@
 """From a claim on the on-site page to an assignment, in whatever order its parts come."""
 
 import itertools
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from config.errors import Rejected
 from storage.audit import entries
 from storage.claims import store_edge_event
-from storage.edge import EdgeClaim, EdgeOffer, EventOutcome
+from storage.edge import EdgeOffer, EventOutcome
+from tests.claims import ADDRESS, MINUTE, NINE, NOW, claim
 from tests.district import EPOCH, District
-
-ADDRESS = "5A:01:02:03:04:05"
-MINUTE = 60_000
-NOW = round((datetime.now(UTC) - EPOCH) / timedelta(milliseconds=1)) // MINUTE * MINUTE
-NINE = NOW - 120 * MINUTE
-MIDNIGHT = NINE + 14 * 60 * MINUTE
-numbers = itertools.count()
 
 
 @pytest.fixture
@@ -25,26 +19,6 @@ def district(conn):
     for name in ("p1", "p2"):
         district.enrol(district.add_patient(name), name, date(2020, 1, 6), mode="site")
     return district
-
-
-def claim(district, subject="p1", name=b"a", *, began=NINE, ended=None, why=None, **changed):
-    values = {
-        "gateway_id": district.gateway,
-        "boot": bytes(16),
-        "number": next(numbers),
-        "age_ms": 5,
-        "claim": name * 16,
-        "device_key": ADDRESS,
-        "family": "hrs",
-        "subject": subject,
-        "began_utc_ms": began,
-        "latest_utc_ms": MIDNIGHT,
-        "ended_utc_ms": ended,
-        "why_ended": why or (None if ended is None else "finished"),
-        "said_utc_ms": began if ended is None else ended,
-        "is_sure": True,
-    } | changed
-    return EdgeClaim(**values)
 
 
 def minutes(at):
