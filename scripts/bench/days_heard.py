@@ -99,7 +99,15 @@ async def serve(settings_path: Path, days: Days) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    final = await run_gateway(settings, keys, hub.signing, source_of(days), stop=stop, drain=True)
+    final = await run_gateway(
+        settings,
+        keys,
+        hub.signing,
+        source_of(days),
+        stop=stop,
+        drain=True,
+        hub_encryption=hub.encryption,
+    )
     print(json.dumps(final.as_dict()))  # noqa: T201 - its output
 
 

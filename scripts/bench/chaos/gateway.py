@@ -22,6 +22,8 @@ from ingest.batch.enrolment import load_answer
 from ingest.batch.keys import load_keys
 from ingest.batch.reading import Quantity, Reading
 from ingest.gateway import ENROLMENT_FILE, KEY_FILE
+from ingest.gateway.clock import BoxClock
+from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.heard import Heard
 from ingest.gateway.run import Source, run_gateway
 from scripts.bench.chaos.clock import go_by
@@ -69,7 +71,12 @@ def _heard(said: Mapping[str, Any]) -> Heard:
         Reading(device, Quantity(quantity), float(number), at, span, flags, stamp)
         for device, quantity, number, at, span, flags, stamp in said["readings"]
     ]
-    return Heard(readings, said["lane"], {"piece": str(said["piece"])})
+    return Heard(
+        readings,
+        said["lane"],
+        {"piece": str(said["piece"])},
+        by_box_clock=said["by_box_clock"],
+    )
 
 
 async def serve(settings_path: Path, socket_path: Path) -> None:
@@ -80,6 +87,7 @@ async def serve(settings_path: Path, socket_path: Path) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    box_time = EdgeTime()
     final = await run_gateway(
         settings,
         keys,
@@ -87,6 +95,10 @@ async def serve(settings_path: Path, socket_path: Path) -> None:
         socket_source(socket_path),
         stop=stop,
         drain=True,
+        hub_encryption=hub.encryption,
+        box_time=box_time,
+        # The kernel speaks of the true clock, which is not this box's.
+        clock=BoxClock(box_time, kernel_says=lambda: False),
     )
     print(json.dumps(final.as_dict()))  # noqa: T201 - its output
 

@@ -98,15 +98,16 @@ class Outcome:
     @property
     def _pieces_aside(self) -> set[int]:
         """Return the pieces whose rows the gateway put aside, damaged, before they were sealed."""
-        of_lane = {
-            f"chunk_{lane}": [piece.number for piece in self.ledger.pieces if piece.lane == lane]
-            for lane in LANES
-        }
-        return {
-            of_lane[table][number - 1]  # a piece is a row, and rows are numbered from 1 on
-            for table, number, _readings in self.said.aside
-            if table in of_lane
-        }
+        aside = set()
+        for lane in LANES:
+            pieces = [piece.number for piece in self.ledger.pieces if piece.lane == lane]
+            if self.said.rows[lane] == len(pieces):  # a piece was a row, so its number names it
+                aside |= {
+                    pieces[number - 1]
+                    for table, number, _readings in self.said.aside
+                    if table == f"chunk_{lane}"
+                }
+        return aside
 
     @property
     def _aside_in_database(self) -> int:

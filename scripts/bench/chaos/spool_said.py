@@ -24,6 +24,8 @@ class SpoolSaid:
     """How often the file had to be made anew from its rows."""
     aside: tuple[tuple[str, Any, int], ...]
     """(table, number, readings) of each damaged row it could still name."""
+    rows: dict[str, int]
+    """How many rows each lane ever had."""
     left: int
     """Rows that are still to be sent."""
 
@@ -32,7 +34,8 @@ def read(spool: Path) -> SpoolSaid:
     """Read the file of a gateway that has ended."""
     with closing(sqlite3.connect(f"file:{spool}?mode=ro", uri=True)) as db:
         (state,) = db.execute("SELECT data FROM state_a").fetchone()
-        count = json.loads(state)["counters"]
+        said = json.loads(state)
+        count = said["counters"]
         aside = db.execute(
             "SELECT origin, data, readings FROM set_aside WHERE reason = 'damaged' ORDER BY id"
         ).fetchall()
@@ -48,5 +51,6 @@ def read(spool: Path) -> SpoolSaid:
         lost_batches=count["lost_batches"],
         rebuilt=count["rebuilt"],
         aside=tuple((origin, cbor2.loads(data)[0], held) for origin, data, held in aside),
+        rows=said["heard"],
         left=sum(left),
     )
