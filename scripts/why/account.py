@@ -19,6 +19,7 @@ from adherence.zones import in_force
 from config.language import later
 from reports.why import Session, ShortEffort
 from reports.why.content import Batch
+from storage.bands import ClaimedBand
 
 WEEK_DAYS = 7
 SPANS = (*HELD_REASONS, "missing")
@@ -126,6 +127,8 @@ class Account:
     """Days whose readings have changed since the figures were stored."""
     batches: tuple[Batch, ...] | None
     """Null where the readings came out of files."""
+    claims: tuple[ClaimedBand, ...] = ()
+    """Bands of this week that the wearer said on an on-site page are theirs, the earliest first."""
 
     def days(self) -> Iterator[date]:
         """Yield the seven days of the week."""

@@ -7,6 +7,7 @@ from typing import Any
 from reports.why import Session
 from reports.why.content import Batch
 from scripts.why.account import Account, Check, Logged, Run, utc_ms
+from storage.bands import ClaimedBand
 
 
 def as_data(account: Account, runs: list[tuple[Any, Run]]) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def as_data(account: Account, runs: list[tuple[Any, Run]]) -> dict[str, Any]:
         "logged": [_logged(one) for one in account.logged],
         "runs": [_run(day, run) for day, run in runs],
         "batches": None if account.batches is None else [_batch(b) for b in account.batches],
+        "claims": [_claim(one) for one in account.claims],
     }
 
 
@@ -88,6 +90,13 @@ def _run(day: object, run: Run) -> dict[str, Any]:
 
 def _batch(batch: Batch) -> dict[str, Any]:
     return asdict(batch) | {"committed_at": batch.committed_at.isoformat()}
+
+
+def _claim(one: ClaimedBand) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in one._asdict().items()
+    }
 
 
 def _seconds(spans_ms: dict[str, int], suffix: str = "") -> dict[str, float]:

@@ -43,6 +43,7 @@ class Page:
         yield from self._logged()
         yield from self._short_efforts()
         yield from self._days(runs)
+        yield from self._claims()
         yield from self._batches()
 
     def _head(self) -> Iterator[str]:
@@ -228,6 +229,26 @@ class Page:
             said += f"  ({mixed})"
         return said
 
+    def _claims(self) -> Iterator[str]:
+        """Say which bands are this person's by their own word, and where they said so."""
+        if not self.account.claims:
+            return
+        yield ""
+        yield _("Bands that the wearer said are theirs: %(count)d") % {
+            "count": len(self.account.claims)
+        }
+        for one in self.account.claims:
+            since, until = one.counts_from, one.counts_until
+            yield "  " + _(
+                "%(band)s, on the page of %(centre)s %(gateway)s: %(since)s to %(until)s"
+            ) % {
+                "band": one.device_key,
+                "centre": one.centre,
+                "gateway": one.gateway,
+                "since": self.at(_ms(since or one.began_at)),
+                "until": self.at(_ms(until or one.ended_at or one.began_at)),
+            }
+
     def _batches(self) -> Iterator[str]:
         batches = self.account.batches
         yield ""
@@ -273,6 +294,10 @@ class Page:
         """Return the clock minute; midnight in the words for the day it begins, or ends."""
         time = self._local(at_ms).strftime("%H:%M")
         return midnight if time == "00:00" else time
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp()) * 1000
 
 
 def alone(entry: Logged) -> str:

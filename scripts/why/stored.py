@@ -1,7 +1,7 @@
 """A week out of the database: read, and written into the audit trail, for one person to see."""
 
 import getpass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
@@ -13,12 +13,14 @@ from reports.nightly.rounds import versions_of
 from reports.why import Why, minutes_of_week
 from reports.why.content import LoggedSession
 from reports.why.words import COUNTS, TOO_SHORT, VERDICTS
-from scripts.why.account import TARGETS, Account, Logged, days_without_limits
+from scripts.why.account import TARGETS, WEEK_DAYS, Account, Logged, days_without_limits
 from storage import audit
+from storage.bands import ClaimedBand, claims
 from storage.database import Connection, border
 from storage.queries import query
 
 ACTOR = "terminal"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = frozenset(
     {
         *TARGETS,
@@ -50,10 +52,18 @@ def stored_week(conn: Connection, case: str, week: date) -> Account:
         )
     audit.note(conn, actor=ACTOR, action="read_week", subject=why.week.pseudonym, detail=detail)
     versions = versions_of(conn, [why.week.patient_id]).filter(enrolment_id=why.week.enrolment_id)
-    return account_of(why, versions.rename({"enrolment_id": "case", "patient_id": "person"}))
+    begins = EPOCH + timedelta(minutes=min(_minute_of(why).to_list()))
+    claimed = claims(
+        conn,
+        since=begins,
+        until=begins + timedelta(days=WEEK_DAYS),
+        patient_id=why.week.patient_id,
+    )
+    versions = versions.rename({"enrolment_id": "case", "patient_id": "person"})
+    return account_of(why, versions, tuple(reversed(claimed)))
 
 
-def account_of(why: Why, versions: pl.DataFrame) -> Account:
+def account_of(why: Why, versions: pl.DataFrame, claimed: tuple[ClaimedBand, ...] = ()) -> Account:
     """Return what reports say of a week as the command tells it; `versions` are the enrolment's."""
     week = why.week
     return Account(
@@ -67,12 +77,18 @@ def account_of(why: Why, versions: pl.DataFrame) -> Account:
         input_sha256=week.input_sha256.hex(),
         sessions=why.sessions,
         short_efforts=why.short_efforts,
-        minutes=why.minutes.with_columns(minute=pl.col("at").dt.epoch("ms") // MINUTE_MS),
+        minutes=why.minutes.with_columns(minute=_minute_of(why)),
         logged=tuple(_logged(one) for one in why.logged),
         limitless=days_without_limits(versions, week.week),
         differing=tuple(day.date for day in why.days if not day.agrees),
         batches=why.batches,
+        claims=claimed,
     )
+
+
+def _minute_of(why: Why) -> pl.Series:
+    """Return the minutes since 1970 that the rows are of."""
+    return why.minutes["at"].dt.epoch("ms") // MINUTE_MS
 
 
 def _logged(entry: LoggedSession) -> Logged:

@@ -14,9 +14,11 @@ from reports.nightly.recompute import recompute
 from scripts.commands.why import monday_of, why
 from scripts.why.account import days_without_limits
 from storage.audit import entries
+from storage.claims import store_edge_event
 from storage.database import connect
 from storage.people import put_staff
 from storage.session_log import Session, note_session
+from tests.claims import claim
 from tests.district import District, every, local_ms
 from tests.recordings import MONDAY, RECORDED_PEOPLE, adhere, look_alike
 
@@ -390,3 +392,31 @@ def test_the_page_speaks_chinese(files):
         set_language("en")
 
     assert "低于靶心率" in page
+
+
+def test_a_claimed_band_is_told_with_the_page_it_was_claimed_on(settings, database):
+    """Heart rate of a watch that only its wearer's word makes theirs counts, and says why."""
+    with connect(database) as conn:
+        district = District(conn)
+        district.wear("p1")
+        address = "5A:01:02:03:04:05"
+        claimed = claim(
+            district, "p1", device_key=address, began=TUESDAY, ended=TUESDAY + 30 * MINUTE,
+            latest_utc_ms=TUESDAY + 600 * MINUTE,
+        )  # fmt: skip
+        store_edge_event(conn, claimed)
+        district.hear(address, heart_rate=every(TUESDAY - 5 * MINUTE, TUESDAY + 40 * MINUTE, 120))
+        recompute(conn, through=date(2026, 11, 15))
+
+    result = run("--case", "p1", "--week", "2026-W46", "--settings", settings, "--json")
+    shown = run("--case", "p1", "--week", "2026-W46", "--settings", settings)
+    before = run("--case", "p1", "--week", "2026-W47", "--settings", settings)
+
+    [one] = told(result)["claims"]
+    assert (one["device_key"], one["gateway"], one["why_ended"]) == (address, "g1", "finished")
+    assert (
+        "5A:01:02:03:04:05, on the page of c1 g1: 2026-11-10 09:00:00 to 2026-11-10 09:30:00"
+        in shown.stdout
+    )
+    assert 30 <= told(result)["figures"]["wear_min"] < 31  # the last reading holds a little
+    assert before.exit_code != 0
