@@ -15,7 +15,11 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST_FILE_BYTES = 512 * 1024
-LOCKS = {"demo": ("gateway", "district", "demo"), "test": ("gateway", "district", "demo", "test")}
+LOCKS = {
+    "gateway": ("gateway", "files"),
+    "demo": ("gateway", "files", "district", "demo"),
+    "test": ("gateway", "files", "district", "demo", "test"),
+}
 
 FORBIDDEN = {
     "a path of one machine": re.compile(r"/(?:work|root|home/[a-z]+|Users)/|[.]pyenv\b"),
