@@ -148,4 +148,5 @@ def _typed(form: Mapping[str, str]) -> str:
     if digit == DELETE:
         return typed[:-1]
     digits = typed + digit
-    return digits[:DIGITS] if digits.isascii() and digits.isdecimal() else ""
+    is_ours = len(digits) <= DIGITS and digits.isascii() and digits.isdecimal()
+    return digits if is_ours else ""
