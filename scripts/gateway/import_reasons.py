@@ -10,7 +10,7 @@ REASONS = {
     "crc": later("the file is damaged: copy it from the device again"),
     "cut_short": later("the file ends too early: copy it again; what came before was taken"),
     "empty": later("the file is empty: export it again"),
-    "encoding": later("neither UTF-8 nor GB 18030: save it as CSV UTF-8"),
+    "encoding": later("in an encoding that is not read: save it as UTF-8"),
     "gzip": later("the file is packed: unpack it (gunzip) and import what is inside"),
     "headings": later("headings that are not known: see docs/howto/import-files.md"),
     "malformed": later("the contents break the rules of the format: export it again"),

@@ -103,8 +103,8 @@ class Inbox:
             job = await asyncio.to_thread(jobs.load, note)
         except Rejected as error:
             return Account(fault=error)
-        progress = Progress.of(cursor, job.name) or Progress(
-            job.name, spans_of(self._worn(job.asked.device_key), self._now_ms())
+        progress = Progress.of(cursor, job.token) or Progress(
+            job.token, spans_of(self._worn(job.asked.device_key), self._now_ms())
         )
         return await take(job.data, job.asked, progress, journal, put)
 

@@ -35,6 +35,8 @@ class Job:
     """A file to read."""
 
     name: str
+    token: str
+    """Of this handing over: a file that is handed over again later is begun anew."""
     folder: Path
     asked: Asked
 
@@ -53,10 +55,10 @@ def hand_over(data_dir: Path, file: Path, asked: Asked) -> str:
     """Copy a file into the inbox; return the job's name. Raises OSError."""
     folder = data_dir / INBOX
     _make(folder, data_dir)
-    note = json.dumps({"version": NOTE_VERSION, **asked._asdict()}, sort_keys=True).encode()
+    said = {"version": NOTE_VERSION, **asked._asdict()}
     part = folder / f".{secrets.token_hex(8)}.part"
     try:
-        digest = hashlib.sha256(note + b"\n")
+        digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode() + b"\n")
         with file.open("rb") as source, _private(part) as copy:
             while block := source.read(BLOCK_BYTES):
                 digest.update(block)
@@ -70,7 +72,10 @@ def hand_over(data_dir: Path, file: Path, asked: Asked) -> str:
         part.replace(folder / f"{name}{DATA}")
     finally:
         part.unlink(missing_ok=True)
-    _write(folder / f"{name}{NOTE}", note, data_dir)
+    note = folder / f"{name}{NOTE}"
+    if not note.exists():  # else it waits already, or is being read at this moment
+        token = secrets.token_hex(8)
+        _write(note, json.dumps(said | {"token": token}).encode(), data_dir)
     return name
 
 
@@ -94,11 +99,12 @@ def load(note: Path) -> Job:
     match item:
         case {
             "version": 1,
+            "token": str() as token,
             "device_key": str() as device,
             "time_zone": None | str() as zone,
             "source": None | str() as source,
         } if is_device_key(device):
-            return Job(note.stem, note.parent, Asked(device, zone, source))
+            return Job(note.stem, token, note.parent, Asked(device, zone, source))
         case _:
             raise Rejected("note", "not written by this version")
 

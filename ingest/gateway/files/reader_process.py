@@ -66,6 +66,7 @@ async def blocks_of(path: Path, asked: Asked) -> AsyncGenerator[str | Block, Non
     finally:
         if process.returncode is None:
             process.kill()
+        await process.stdout.read()  # to the end of the pipe, so that it is closed
         await process.wait()
 
 

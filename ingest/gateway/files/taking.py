@@ -6,6 +6,7 @@ spool has and the journal may not have is recognised by its hash.
 """
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -51,6 +52,7 @@ class Progress:
     """How far a file is, as the spool's cursor keeps it."""
 
     job: str
+    """Its `Job.token`."""
     spans: Spans
     """As they were when the file was begun: a new roster in its middle changes nothing."""
     taken: Mapping[str, int] = field(default_factory=dict)
@@ -148,12 +150,13 @@ async def take(path: Path, asked: Asked, progress: Progress, journal: Journal, p
         )
         return account
     try:
-        async for block in blocks_of(path, asked):
-            if isinstance(block, str):
-                account.kind = block
-                continue
-            account.see(block)
-            progress = await _take_block(block, progress, journal, put, account)
+        async with contextlib.aclosing(blocks_of(path, asked)) as blocks:
+            async for block in blocks:
+                if isinstance(block, str):
+                    account.kind = block
+                    continue
+                account.see(block)
+                progress = await _take_block(block, progress, journal, put, account)
     except Rejected as error:
         account.fault = error
     account.taken = Counter(progress.taken)
@@ -193,7 +196,7 @@ def _worn(readings: Sequence[Reading], spans: Spans) -> list[Reading]:
         reading
         for reading in readings
         if any(
-            start <= reading.at_utc_ms and reading.at_utc_ms + reading.span_ms <= end
+            start <= reading.at_utc_ms < end and reading.at_utc_ms + reading.span_ms <= end
             for start, end in spans
         )
     ]

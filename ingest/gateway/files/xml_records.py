@@ -6,7 +6,6 @@ maintained with CPython. Files that declare entities are refused (they could unf
 name files of this machine); external ones are never fetched.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple, Protocol
@@ -20,6 +19,8 @@ MOST_TEXT = 256
 """Characters of one value: longer ones are cut, and then refused as what they are."""
 MOST_TOKEN_BYTES = 2**20
 """A tag or comment that goes on for longer is not waited for."""
+UNREAD_ENCODING = "one that XML readers need not know"
+"""Beyond UTF-8 and UTF-16 expat knows those alone that write a character in one byte."""
 
 
 class Bytes(Protocol):
@@ -51,7 +52,8 @@ def records(
     """Give the elements that `is_record` says, in order; names are without their prefix.
 
     `paths` are the texts to collect inside: `name`, or `parent/name`. Raises Rejected after all
-    that could be read: `xml_entities`, `too_deep`, `too_large`, `not_well_formed`.
+    that could be read: `xml_entities`, `encoding`, `too_deep`, `too_large`,
+    `not_well_formed`, `cut_short`.
     """
     stream = _Stream(is_record, paths)
     while block := file.read(BLOCK_BYTES):
@@ -62,14 +64,18 @@ def records(
 def root_of(head: bytes) -> str | None:
     """Return the name of the outermost element, if these first bytes of a file hold it.
 
-    Raises Rejected: `xml_entities`.
+    Raises Rejected: `xml_entities`, `encoding`.
     """
     found: list[str] = []
     parser = expat.ParserCreate()
     parser.StartElementHandler = lambda name, _attributes: found.append(name)
     parser.EntityDeclHandler = _refuse_entities
-    with contextlib.suppress(expat.ExpatError):  # it is cut off, or damaged further on
+    try:
         parser.Parse(head, False)  # noqa: FBT003 - expat takes no names
+    except (ValueError, LookupError) as error:
+        raise Rejected("encoding", UNREAD_ENCODING) from error
+    except expat.ExpatError:
+        pass  # it is cut off, or damaged further on
     return _local(found[0]) if found else None
 
 
@@ -106,6 +112,8 @@ class _Stream:
         except expat.ExpatError as error:
             reason = "not_well_formed" if not last else "cut_short"
             fault = Rejected(reason, f"line {error.lineno}: {expat.ErrorString(error.code)}")
+        except (ValueError, LookupError):
+            fault = Rejected("encoding", UNREAD_ENCODING)
         except Rejected as error:
             fault = error
         if fault is None and self._fed - self._begins() > MOST_TOKEN_BYTES:
@@ -149,8 +157,11 @@ class _Stream:
             start, line = self._began
             data = self._recent[start - self._recent_at :]
             end = self._parser.CurrentByteIndex - start
-            closing = data.find(b">", end) + 1
-            data = data[: closing or len(data)]
+            if data.startswith(
+                b"</", end
+            ):  # else it was closed by its own tag, and this is its end
+                end = data.find(b">", end) + 1 or len(data)
+            data = data[:end]
             self._out.append(XmlRecord(name, self._attributes, self._texts, line, data))
 
 
