@@ -11,7 +11,10 @@ from typing import NamedTuple, cast
 
 import apsw
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 
 from config.errors import Rejected
 from ingest.batch.told import Told, open_told, seal_told
@@ -47,9 +50,18 @@ class Filed(NamedTuple):
 class EventFile:
     """The file, once `open` has been able to open it."""
 
-    def __init__(self, path: Path, signing: Ed25519PrivateKey, *, max_pages: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        signing: Ed25519PrivateKey,
+        *,
+        max_pages: int,
+        former: Sequence[Ed25519PublicKey] = (),
+    ) -> None:
         """Touch no disk yet. Events lie there signed, so that a damaged one is noticed."""
         self._path, self._signing, self._max_pages = path, signing, max_pages
+        self._former = tuple(former)
+        """What was signed with before a change of keys: it counts, and is signed anew."""
         self._db: apsw.Connection | None = None
 
     @property
@@ -136,13 +148,28 @@ class EventFile:
         found: list[Filed] = []
         for boot, number, sealed, came_mono_ms, machine in cast("list[_Row]", rows):
             try:
-                event = open_told(sealed, self._signing.public_key())
+                event = self._opened(db, (boot, number), sealed)
             except Rejected as error:
                 log.error("event_damaged", number=number, reason=error.reason)  # noqa: TRY400 - foreseen
                 _refuse(db, (boot, number), "damaged")
             else:
                 found.append(Filed(event, came_mono_ms, machine))
         return found, len(rows) - len(found)
+
+    def _opened(self, db: apsw.Connection, key: Key, sealed: bytes) -> Told:
+        """Return the event that we have signed; raise Rejected."""
+        try:
+            return open_told(sealed, self._signing.public_key())
+        except Rejected:
+            for signer in self._former:
+                with contextlib.suppress(Rejected):
+                    event = open_told(sealed, signer)
+                    again = seal_told(event, self._signing)
+                    db.execute(
+                        "UPDATE event SET sealed = ? WHERE boot = ? AND number = ?", (again, *key)
+                    )
+                    return event
+            raise
 
 
 def _refuse(db: apsw.Connection, key: Key, reason: str) -> None:

@@ -83,7 +83,8 @@ class EventStore:
         self._changed = asyncio.Event()
         self._machine = machine_start()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="events")
-        self._file = EventFile(path, keys.signing, max_pages=max_pages)
+        former = [one.public.signing for one in keys.with_former[1:]]
+        self._file = EventFile(path, keys.signing, max_pages=max_pages, former=former)
         self._loaded: list[Held] = []
         with contextlib.suppress(apsw.Error, OSError):  # `keep` tries again
             self._open_and_load()
@@ -115,6 +116,11 @@ class EventStore:
     def unsaved(self) -> int:
         """How many of them are in memory alone."""
         return sum(not held.is_saved for held in self._held.values())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file could be opened, and what lay there is taken over."""
+        return self._file.is_open
 
     def due(self, resend_after_s: float) -> list[Held]:
         """Return what is to be sent now: what was never sent, and what waited long enough.

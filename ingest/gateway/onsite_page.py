@@ -69,6 +69,8 @@ class Sight:
     """Sealed, and not answered for by the district."""
     link_since_mono_ms: int | None = None
     """Since when the district is reached, or not; None: not known."""
+    is_revoked: bool = False
+    """The district takes nothing from this box any more."""
     token: str = ""
 
 
@@ -253,6 +255,14 @@ def _box(sight: Sight, say: Say) -> str:
     if sight.events_waiting:
         lines.append(
             say("%(count)d messages wait for the district") % {"count": sight.events_waiting}
+        )
+    if sight.is_revoked:
+        lines.append(
+            "✕ "
+            + say(
+                "The district has taken this box out of service: its readings stay here, nothing "
+                "is sent. Call the district"
+            )
         )
     if not sight.has_roster:
         lines.append("✕ " + say("No roster yet: this box knows nobody and warns of nobody"))

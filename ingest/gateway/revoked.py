@@ -6,8 +6,6 @@ network too. It names keys: with new ones the box is not meant by it any more.
 """
 
 import contextlib
-import os
-import secrets
 from pathlib import Path
 
 import structlog
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from config.errors import Rejected
 from ingest.batch.keys import Keys
 from ingest.batch.revocation import MAX_BYTES, Revocation, is_revocation, open_revocation
+from ingest.gateway.kept_file import keep
 
 log = structlog.get_logger()
 
@@ -62,12 +61,7 @@ class RevocationBook:
 
     def _save(self, message: bytes) -> None:
         """Keep the notice; a disk that is full costs no more than hearing it again."""
-        part = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
         try:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as to:
-                to.write(message)
-            part.replace(self._path)
+            keep(self._path, message)
         except OSError as error:
             log.error("revocation_not_kept", why=error.strerror)  # noqa: TRY400 - foreseen
-        finally:
-            part.unlink(missing_ok=True)

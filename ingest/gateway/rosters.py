@@ -6,6 +6,7 @@ protecting. What is on disk is the message as it came, readable with this box's 
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -85,6 +86,17 @@ class RosterBook:
     def is_expired(self) -> bool:
         """Say whether the hub should have sent a newer one by now."""
         return self.roster is not None and self._time.utc_ms() >= self.roster.expires_utc_ms
+
+    @property
+    def needs_former_keys(self) -> bool:
+        """Say whether the newest roster opens only with the keys before the present ones."""
+        if self.roster is None or self._keys.former is None:
+            return False
+        try:
+            open_roster(self._sealed, self._hub_key, replace(self._keys, former=None))
+        except Rejected:
+            return True
+        return False
 
     def band(self, device_key: str, at_ms: int) -> RosterBand | None:
         """Return who wears the band at that time (ms UTC) under which limits; None: nobody."""

@@ -6,6 +6,7 @@ from storing readings: a page that cannot listen and a disk that cannot save are
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ from ingest.batch.reading import Reading
 from ingest.batch.receipt import Receipt
 from ingest.batch.roster import RosterBand
 from ingest.batch.told import Told
+from ingest.gateway.box_keys import forget_former
 from ingest.gateway.claims import CLAIMS_FILE, Claims
 from ingest.gateway.edge import EdgeGuard, EdgeRule
 from ingest.gateway.edge_time import EdgeTime
@@ -30,6 +32,7 @@ from ingest.gateway.irk import AddressResolver
 from ingest.gateway.onsite import Token, listening
 from ingest.gateway.onsite_desk import Desk
 from ingest.gateway.onsite_page import Sight
+from ingest.gateway.revoked import REVOKED_FILE, RevocationBook
 from ingest.gateway.rosters import ROSTER_FILE, RosterBook
 
 if TYPE_CHECKING:
@@ -72,6 +75,9 @@ class Edge:
         self.book = RosterBook(
             data_dir / ROSTER_FILE, hub_key, keys, centre=centre, gateway=gateway, time=self.time
         )
+        self.revocation = RevocationBook(
+            data_dir / REVOKED_FILE, hub_key, keys, centre=centre, gateway=gateway
+        )
         self.events = EventStore(
             data_dir / EVENTS_FILE, keys, centre=centre, gateway=gateway, time=self.time
         )
@@ -97,7 +103,7 @@ class Edge:
         self.link_is_up: Callable[[], bool] = bool
         """Whether the broker is there; the gateway sets it."""
         self.page_says = "off"
-        self._settings = settings
+        self._settings, self._keys = settings, keys
         self._token = Token()
         self._desk = Desk(self.sight, self.claims, self.book, self.time, settings.onsite.language)
         self._was_connected: bool | None = None
@@ -121,8 +127,18 @@ class Edge:
             self.claims.heard(reading)
         self.guard.heard(readings)
 
+    @property
+    def is_revoked(self) -> bool:
+        """Say whether the district takes nothing from this box any more."""
+        return self.revocation.is_revoked
+
     async def take_roster(self, sealed: bytes) -> None:
-        """Take a roster off the broker: it holds at once, and is saved beside."""
+        """Take a roster off the broker: it holds at once, and is saved beside.
+
+        A notice of revocation comes the same way.
+        """
+        if self.revocation.take(sealed):
+            return
         if self.book.take(sealed):
             await self._save_roster()
 
@@ -131,6 +147,17 @@ class Edge:
         self.time.heard_hub(receipt.hub_utc_ms)
         if receipt.events or receipt.refused_events:
             self.events.settle(receipt.boot, receipt.events, receipt.refused_events)
+
+    def let_former_keys_go(self) -> bool:
+        """Throw away the keys before the present ones, once nothing on disk needs them; say so."""
+        if self._keys.former is None or not self.events.is_open or not self.book.is_saved:
+            return False
+        if self.book.needs_former_keys:
+            return False
+        forget_former(self._settings.data_dir)
+        log.info("former_keys_forgotten")
+        self._keys = replace(self._keys, former=None)
+        return True
 
     async def run(self) -> None:
         """Look, save and show until cancelled."""
@@ -168,6 +195,7 @@ class Edge:
             refused=list(self.claims.refused.values()),
             can_claim=bool(self.book.claimers),
             unsent_batches=self.unsent(),
+            is_revoked=self.is_revoked,
             link_since_mono_ms=self._link_since_mono_ms,
             token=self._token.text,
         )
@@ -197,6 +225,7 @@ class Edge:
             "claims_refused": len(self.claims.refused),
             "claim_codes_wrong": self._desk.guessing.wrong,
             "page": self.page_says,
+            "revoked": self.is_revoked,
         }
 
     async def _look(self) -> None:
@@ -208,6 +237,8 @@ class Edge:
             if not self.claims.is_saved:
                 await self._save_claims()
             since_s += LOOK_S
+            if since_s >= SAVE_AGAIN_S and self._keys.former is not None:
+                self.let_former_keys_go()
             if since_s >= SAVE_AGAIN_S and not self.book.is_saved:
                 since_s = 0.0
                 await self._save_roster()

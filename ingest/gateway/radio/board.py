@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ingest.gateway.radio.bands import Band
 from ingest.gateway.radio.station import Station
+from ingest.gateway.tally import Tally
 
 
 class BandSeen(NamedTuple):
@@ -84,6 +85,10 @@ def nothing() -> Board:
     return Board((), ())
 
 
-def as_plain(seen: BandSeen | AdapterSeen) -> Mapping[str, object]:
-    """Return one line as what JSON writes."""
-    return seen._asdict()
+def shown(board: Board, tally: Tally) -> Mapping[str, object]:
+    """Return bands and adapters as what JSON writes, with how much each band has said of late."""
+    tally.keep([band.device_key for band in board.bands])
+    return {
+        "bands": [{**band._asdict(), **tally.of(band.device_key)} for band in board.bands],
+        "adapters": [adapter._asdict() for adapter in board.adapters],
+    }
