@@ -14,7 +14,18 @@ class SpoolSettings(Strict):
     """The gateway's own store: readings stay there until the hub has committed them."""
 
     quota_mb: int = Field(
-        default=1024, ge=8, le=1_000_000, description="Largest size of the spool file, MiB"
+        default=1024,
+        ge=8,
+        le=1_000_000,
+        description="Largest size of the spool file, MiB; the default holds 14 days of 40 bands at "
+        "1 Hz several times over. Keep as much free on the disk, and 64 MiB more",
+    )
+    refused_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="Batches that the hub has refused for good are given up after so long, and "
+        "declared to the hub as lost, days",
     )
 
 
@@ -26,6 +37,11 @@ class UplinkSettings(Strict):
     )
     resend_after_s: float = Field(
         default=30.0, ge=1, le=3600, description="Send again what has no receipt, seconds"
+    )
+    encrypt: bool = Field(
+        default=True,
+        description="Batches are encrypted to the hub: neither the broker nor who takes the box "
+        "can read what was sealed. False only for a hub older than that",
     )
 
 
@@ -44,6 +60,18 @@ class RadioSettings(Strict):
         ge=5,
         le=3600,
         description="A connected band that says nothing for this long is connected anew, seconds",
+    )
+    poll_every_s: float = Field(
+        default=900,
+        ge=60,
+        le=86_400,
+        description="A band that is read and then left is read this often, seconds",
+    )
+    session_bpm: float = Field(
+        default=100,
+        ge=60,
+        le=200,
+        description="A live pulse at or above this is one of exercise: its band keeps its link",
     )
     time_zone: TimeZone = Field(
         default="Asia/Shanghai", description="Time zone that the bands' own clocks are set to"

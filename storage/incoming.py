@@ -58,6 +58,8 @@ class IncomingBatch:
     columns: Sequence[ReadingColumns]
     sealed: bytes
     """The signed bytes as they came; kept as evidence."""
+    declared: tuple[int, int, int, int] | None = None
+    """What the spool says it has lost so far: readings unsealed, sealed, released; batches."""
 
     def __post_init__(self) -> None:
         """Check what the database would refuse: one bad batch must not fail its neighbours."""

@@ -24,6 +24,9 @@ class Status(NamedTuple):
     dead_letters: int = 0
     touched: int = 0
     """Stretches of readings the nightly recomputation has not looked at yet."""
+    declared_lost: int = 0
+    """Readings that gateways themselves say they have lost or given up; they are in no batch here,
+    but for those of refused batches, which the dead letters keep."""
 
 
 def look(conn: Connection) -> Status:

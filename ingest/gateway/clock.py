@@ -52,6 +52,9 @@ Part = tuple[Sequence[Reading] | Chunk, Stamp | None]
 class Clock(Protocol):
     """Stamps what is heard, and says when a batch is sealed."""
 
+    jumps: int
+    """How often the wall clock was set, since the start."""
+
     def at_seal(self, newest_at_utc_ms: int) -> SealTime:
         """Return UTC and monotonic time, given the time of the newest reading."""
         ...
@@ -66,6 +69,10 @@ class Clock(Protocol):
 
     def knows_time(self) -> bool:
         """Say whether it is known what time it is, be the wall clock right or wrong."""
+        ...
+
+    def is_contradicted(self) -> bool:
+        """Say whether a time service keeps the clock, and the hub says another time."""
         ...
 
     def look(self) -> None:
@@ -129,7 +136,6 @@ class BoxClock:
         hub_ms = self.time.hub_ahead_ms
         return self._kernel_says() if hub_ms is None else self._agrees(hub_ms)
 
-    @property
     def is_contradicted(self) -> bool:
         """Say whether a time service keeps the clock, and the hub says another time."""
         hub_ms = self.time.hub_ahead_ms
@@ -137,7 +143,9 @@ class BoxClock:
 
     def knows_time(self) -> bool:
         """Say whether it is known what time it is, be the wall clock right or wrong."""
-        return self.is_known() or (self.time.hub_ahead_ms is not None and not self.is_contradicted)
+        return self.is_known() or (
+            self.time.hub_ahead_ms is not None and not self.is_contradicted()
+        )
 
     def stamped(self, readings: Sequence[Reading] | Chunk) -> Sequence[Part]:
         """Return the readings in as few parts as there were clocks that stamped them."""
@@ -177,7 +185,7 @@ class BoxClock:
         """Return by how much UTC is ahead of the monotonic clock, where that is known."""
         if self.is_known():
             return self._wall_ahead_ms()
-        return None if self.is_contradicted else self.time.hub_ahead_ms
+        return None if self.is_contradicted() else self.time.hub_ahead_ms
 
     def _agrees(self, hub_ms: int) -> bool:
         return abs(hub_ms - self._wall_ahead_ms()) <= AGREES_MS
@@ -201,6 +209,8 @@ class ContentClock:
     So a recording gives the same batches whenever, and however often interrupted, it is replayed.
     """
 
+    jumps = 0
+
     def at_seal(self, newest_at_utc_ms: int) -> SealTime:
         """Return the newest reading's time, twice."""
         return SealTime(newest_at_utc_ms, newest_at_utc_ms)
@@ -216,6 +226,10 @@ class ContentClock:
     def knows_time(self) -> bool:
         """Say yes, as above."""
         return True
+
+    def is_contradicted(self) -> bool:
+        """Say no, as above."""
+        return False
 
     def look(self) -> None:
         """Do nothing: a recording's clock does not jump."""

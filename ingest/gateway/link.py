@@ -169,80 +169,112 @@ async def _opened(
     broker: Broker, centre: str, gateway: str, version: MQTTProtocolVersion
 ) -> tuple[_Client, Link]:
     """Return a client that is connected and subscribed; raise _NotSpoken or OSError."""
-    loop = asyncio.get_running_loop()
     client = _client(broker, centre, gateway, version)
     link = Link(client, state_topic(centre, gateway), version)
-    subscribed: asyncio.Future[None] = loop.create_future()
     ours = (receipt_topic(centre, gateway), roster_topic(centre, gateway))
-    welcomed = False
-
-    def on_connect(
-        _client: mqtt.Client,
-        _data: object,
-        _flags: object,
-        reason: ReasonCode,
-        props: Properties | None,
-    ) -> None:
-        nonlocal welcomed
-        welcomed = reason.value != UNSUPPORTED_PROTOCOL
-        if reason.is_failure:
-            kind = ConnectionError if welcomed else _NotSpoken
-            loop.call_soon_threadsafe(_fail, subscribed, kind(explained_reason(reason)))
-        else:
-            _check_room(props)
-            client.subscribe([(topic, 1) for topic in ours])
-
-    def on_subscribe(
-        _client: mqtt.Client, _data: object, _mid: int, reasons: list[ReasonCode], _props: object
-    ) -> None:
-        if reasons[0].is_failure:
-            why = ConnectionError(f"receipts are not ours to read: {explained_reason(reasons[0])}")
-            loop.call_soon_threadsafe(_fail, subscribed, why)
-        else:
-            if any(reason.is_failure for reason in reasons):
-                # An older broker's rules: readings still go; let the gateway read its roster there.
-                log.error("roster_topic_refused", gateway=gateway)
-            loop.call_soon_threadsafe(_succeed, subscribed)
-
-    def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        # amqtt gives every new client what is retained for all the others, too. A receipt is never
-        # retained by a hub: who else keeps one there gives an old one to each box that starts.
-        if message.topic in ours and not (message.retain and message.topic == ours[0]):
-            loop.call_soon_threadsafe(link.received, message.topic, bytes(message.payload))
-
-    def on_publish(
-        _client: mqtt.Client, _data: object, _mid: int, reason: ReasonCode, _props: object
-    ) -> None:
-        loop.call_soon_threadsafe(link.answered, reason)
-
-    def on_disconnect(
-        _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _props: object
-    ) -> None:
-        at_once = broker.tls is not None and not subscribed.done()
-        why = explained(client.fault or explained_reason(reason), at_once=at_once)
-        # Hanging up on the first word is how brokers of before say that they know no MQTT 5.
-        kind = ConnectionError if welcomed or version is V311 else _NotSpoken
-        loop.call_soon_threadsafe(_fail, subscribed, kind(why))
-        loop.call_soon_threadsafe(link.went, why)
-
-    client.on_connect, client.on_subscribe = on_connect, on_subscribe
-    client.on_message, client.on_disconnect = on_message, on_disconnect
-    client.on_publish = on_publish
+    opening = _Opening(client, link, ours, version, has_tls=broker.tls is not None)
     try:
         await asyncio.to_thread(_connect, client, broker, version)
         client.loop_start()
         try:
             async with asyncio.timeout(CONNECT_S):
-                await subscribed
+                await opening.subscribed
         except TimeoutError as error:
-            if welcomed or version is V311:
+            if opening.welcomed or version is V311:
                 raise
             raise _NotSpoken("no answer to MQTT 5") from error
     except BaseException:
-        subscribed.cancel()  # a source that ended before we were connected: nobody waits for it now
+        opening.subscribed.cancel()  # a source that ended before we were connected: nobody waits
         await _close(client)
         raise
     return client, link
+
+
+class _Opening:
+    """What the client's thread says while it connects and after; each answer goes to the loop."""
+
+    def __init__(
+        self,
+        client: _Client,
+        link: Link,
+        ours: tuple[str, str],
+        version: MQTTProtocolVersion,
+        *,
+        has_tls: bool,
+    ) -> None:
+        self.welcomed = False
+        """The broker understood our first word, whatever it says to it."""
+        self._loop = asyncio.get_running_loop()
+        self.subscribed: asyncio.Future[None] = self._loop.create_future()
+        self._client, self._link, self._ours, self._version = client, link, ours, version
+        self._has_tls = has_tls
+        client.on_connect, client.on_subscribe = self.connected, self.answered
+        client.on_message, client.on_disconnect = self.came, self.disconnected
+        client.on_publish = self.published
+
+    def connected(
+        self,
+        client: mqtt.Client,
+        _data: object,
+        _flags: object,
+        reason: ReasonCode,
+        props: Properties | None,
+    ) -> None:
+        self.welcomed = reason.value != UNSUPPORTED_PROTOCOL
+        if reason.is_failure:
+            kind = ConnectionError if self.welcomed else _NotSpoken
+            self._fail(kind(explained_reason(reason)))
+        else:
+            _check_room(props)
+            client.subscribe([(topic, 1) for topic in self._ours])
+
+    def answered(
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _props: object,
+    ) -> None:
+        receipts, *others = reasons
+        if receipts.is_failure:
+            why = explained_reason(receipts)
+            self._fail(ConnectionError(f"receipts are not ours to read: {why}"))
+            return
+        if any(reason.is_failure for reason in others):
+            # An older broker's rules: readings still go; let the gateway read its roster there.
+            log.error("roster_topic_refused", topic=self._ours[1])
+        self._loop.call_soon_threadsafe(_succeed, self.subscribed)
+
+    def came(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        # amqtt gives every new client what is retained for all the others, too. A receipt is never
+        # retained by a hub: who else keeps one there gives an old one to each box that starts.
+        if message.topic in self._ours and not (message.retain and message.topic == self._ours[0]):
+            payload = bytes(message.payload)
+            self._loop.call_soon_threadsafe(self._link.received, message.topic, payload)
+
+    def published(
+        self, _client: mqtt.Client, _data: object, _mid: int, reason: ReasonCode, _props: object
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._link.answered, reason)
+
+    def disconnected(
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _flags: object,
+        reason: ReasonCode,
+        _props: object,
+    ) -> None:
+        at_once = self._has_tls and not self.subscribed.done()
+        why = explained(self._client.fault or explained_reason(reason), at_once=at_once)
+        # Hanging up on the first word is how brokers of before say that they know no MQTT 5.
+        kind = ConnectionError if self.welcomed or self._version is V311 else _NotSpoken
+        self._fail(kind(why))
+        self._loop.call_soon_threadsafe(self._link.went, why)
+
+    def _fail(self, why: ConnectionError) -> None:
+        self._loop.call_soon_threadsafe(_fail, self.subscribed, why)
 
 
 def _connect(client: _Client, broker: Broker, version: MQTTProtocolVersion) -> None:

@@ -25,6 +25,7 @@ from ingest.gateway.clock import BoxClock, Clock, Part, Stamp
 from ingest.gateway.disk import Disk
 from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.files.inbox import Inbox
+from ingest.gateway.glance import showing
 from ingest.gateway.heard import Heard
 from ingest.gateway.resigning import resigned
 from ingest.gateway.safety import Edge
@@ -33,6 +34,7 @@ from ingest.gateway.spool import Spool, SpoolFull
 from ingest.gateway.spool_rows import PAGE_BYTES
 from ingest.gateway.status import Status
 from ingest.gateway.uplink import Uplink, UplinkPolicy
+from ingest.gateway.watchdog import Supervisor, watch
 
 log = structlog.get_logger()
 
@@ -48,6 +50,8 @@ SEAL_LOOK_S = 0.25
 DRAINED_LOOK_S = 1.0
 STATUS_EVERY_S = 10.0
 CLOCK_LOOK_S = 0.5
+DAY_MS = 86_400_000
+REFUSED_LOOK_S = 3_600.0
 TIME_AWAITED_S = 20.0
 """A connected box that has not been told the time by then has a hub that only says it in receipts:
 one batch goes, with its times marked as they are, to earn one."""
@@ -73,6 +77,8 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     inbox: Inbox | None = None,
     box_time: EdgeTime | None = None,
     hub_encryption: X25519PublicKey | None = None,
+    look: Callable[[], Mapping[str, object]] | None = None,
+    supervisor: Supervisor | None = None,
 ) -> Status:
     """Run until `stop` is set; return the last status. Any part that fails ends all.
 
@@ -83,8 +89,9 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     `edge` takes rosters, sends events and shows the page; None: nothing but readings is passed on,
     as in a replay. It must hear of readings from the source itself (`Edge.heard`), before any
     queue. `radio` gives the counters of the source for the status. `inbox` takes in files.
-    `box_time` is the edge's unless it is given. `hub_encryption`: batches are readable by that hub alone;
-    None: they are only signed.
+    `box_time` is the edge's unless it is given. `hub_encryption`: batches are readable by that hub
+    alone; None: they are only signed. `look` gives what `adhere gateway top` shows beside the
+    status. `supervisor` is told that the gateway is ready, alive and stopping.
     """
     if box_time is None:
         box_time = EdgeTime() if edge is None else edge.time
@@ -119,6 +126,8 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             taken,
         )
         gateway.inbox = inbox
+        gateway.look = look or dict
+        gateway.supervisor = supervisor or Supervisor()
         policy = uplink or UplinkPolicy(resend_after_s=settings.uplink.resend_after_s)
         gateway.uplink = Uplink(
             spool,
@@ -132,6 +141,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             clock=seals,
             box_time=box_time,
             dress=partial(resigned, keys=keys),
+            is_revoked=lambda: edge is not None and edge.is_revoked,
             on_time=gateway.stored.set,
         )
         if edge is not None:
@@ -156,6 +166,8 @@ class _Gateway:
 
     uplink: Uplink
     inbox: Inbox | None = None
+    look: Callable[[], Mapping[str, object]] = dict
+    supervisor = Supervisor()
 
     def __init__(
         self,
@@ -193,6 +205,14 @@ class _Gateway:
                 group.create_task(self.uplink.run(), name="uplink"),
                 group.create_task(self.report(), name="report"),
                 group.create_task(self.watch_clock(), name="clock"),
+                group.create_task(self.give_up_refused(), name="refused"),
+                group.create_task(self.show(), name="glance"),
+                group.create_task(
+                    watch(
+                        self.supervisor, self.spool, lambda: self.uplink.beat_mono_s, self.in_words
+                    ),
+                    name="watchdog",
+                ),
             ]
             if self.edge is not None:
                 workers.append(group.create_task(self.edge.run(), name="edge"))
@@ -203,6 +223,7 @@ class _Gateway:
                 await _first(stop.wait(), self.drained())
             else:
                 await stop.wait()
+            self.supervisor.tell("STOPPING=1")
             collector.cancel()  # 1. hear no more; a radio hands over what it heard last
             await asyncio.wait({collector}, timeout=DRAIN_S)
             await self.put_away()  # 2. what was heard goes to disk
@@ -343,6 +364,14 @@ class _Gateway:
             self.clock.look()
             await asyncio.sleep(CLOCK_LOOK_S)
 
+    async def give_up_refused(self) -> None:
+        """Release what the hub refused so long ago that nobody will look at it any more."""
+        while True:
+            if self.clock.knows_time():
+                before = self.clock.utc_ms() - self.settings.spool.refused_days * DAY_MS
+                await self.spool.do(partial(_release_before, utc_ms=before))
+            await asyncio.sleep(REFUSED_LOOK_S)
+
     async def drained(self) -> None:
         """Wait until the hub has answered for everything."""
         await self.all_sealed.wait()
@@ -360,6 +389,23 @@ class _Gateway:
             self.uplink.say_state()
             await asyncio.sleep(STATUS_EVERY_S)
 
+    async def show(self) -> None:
+        """Answer `adhere gateway top`; where no socket can be, that alone is lost."""
+        try:
+            async with showing(self.settings.data_dir, self.at_a_glance):
+                await asyncio.Event().wait()
+        except OSError as error:
+            log.error("glance_cannot_listen", why=error.strerror)  # noqa: TRY400 - foreseen
+
+    def at_a_glance(self) -> Mapping[str, object]:
+        return {"status": self.status().as_dict(), **self.look()}
+
+    def in_words(self) -> str:
+        """Say in a line how things stand: `systemctl status` shows it."""
+        reached = "reached" if self.uplink.traffic.connected else "NOT reached"
+        waiting = self.spool.unsettled_batches
+        return f"district {reached}, {waiting} batches wait"
+
     def status(self) -> Status:
         count, traffic = self.spool.counters, self.uplink.traffic
         return Status(
@@ -371,6 +417,7 @@ class _Gateway:
             sealed=count["sealed"],
             receipted=count["receipted"],
             refused=count["refused"],
+            released=count["released"],
             damaged=count["lost_unsealed"] + count["lost_sealed"],
             unsealed=count["stored"] - count["sealed"] - count["lost_unsealed"],
             waiting_batches=self.spool.unsettled_batches,
@@ -378,15 +425,33 @@ class _Gateway:
             bad_input=count["bad_input"],
             spool_rebuilt=count["rebuilt"],
             spool_full=self.spool_full,
+            sent=traffic.sent_readings,
             sent_batches=traffic.sent_batches,
             resent_batches=traffic.resent_batches,
             receipts_rejected=traffic.receipts_rejected,
             hub_clock_ahead_ms=traffic.hub_clock_ahead_ms,
+            clock_known=self.clock.is_known(),
+            clock_contradicted=self.clock.is_contradicted(),
+            clock_jumps=self.clock.jumps,
+            clock_corrected=count["corrected"],
+            clock_suspect=count["clock_suspect"],
+            mqtt=self.uplink.dialect.name,
+            hub_listens=self.uplink.is_heard,
+            broker_refusals=self.uplink.not_taken,
+            spool_used=round(self.spool.share_used, 4),
+            has_ballast=self.spool.has_ballast,
             spool_s={part: round(spent, 3) for part, spent in self.spool.seconds.items()},
             on_disk_after_s=self.ages.summary(),
             edge={} if self.edge is None else self.edge.status(),
             radio=self.radio(),
         )
+
+
+def _release_before(spool: Spool, utc_ms: int) -> None:
+    """Give up batches that the hub refused and that were sealed before; a full disk can wait."""
+    old = [one.seq for one in spool.refused_batches() if one.sealed_utc_ms < utc_ms]
+    with contextlib.suppress(SpoolFull):
+        spool.release(old)
 
 
 def _write_status(settings: GatewaySettings, now: Status) -> None:

@@ -25,6 +25,8 @@ class Status:
     sealed: int
     receipted: int
     refused: int
+    released: int
+    """Of batches that the hub had refused, given up by an operator or for their age."""
     damaged: int
     """Lost in damaged rows; the bytes are kept aside."""
     unsealed: int
@@ -35,11 +37,32 @@ class Status:
     spool_rebuilt: int
     spool_full: int
     """How often the spool was too full to store, since the start."""
+    sent: int
+    """Since the start, as the rest; each once, however often it was sent."""
     sent_batches: int
-    """Since the start, as the rest."""
     resent_batches: int
     receipts_rejected: int
     hub_clock_ahead_ms: int | None
+    clock_known: bool
+    """Whether the wall clock is known to be right: by the hub, or by the kernel's time service."""
+    clock_contradicted: bool
+    """Whether the kernel's time service and the hub say times that cannot both be right."""
+    clock_jumps: int
+    """How often the wall clock was set, since the start."""
+    clock_corrected: int
+    """Readings whose time was put right at sealing, over the spool's life."""
+    clock_suspect: int
+    """And those sealed of which nobody can say when they were heard."""
+    mqtt: str | None
+    """The version spoken with the broker; None before the first connection."""
+    hub_listens: bool | None
+    """Whether anybody subscribes to what is sent; None where the broker does not say (3.1.1)."""
+    broker_refusals: Mapping[str, int]
+    """What the broker has against our messages on this connection (MQTT 5 alone says it)."""
+    spool_used: float
+    """Share of the quota that is in use."""
+    has_ballast: bool
+    """Whether room is held back for emptying the spool on a full disk."""
     spool_s: Mapping[str, float]
     """Processor seconds on the spool since the start: `store`, `seal`, `settle` for the rest."""
     on_disk_after_s: Mapping[str, float] = field(default_factory=dict)

@@ -87,6 +87,7 @@ def _incoming(
         devices=content.devices,
         columns=tuple(map(_columns, content.columns)),
         sealed=sealed,
+        declared=content.declared,
     )
 
 

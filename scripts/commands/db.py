@@ -64,6 +64,7 @@ def status(*, as_json: AsJson = False) -> None:
         (_("batches"), seen.batches),
         (_("readings in them"), seen.readings),
         (_("readings in quarantine"), seen.quarantined),
+        (_("readings that gateways declare lost"), seen.declared_lost),
         (_("last batch committed"), seen.last_committed_at or _("never")),
         (_("dead letters"), seen.dead_letters),
         (_("stretches of readings waiting for the night"), seen.touched),

@@ -17,13 +17,11 @@ from config.gateway_settings import GatewaySettings
 from config.language import _
 from config.settings import load_gateway
 from ingest.gateway import ENROLMENT_FILE
-from scripts.gateway import box_list
+from scripts.gateway import box_list, refused
 from scripts.gateway.importing import import_files
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    from ingest.batch.keys import Keys
+    from ingest.batch.keys import Keys, PublicKeys
     from ingest.batch.roster import RosterBand
     from ingest.gateway.files.inbox import Inbox
     from ingest.gateway.heard import Heard
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command("import")(import_files)
+app.add_typer(refused.app, name="refused", help=_("List and give up what the hub has refused."))
 app.add_typer(box_list.app, name="enroll", help=_("Make a box and a district known to each other."))
 
 SettingsFile = Annotated[
@@ -130,19 +129,21 @@ async def _serve(
     from ingest.gateway.safety import Edge
 
     keys = load_box_keys(settings.data_dir)
-    hub_key = _hub_key(settings, keys)
-    edge = Edge(settings, keys, hub_key)
+    hub = _hub_keys(settings, keys)
+    edge = Edge(settings, keys, hub.signing)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     parts: dict[str, Any] = {"edge": edge, "stop": stop, "drain": until_receipted}
+    if settings.uplink.encrypt:
+        parts["hub_encryption"] = hub.encryption
     if readings is None:
         parts["inbox"] = _inbox(settings, edge)
     if readings is None and settings.radio.adapters:
         source, parts["radio"] = _radio(settings, edge)
     else:
         source = partial(_source, readings, lane.value)
-    return await run_gateway(settings, keys, hub_key, source, **parts)
+    return await run_gateway(settings, keys, hub.signing, source, **parts)
 
 
 def _registered(settings: GatewaySettings) -> Mapping[str, str | None] | None:
@@ -160,7 +161,7 @@ def roster_book(settings: GatewaySettings) -> "RosterBook":
     keys = load_box_keys(settings.data_dir)
     return RosterBook(
         settings.data_dir / ROSTER_FILE,
-        _hub_key(settings, keys),
+        _hub_keys(settings, keys).signing,
         keys,
         centre=settings.centre,
         gateway=settings.gateway,
@@ -189,7 +190,10 @@ def _radio(
 
     counters = RadioCounters()
     edge.neighbours = lambda: list(counters.offered.values())
-    source = radio_source(settings.radio, edge.registered, edge.heard, counters)
+    source = radio_source(
+        settings.radio, edge.registered, edge.heard, counters, device_key_of=edge.device_key_of
+    )
+    edge.vibrate = source.vibrate
     return source, counters.as_dict
 
 
@@ -210,8 +214,8 @@ async def _source(
         yield heard
 
 
-def _hub_key(settings: GatewaySettings, keys: "Keys") -> "Ed25519PublicKey":
-    """Return the key of the hub this box was enrolled with, under the name its settings say."""
+def _hub_keys(settings: GatewaySettings, keys: "Keys") -> "PublicKeys":
+    """Return the keys of the hub this box was enrolled with, under the name its settings say."""
     from ingest.batch.enrolment import load_answer
 
     path = settings.data_dir / ENROLMENT_FILE
@@ -234,4 +238,4 @@ def _hub_key(settings: GatewaySettings, keys: "Keys") -> "Ed25519PublicKey":
                 "enrolled_centre": accepted.centre,
             }
         )
-    return accepted.hub_keys.signing
+    return accepted.hub_keys

@@ -36,6 +36,11 @@ FROM unnest(%(content_sha256)b::bytea[], %(sealed)b::bytea[]) AS come (content_s
 ORDER BY content_sha256
 ON CONFLICT (content_sha256) DO NOTHING;
 
+-- name: insert_declared_loss
+-- Keep what a spool says it has lost up to this batch.
+INSERT INTO declared_loss (batch_id, unsealed, sealed, released, released_batches)
+VALUES (%(batch_id)s, %(unsealed)s, %(sealed)s, %(released)s, %(released_batches)s);
+
 -- name: find_devices
 SELECT device_key, id FROM device WHERE device_key = ANY (%(device_keys)s);
 

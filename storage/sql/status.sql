@@ -10,4 +10,5 @@ SELECT
     (SELECT coalesce(sum(quarantined_count), 0)::bigint FROM batch),
     (SELECT max(committed_at) FROM batch),
     (SELECT count(*) FROM dead_letter),
-    (SELECT count(*) FROM touched);
+    (SELECT count(*) FROM touched),
+    (SELECT coalesce(sum(unsealed + sealed + released), 0)::bigint FROM spool_loss);

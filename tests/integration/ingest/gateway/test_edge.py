@@ -149,6 +149,7 @@ def test_a_receipt_that_somebody_keeps_at_the_broker_tells_no_time(box):
             await until(lambda: gateway.edge.book.roster)  # it comes behind the receipt
             return gateway.edge.time.utc_ms(), gateway.clocks.wall_utc_ms
 
+    box.hub.tells_time = False
     with box.hub:
         old = Receipt("centre", "hall-1", bytes(16), NOON_UTC_MS - 365 * DAY_MS, ())
         sealed_old = seal_receipt(old, box.hub.keys.signing)

@@ -56,13 +56,16 @@ def test_a_batch_for_another_key_is_set_aside_and_taken_when_the_key_is_there(
         hub_at_work(database, mosquitto, hub_keys) as working,
     ):
         ear.send(message)
-        good, name = box.batch(1)
-        ear.send(good)
-        ear.wait_for(name)
+        names = []
+        for seq in (1, 2):  # receipts go out before what was set aside is kept: the next one knows
+            good, name = box.batch(seq)
+            ear.send(good)
+            ear.wait_for(name)
+            names.append(name)
         assert working.counters.dead_letters == {"another_hub_key": 1}
         assert [letter.reason for letter in latest(db)] == ["another_hub_key"]
         # No word of it to the gateway: it keeps the batch and sends it again.
-        assert (ear.committed, ear.refused) == ({name: 1}, {})
+        assert (ear.committed, ear.refused) == ({names[0]: 1, names[1]: 2}, {})
 
     both = replace(hub_keys, encryption=former.encryption)
     with (
@@ -72,4 +75,4 @@ def test_a_batch_for_another_key_is_set_aside_and_taken_when_the_key_is_there(
         ear.send(message)
         ear.wait_for(content_sha256(packed))
 
-    assert stored(db) == 6
+    assert stored(db) == 9
