@@ -17,6 +17,7 @@ from pathlib import Path
 import apsw
 
 from ingest.batch.content import BOOT_BYTES
+from ingest.gateway import wal_frames
 from ingest.gateway.spool_rows import (
     CHUNK_TABLE,
     FIELDS_TAGGED,
@@ -140,6 +141,11 @@ def _checkpointed_copy(path: Path) -> Iterator[Path]:
         for suffix in ("", "-wal"):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+        wal = Path(f"{copy}-wal")
+        if wal_frames.is_damaged(wal, PAGE_BYTES):
+            wal_frames.put_in_place(wal, copy, PAGE_BYTES)
+            yield copy
+            return
         try:
             _checkpoint(copy)
         except apsw.Error:

@@ -14,7 +14,7 @@ import structlog
 from config.errors import Misconfigured, Unavailable
 from config.language import _
 from ingest.batch.content import BOOT_BYTES
-from ingest.gateway import salvage
+from ingest.gateway import salvage, wal_frames
 from ingest.gateway.spool_rows import (
     APPLICATION,
     PAGE_BYTES,
@@ -101,7 +101,11 @@ def _open(path: Path, tagger: Tagger) -> tuple[apsw.Connection, State]:
     try:
         with damage_noticed():
             db = connect(path)
+            # Until all is known to be well, closing it must not touch the log.
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             state = _checked_state(db, tagger, path)
+            _check_log(path)
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
             try:
                 with transaction(db):  # a header with a wrong bit may allow reading alone
                     write_state(db, tagger, state)
@@ -156,6 +160,12 @@ def _checked_state(db: apsw.Connection, tagger: Tagger, path: Path) -> State:
     if len(copies) < len(STATE_TABLES) or owners != [(tagger.key_name,)]:
         raise SpoolDamaged("a copy of the spool's state is damaged")
     return max(copies, key=lambda state: state.version)
+
+
+def _check_log(path: Path) -> None:
+    """Call it while the file is locked: who has it open writes its log."""
+    if wal_frames.is_damaged(path.with_name(f"{path.name}-wal"), PAGE_BYTES):
+        raise SpoolDamaged("a byte in the log hides transactions that were on disk")
 
 
 def _check_version(db: apsw.Connection, path: Path) -> None:
