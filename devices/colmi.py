@@ -11,7 +11,8 @@ from devices import colmi_frames
 from devices.colmi_frames import FRAME_BYTES, Battery, Live, LogHead, LogPart, Quarter, Settings
 from devices.colmi_talk import ColmiTalk
 from devices.colmi_values import PulseDay, single
-from devices.family import Family
+from devices.family import Family, Vibration
+from devices.talk import Write
 from devices.value import Decoded, Value
 from devices.wall_clock import DAY_MS
 
@@ -92,5 +93,11 @@ FAMILY = Family(
     ),
     service_uuid=colmi_frames.SERVICE,
     talk=ColmiTalk,
+    has_memory=True,
+    vibration=Vibration(
+        (Write(colmi_frames.WRITE, colmi_frames.FIND, response=False),),
+        "no motor: the command to find it (50 55 AA) makes its light flash "
+        "(public clients and their tests)",
+    ),
     shortest_frame=FRAME_BYTES,
 )

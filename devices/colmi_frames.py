@@ -31,6 +31,8 @@ class Command(IntEnum):
     SETTINGS = 0x16
     """How often the pulse is taken for the log."""
     STEPS = 0x43
+    FIND = 0x50
+    """Makes its light flash."""
     START_LIVE = 0x69
     STOP_LIVE = 0x6A
 
@@ -285,6 +287,7 @@ def ask_steps(days_ago: int) -> bytes:
 
 
 ASK_BATTERY = frame(Command.BATTERY)
+FIND = frame(Command.FIND, b"\x55\xaa")
 START = frame(Command.START_LIVE, bytes((HEART_RATE, 1)))
 STOP = frame(Command.STOP_LIVE, bytes((HEART_RATE, 0, 0)))
 QUARTER_MS = QUARTER_MIN * MINUTE_MS

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from config.errors import Rejected
-from devices.talk import Talk, TalkTerms
+from devices.talk import Talk, TalkTerms, Write
 from devices.value import Decoded, Value
 
 SIG_UUID = "0000{:04x}-0000-1000-8000-00805f9b34fb"
@@ -17,6 +18,16 @@ class AdvertMatch:
 
     company_id: int | None = None
     service_data_uuid: str | None = None
+
+
+class Vibration(NamedTuple):
+    """How a band is made to shake its wearer's wrist; see `devices.vibration`."""
+
+    writes: tuple[Write, ...]
+    says: str
+    """What it does, and where that was read: words for the reference."""
+    stop: tuple[Write, ...] = ()
+    """What ends it, where it does not end by itself."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,10 @@ class Family:
     has_stored_pulse: bool = False
     """Its Heart Rate Service tells a stored pulse with nobody wearing it, or may do so: where the
     service of this family is offered, that one is not listened to."""
+    has_memory: bool = False
+    """It remembers values, and its talk reads them."""
+    vibration: Vibration | None = None
+    """None: no public source says how, or it cannot; a band may still offer the service for it."""
     frame_counter: str | None = None
     """The key in `info` that changes with each new frame: one that does not change is stale."""
     shortest_frame: int = 2

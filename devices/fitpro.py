@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from config.errors import Rejected
 from devices import fitpro_frames
-from devices.family import Family
+from devices.family import Family, Vibration
 from devices.fitpro_frames import HEAD_BYTES, Acknowledgement
 from devices.fitpro_talk import FitproTalk, values_of
+from devices.talk import Write
 from devices.value import Decoded, Value
 
 
@@ -53,5 +54,10 @@ FAMILY = Family(
     ),
     service_uuid=fitpro_frames.SERVICE,
     talk=FitproTalk,
+    has_memory=True,
+    vibration=Vibration(
+        (Write(fitpro_frames.WRITE, fitpro_frames.FIND, response=True),),
+        "the command to find it (Gadgetbridge's constants; two more public clients)",
+    ),
     shortest_frame=HEAD_BYTES,
 )

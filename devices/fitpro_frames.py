@@ -184,3 +184,4 @@ SET_UP = (frame(GENERAL, 0xFF, b"\x01"), frame(REQUEST, 0x01), frame(REQUEST, 0x
 """The maker's app begins with these; without them the band gives no steps and empties itself."""
 ASK_HARDWARE, ASK_BAND = frame(REQUEST, 0x10), frame(BAND_INFO, 0x02)
 ASK_MEMORY = frame(SPORT, FETCH, b"\x01")
+FIND = frame(GENERAL, 0x0B, b"\x01")

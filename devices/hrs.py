@@ -8,6 +8,7 @@ from devices.family import SIG_UUID, Family, each
 from devices.table import FLAGS, Field, unpack
 from devices.talk import Listening, TalkTerms
 from devices.value import HEART_RATE_BPM, RR_INTERVAL_MS, Decoded, Value
+from devices.vibration import IMMEDIATE_ALERT
 
 MEASUREMENT = SIG_UUID.format(0x2A37)
 
@@ -104,4 +105,5 @@ FAMILY = Family(
     ),
     service_uuid=SIG_UUID.format(0x180D),
     talk=talk,
+    vibration=IMMEDIATE_ALERT,
 )

@@ -12,6 +12,7 @@ from devices.family import Family, each
 from devices.table import Field, unpack
 from devices.talk import NoMemory, TalkTerms, Write
 from devices.value import STEPS_COUNTER, Decoded, Value
+from devices.vibration import IMMEDIATE_ALERT
 
 STEPS = "00000007-0000-3512-2118-0009af100700"
 
@@ -99,5 +100,6 @@ FAMILY = Family(
         "It is not told by its adverts: register it by this key."
     ),
     talk=HuamiStepsTalk,
+    vibration=IMMEDIATE_ALERT,
     shortest_frame=FRAME_BYTES,
 )

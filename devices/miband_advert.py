@@ -11,6 +11,7 @@ from config.errors import Rejected
 from devices.family import SIG_UUID, AdvertMatch, Family
 from devices.table import Field, unpack
 from devices.value import HEART_RATE_BPM, STEPS_COUNTER, Decoded, Value
+from devices.vibration import IMMEDIATE_ALERT
 
 COMPANY_ID = 0x0157
 COMPANY_BYTES = COMPANY_ID.to_bytes(2, "little")
@@ -72,5 +73,6 @@ FAMILY = Family(
         "The step counter keeps 16 bits: it starts again at 65,536 and at midnight."
     ),
     advert=AdvertMatch(company_id=COMPANY_ID, service_data_uuid=STEPS_UUID),
+    vibration=IMMEDIATE_ALERT,
     shortest_frame=PAYLOAD_BYTES,
 )

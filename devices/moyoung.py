@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from config.errors import Rejected
 from devices import moyoung_frames
-from devices.family import Family
+from devices.family import Family, Vibration
 from devices.moyoung_frames import Assembly, Totals
 from devices.moyoung_talk import PULSE_EVERY_MS, MoyoungTalk, pulses
+from devices.talk import Write
 from devices.value import STEPS_COUNTER, Decoded, Value
 
 
@@ -58,6 +59,18 @@ FAMILY = Family(
     ),
     service_uuid=moyoung_frames.SERVICE,
     talk=MoyoungTalk,
+    vibration=Vibration(
+        tuple(
+            Write(
+                moyoung_frames.WRITE,
+                moyoung_frames.frame(form, moyoung_frames.FIND),
+                response=False,
+            )
+            for form in (moyoung_frames.WIDE, moyoung_frames.OLD)
+        ),
+        "the command to find it, in both forms: a band hears its own (Gadgetbridge's constants; "
+        "public clients and a test of theirs)",
+    ),
     has_stored_pulse=True,
     shortest_frame=moyoung_frames.HEAD_BYTES,
 )

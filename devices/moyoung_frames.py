@@ -23,7 +23,7 @@ HEAD_BYTES = 5
 OLD, WIDE = 0x10, 0x20
 """The forms."""
 
-VERSION, CLOCK, PULSE = 0x2E, 0x31, 0x6D
+VERSION, CLOCK, FIND, PULSE = 0x2E, 0x31, 0x61, 0x6D
 START_PULSE, STOP_PULSE = b"\x00", b"\xff"
 NO_BPM = frozenset((0, 255))
 

@@ -15,6 +15,7 @@ from devices.family import Family, each
 from devices.table import Field, unpack
 from devices.talk import NoMemory, Read, TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_COUNTER, Decoded, Value
+from devices.vibration import IMMEDIATE_ALERT
 from devices.wall_clock import shown, wall_ms
 
 SERVICE = "00030000-78fc-48fe-8e23-433b3a1942d0"
@@ -118,6 +119,7 @@ FAMILY = Family(
     ),
     service_uuid=SERVICE,
     talk=PineTimeTalk,
+    vibration=IMMEDIATE_ALERT,
     has_stored_pulse=True,
     shortest_frame=PULSE_BYTES,
 )

@@ -97,4 +97,5 @@ FAMILY = Family(
     ),
     service_uuid=veepoo_frames.SERVICE,
     talk=VeepooTalk,
+    has_memory=True,
 )

@@ -4,7 +4,7 @@ Layout: `wearfit_frames`.
 """
 
 from devices import battery, wearfit_frames
-from devices.family import Family, each
+from devices.family import Family, Vibration, each
 from devices.talk import NoMemory, TalkTerms, Write
 from devices.value import HEART_RATE_BPM, STEPS_COUNTER, Decoded, Value
 from devices.wall_clock import MINUTE_MS, shown, wall_ms
@@ -134,5 +134,9 @@ FAMILY = Family(
     ),
     service_uuid=wearfit_frames.SERVICE,
     talk=WearFitTalk,
+    vibration=Vibration(
+        (Write(WRITE, wearfit_frames.FIND, response=False),),
+        "the command to find it (public notes with captures)",
+    ),
     shortest_frame=wearfit_frames.COMMAND_BYTES,
 )

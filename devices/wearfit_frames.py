@@ -111,6 +111,7 @@ def frame(command: int, data: bytes) -> bytes:
 
 
 ASK_BATTERY = frame(BATTERY, b"\x01")
+FIND = frame(0x7180, b"")
 START_LIVE = frame(PULSE_LIVE, b"\x01")
 STOP_LIVE = frame(PULSE_LIVE, b"\x00")
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from config.errors import Rejected
 from devices import ycbt_frames
-from devices.family import Family
+from devices.family import Family, Vibration
+from devices.talk import Write
 from devices.value import Decoded, Value
 from devices.ycbt_frames import Battery, LogEnd, LogHead, LogPart, Other, Push, Refusal, Started
 from devices.ycbt_records import Log, all_values, records_of
@@ -89,6 +90,12 @@ FAMILY = Family(
     ),
     service_uuid=ycbt_frames.SERVICE,
     talk=YcbtTalk,
+    has_memory=True,
+    vibration=Vibration(
+        (Write(ycbt_frames.COMMAND, ycbt_frames.FIND, response=True),),
+        "the command to find it, with the three numbers that the maker's app sends "
+        "(PulseLoop's tests; not tried on a ring by them)",
+    ),
     has_stored_pulse=True,
     shortest_frame=ycbt_frames.SHORTEST_FRAME,
 )

@@ -28,6 +28,7 @@ LONGEST_FRAME = 1024
 SETTING, GET, CONTROL, PUSH, HEALTH, REAL = 1, 2, 3, 4, 5, 6
 """The groups. PUSH and REAL come from the band alone."""
 CLOCK, DEVICE_INFO, TOTALS_STREAM, MEASURE, LOG_END = 0x00, 0x00, 0x09, 0x2F, 0x80
+FIND_DEVICE = 0x00
 REAL_TOTALS, REAL_PULSE, REAL_VITALS, REAL_BATTERY = 0x00, 0x01, 0x03, 0x15
 
 FIRST_REFUSAL = 0xFB
@@ -264,3 +265,5 @@ START, STOP = frame(CONTROL, MEASURE, b"\1\0"), frame(CONTROL, MEASURE, b"\0\0")
 """Of the pulse."""
 START_TOTALS = frame(CONTROL, TOTALS_STREAM, b"\1\0\2")
 STOP_TOTALS = frame(CONTROL, TOTALS_STREAM, b"\0\0\2")
+FIND = frame(CONTROL, FIND_DEVICE, b"\1\5\2")
+"""As the maker's app sends it; no public source says what the three numbers are."""

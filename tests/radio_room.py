@@ -56,19 +56,21 @@ class Collector:
         self.registered = registered
         self.counters = RadioCounters()
         self.at_the_edge, self.stored, self.heard = [], [], []
-        self.reading = None
+        self.reading = self.listens = None
 
     def on_heard(self, readings):
         self.at_the_edge += readings
 
-    def source(self, *, adapters=(HCI0, HCI1), pace=QUICK, **settings):
-        return radio_source(
+    def source(self, *, adapters=(HCI0, HCI1), pace=QUICK, device_key_of=None, **settings):
+        self.listens = radio_source(
             RadioSettings(adapters=adapters).model_copy(update=settings),  # shorter than is allowed
             lambda: self.registered,
             self.on_heard,
             self.counters,
             pace,
+            device_key_of=device_key_of,
         )
+        return self.listens
 
     async def read(self, source, cursor):
         async with aclosing(source(cursor)) as hearing:
@@ -142,6 +144,8 @@ def assert_balanced(counters):
     assert counters.connects_tried == counters.links_opened + counters.connects_failed.total()
     assert counters.links_opened == counters.links_ended.total()
     assert counters.notifications >= counters.notifications_rejected
+    came = counters.vibrations_done + counters.vibrations_limited
+    assert counters.vibrations_asked >= came
     assert counters.rejected.total() >= counters.notifications_rejected
 
 

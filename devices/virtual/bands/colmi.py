@@ -22,6 +22,7 @@ from devices.virtual.bands.band import (
     nobody_walks,
     utc_now_ms,
 )
+from devices.virtual.bands.common import Motor
 from devices.virtual.bands.day import DAY_MS, MINUTE_MS
 from devices.virtual.bands.memory import Memory, ahead_ms
 
@@ -51,6 +52,7 @@ class Command(IntEnum):
     LOG = 0x15
     LOG_SETTINGS = 0x16
     STEPS = 0x43
+    FIND = 0x50
     START_LIVE = 0x69
     STOP_LIVE = 0x6A
 
@@ -86,6 +88,8 @@ class ColmiRing:
 
     def __init__(self, memory: Memory, battery_pct: int, warm_up_beats: int) -> None:
         self.battery_pct = battery_pct
+        self.motor = Motor()
+        """It has a light only."""
         self._memory, self._warm_up_beats = memory, warm_up_beats
         self._is_live = False
         self._warming = 0
@@ -126,6 +130,8 @@ class ColmiRing:
                 self._is_live, self._warming = True, self._warm_up_beats
             case Command.STOP_LIVE:
                 self._is_live = False
+            case Command.FIND if asked[:2] == b"\x55\xaa":
+                self.motor.shake()
         return ()
 
     def read(self, characteristic: str) -> bytes | None:  # noqa: ARG002 - a link's signature

@@ -21,6 +21,7 @@ from devices.virtual.bands.band import (
     nobody_walks,
     utc_now_ms,
 )
+from devices.virtual.bands.common import Motor
 from devices.virtual.bands.day import DAY_MS, MINUTE_MS
 from devices.virtual.bands.memory import Memory, ahead_ms
 from devices.virtual.bands.uuids import BATTERY_LEVEL, BATTERY_SERVICE
@@ -58,6 +59,7 @@ class FitproBand:
 
     def __init__(self, memory: Memory, battery_pct: int, pulse_every_min: int) -> None:
         self.battery_pct = battery_pct
+        self.motor = Motor()
         self._memory, self._pulse_every_min = memory, pulse_every_min
         self._begun: set[int] = set()
         self._written_utc_ms = 0
@@ -86,6 +88,8 @@ class FitproBand:
         match command:
             case 0x1201:
                 self._set_clock(int.from_bytes(payload, "big"), now_utc_ms)
+            case 0x120B if payload == b"\x01":
+                self.motor.shake()
             case 0x1A10:
                 return _sent(_framed(0x1A, 0x10, b"\x03LED\x03ACC"))
             case 0x2002:

@@ -5,27 +5,56 @@ day as service data of 0xFEE0, 32 bits little endian. Source of the layout: the 
 of theengs/decoder (Miband) and ble_monitor (Amazfit).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from devices.virtual.bands.band import (
     HEART_RATE,
     STEPS_COUNTER,
     Advert,
+    Frame,
     Pulse,
     Steps,
     VirtualBand,
     nobody_walks,
     utc_now_ms,
 )
+from devices.virtual.bands.common import ALERT, Motor
 from devices.virtual.bands.day import local_midnight_ms
-from devices.virtual.bands.uuids import HUAMI_SERVICE
+from devices.virtual.bands.uuids import ALERT_LEVEL, HUAMI_SERVICE
 
 COMPANY, NO_PULSE, MOST_BPM = 0x0157, 0xFF, 0xEF
 FILLER = bytes([0xFF] * 13)
 
 
+class AlertOnly:
+    """What a Mi Band lets anybody do over a link without its key: shake it."""
+
+    services = (ALERT,)
+
+    def __init__(self) -> None:
+        self.motor = Motor()
+
+    def beat(self, now_utc_ms: int) -> Sequence[Frame]:  # noqa: ARG002 - a firmware's signature
+        """Return nothing."""
+        return ()
+
+    def written(self, characteristic: str, data: bytes, now_utc_ms: int) -> Sequence[Frame]:  # noqa: ARG002 - a firmware's signature
+        """Take an alert level."""
+        if characteristic == ALERT_LEVEL:
+            self.motor.alert(data)
+        return ()
+
+    def read(self, characteristic: str) -> bytes | None:  # noqa: ARG002 - a firmware's signature
+        """Let nothing be read."""
+        return None
+
+    def link_lost(self) -> None:
+        """End an alert."""
+        self.motor.link_lost()
+
+
 class MiBand:
-    """The firmware: an advert each beat, nothing to link to."""
+    """The firmware of the radio: an advert each beat."""
 
     def __init__(self, address: str, pulse: Pulse, steps: Steps, utc_offset_min: int) -> None:
         self._address = bytes.fromhex(address.replace(":", ""))
@@ -52,8 +81,10 @@ def mi_advert(
     *,
     steps: Steps = nobody_walks,
     utc_offset_min: int = 480,
+    takes_links: bool = False,
     clock: Callable[[], int] = utc_now_ms,
 ) -> VirtualBand:
     """Return a Mi Band that says pulse and today's steps on the air."""
     band = MiBand(address, pulse, steps, utc_offset_min)
-    return VirtualBand(address, "Mi Smart Band", band.advert, clock=clock)
+    link = AlertOnly() if takes_links else None
+    return VirtualBand(address, "Mi Smart Band", band.advert, link, clock)

@@ -18,14 +18,14 @@ from devices.virtual.bands.band import (
     nobody_walks,
     utc_now_ms,
 )
-from devices.virtual.bands.common import BATTERY, INFORMATION, stated
+from devices.virtual.bands.common import BATTERY, INFORMATION, Motor, stated
 from devices.virtual.bands.memory import Memory, ahead_ms
 from devices.virtual.bands.uuids import HEART_RATE_MEASUREMENT, HEART_RATE_SERVICE, assigned
 
 MOYOUNG_SERVICE, MOYOUNG_TOTALS = assigned(0xFEEA), assigned(0xFEE1)
 MOYOUNG_WRITE, MOYOUNG_NOTIFY = assigned(0xFEE2), assigned(0xFEE3)
 
-VERSION, CLOCK, PULSE = 0x2E, 0x31, 0x6D
+VERSION, CLOCK, FIND, PULSE = 0x2E, 0x31, 0x61, 0x6D
 EIGHT_HOURS_MS = 8 * 3_600_000
 HEAD_BYTES, MOST_BPM = 5, 254
 
@@ -59,6 +59,7 @@ class MoyoungBand:
         self._measuring_beats = measuring_beats
         self._stated = stated(battery_pct, "MOYOUNG-V2", "MT863", "MOY-TES3-1.7.9")
         self._left: int | None = None
+        self.motor = Motor()
 
     def beat(self, now_utc_ms: int) -> Sequence[Frame]:
         """Return the pulse once it is measured."""
@@ -83,6 +84,8 @@ class MoyoungBand:
         if command == CLOCK:
             shown_ms = int.from_bytes(payload[:4], "big") * 1000 + EIGHT_HOURS_MS
             self.memory.set_clock(shown_ms, now_utc_ms)
+        if command == FIND:
+            self.motor.shake()
         if command == PULSE:
             self._left = None if payload == b"\xff" else self._measuring_beats
         return ()

@@ -20,9 +20,10 @@ from devices.virtual.bands.band import (
     nobody_walks,
     utc_now_ms,
 )
-from devices.virtual.bands.common import BATTERY, INFORMATION, stated
+from devices.virtual.bands.common import ALERT, BATTERY, INFORMATION, Motor, stated
 from devices.virtual.bands.memory import Memory, ahead_ms
 from devices.virtual.bands.uuids import (
+    ALERT_LEVEL,
     CURRENT_TIME,
     CURRENT_TIME_SERVICE,
     HEART_RATE_MEASUREMENT,
@@ -43,6 +44,7 @@ class PineTime:
         Service(HEART_RATE_SERVICE, (Characteristic(HEART_RATE_MEASUREMENT, ("read", "notify")),)),
         Service(MOTION_SERVICE, (Characteristic(MOTION_STEPS, ("read", "notify")),)),
         Service(CURRENT_TIME_SERVICE, (Characteristic(CURRENT_TIME, ("read", "write")),)),
+        ALERT,
         BATTERY,
         INFORMATION,
     )
@@ -50,6 +52,7 @@ class PineTime:
     def __init__(self, memory: Memory, battery_pct: int, clock: Callable[[], int]) -> None:
         self.memory, self._clock = memory, clock
         self._stated = stated(battery_pct, "PINE64", "PineTime", "1.14.0")
+        self.motor = Motor()
         self._bpm = 0
         self._told_steps = 0
 
@@ -68,7 +71,9 @@ class PineTime:
         return frames
 
     def written(self, characteristic: str, data: bytes, now_utc_ms: int) -> Sequence[Frame]:
-        """Take the time, and answer nothing."""
+        """Take the time or an alert, and answer nothing."""
+        if characteristic == ALERT_LEVEL:
+            self.motor.alert(data)
         if characteristic == CURRENT_TIME and len(data) >= CLOCK_BYTES:
             month, day, hour, minute, second = data[2:CLOCK_BYTES]
             year = int.from_bytes(data[:2], "little")
@@ -89,7 +94,8 @@ class PineTime:
         return self._stated.get(characteristic)
 
     def link_lost(self) -> None:
-        """Nothing holds for one link only."""
+        """End an alert."""
+        self.motor.link_lost()
 
 
 def pinetime_watch(

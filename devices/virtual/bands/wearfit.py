@@ -21,6 +21,7 @@ from devices.virtual.bands.band import (
     nobody_walks,
     utc_now_ms,
 )
+from devices.virtual.bands.common import Motor
 from devices.virtual.bands.memory import Memory, ahead_ms
 
 WEARFIT_SERVICE = "6e400001-b5a3-f393-e0a9-e50e24dcca9e"
@@ -46,6 +47,7 @@ class WearFitWatch:
     def __init__(self, memory: Memory, battery_pct: int, live_beats: int | None) -> None:
         self.memory, self._battery_pct, self._live_beats = memory, battery_pct, live_beats
         self._is_live, self._beaten = False, 0
+        self.motor = Motor()
 
     def beat(self, now_utc_ms: int) -> Sequence[Frame]:
         """Return the live pulse, 0 while it finds none."""
@@ -68,6 +70,8 @@ class WearFitWatch:
                 self._is_live, self._beaten = asked == b"\x01", 0
             case "9180":
                 return (_frame("9180", bytes([0, self._battery_pct]), (BATTERY,)),)
+            case "7180":
+                self.motor.shake()
             case "9380":
                 self._set_clock(asked, now_utc_ms)
             case "5180":

@@ -25,6 +25,7 @@ from devices.virtual.bands.band import (
     nobody_walks,
     utc_now_ms,
 )
+from devices.virtual.bands.common import Motor
 from devices.virtual.bands.day import DAY_MS, MINUTE_MS
 from devices.virtual.bands.memory import Memory, ahead_ms
 from devices.virtual.bands.uuids import (
@@ -86,6 +87,7 @@ class YcbtRing:
         self, memory: Memory, battery_pct: int, log_every_min: int, lacks: frozenset[int]
     ) -> None:
         self.battery_pct = battery_pct
+        self.motor = Motor()
         self.refuses_to_measure = False
         self.deleted = False
         """Somebody wrote what erases a log."""
@@ -126,6 +128,9 @@ class YcbtRing:
             case 0x02, 0x00:
                 told = bytes([0x78, 0x10, 5, 1, 0, self.battery_pct])
                 return _answer(framed(group, key, told), (BATTERY,))
+            case 0x03, 0x00:
+                self.motor.shake()
+                return _answer(framed(group, key, b"\0"))
             case 0x03, 0x09:
                 self._tells_totals = payload[:1] == b"\x01"
                 return _answer(framed(group, key, b"\0"))

@@ -55,7 +55,7 @@ class Band:
     key: str
     """As the roster spells it: it goes into every reading."""
     address: str
-    """As BlueZ spells it."""
+    """As BlueZ spells it; on the air it may have another one each quarter of an hour."""
     family: Family | None
     retry: Retry
     heard_mono_s: float = NEVER
@@ -80,6 +80,15 @@ class Band:
     """How to talk with it over a link; None: its adverts say all."""
     own_name: str | None = None
     """What it calls itself, empty for nothing; None: not asked yet. Nothing is decided by it."""
+    read_mono_s: float = NEVER
+    """Its last successful read: its memory to the end, or a frame where it has none to read."""
+    is_reading: bool = False
+    """Its link has not come to the end of its memory yet."""
+    tried_mono_s: float = NEVER
+    failures: int = 0
+    """Links in a row that gave nothing."""
+    session_mono_s: float = NEVER
+    """When its pulse was last one of somebody who exercises."""
     not_before_mono_s: float = NEVER
     waiting_since_mono_s: float | None = None
     """Since when it is in reach, due, and without a link."""
@@ -90,6 +99,12 @@ class Band:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when its link has something to look at."""
     is_registered: bool = True
+    shake_asked_mono_s: float | None = None
+    """Since when an alarm waits for it to vibrate."""
+    shaken_mono_s: float = NEVER
+    """When it was asked to last, and was not refused for being too soon."""
+    offers_alert: bool | None = None
+    """Whether it offers the Immediate Alert Service; None: it was never linked."""
 
     def learn(self, advert: AdvertisementData) -> None:
         """See how to talk with a band whose family says nothing of how it is heard.
@@ -106,6 +121,14 @@ class Band:
             talkative = (family for family in families if family.talk is not None)
             self.link_family = next(talkative, None)
 
+    @property
+    def queued_mono_s(self) -> float:
+        """From when on it counts as waiting: who was read longest ago is the next.
+
+        One that fails again and again counts from its last try, or it would always be the next.
+        """
+        return max(self.read_mono_s, self.tried_mono_s) if self.failures > 1 else self.read_mono_s
+
     def ask_to_leave(self) -> None:
         """Let its link end, in good order."""
         self.must_leave = True
@@ -119,9 +142,17 @@ class Band:
 class Bands:
     """The registered bands by BlueZ's spelling of their address."""
 
-    def __init__(self, registered: Callable[[], Mapping[str, str | None]], pace: Pace) -> None:
-        """Take where the truth stands: address and family key (or None) of each band."""
-        self._registered, self._pace = registered, pace
+    def __init__(
+        self,
+        registered: Callable[[], Mapping[str, str | None]],
+        pace: Pace,
+        device_key_of: Callable[[str], str | None] | None = None,
+    ) -> None:
+        """Take where the truth stands: address and family key (or None) of each band.
+
+        `device_key_of` says whose private address one is that is of this hour alone.
+        """
+        self._registered, self._pace, self._device_key_of = registered, pace, device_key_of
         self._known: dict[str, str | None] = {}
         self._by_address: dict[str, Band] = {}
 
@@ -132,8 +163,16 @@ class Bands:
         return len(self._by_address)
 
     def get(self, address: str) -> Band | None:
-        """Return the band of an address, if it is registered."""
-        return self._by_address.get(address)
+        """Return the band of an address, its own or a private one of the day, if registered."""
+        band = self._by_address.get(address)
+        if band is None and self._device_key_of is not None:
+            key = self._device_key_of(address)
+            return None if key is None else self.named(key)
+        return band
+
+    def named(self, device_key: str) -> Band | None:
+        """Return the band that the roster names so."""
+        return self._by_address.get(device_key.upper())
 
     def refresh(self) -> None:
         """Look at the roster again: bands come and go while the box runs."""

@@ -6,6 +6,7 @@ dropped without moving the mark up to where that memory is stored, so that it is
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from ingest.batch.reading import Reading
@@ -63,11 +64,11 @@ class Basket:
         history, self._history = self._history, []
         cursor, self._cursor = self._cursor, {}
         bad, self._bad = tuple(self._bad), []
-        pieces = [Heard(piece, "live") for piece in _pieces(live)]
-        pieces += [Heard(piece, "backlog") for piece in _pieces(history)]
+        pieces = [Heard(piece, "live", by_box_clock=True) for piece in _pieces(live)]
+        pieces += [Heard(piece, "backlog", by_box_clock=True) for piece in _pieces(history)]
         if cursor or bad:
-            last = pieces.pop() if pieces else Heard([], "backlog")
-            pieces.append(Heard(last.readings, last.lane, cursor, bad))
+            last = pieces.pop() if pieces else Heard([], "backlog", by_box_clock=True)
+            pieces.append(replace(last, cursor=cursor, bad=bad))
         return iter(pieces)
 
 

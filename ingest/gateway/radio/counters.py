@@ -5,10 +5,11 @@ silence: adverts = taken + repeated + stale + elsewhere + linked + rejected + em
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 
 from ingest.gateway.neighbour import Neighbour
+from ingest.gateway.radio.board import Board, nothing
 
 
 @dataclass(slots=True)
@@ -47,6 +48,13 @@ class RadioCounters:
     """Values out of memories whose time nobody knows: stamped before all the band remembers."""
     clocks_wrong: int = 0
     """Links that found their band's clock more than two minutes wrong; it was set right."""
+    vibrations_asked: int = 0
+    """How often an alarm asked that a band vibrate: = done + limited + failed + one on its way."""
+    vibrations_done: int = 0
+    vibrations_limited: int = 0
+    """Asked again within a minute."""
+    vibrations_failed: Counter[str] = field(default_factory=Counter)
+    """By reason: `unknown` band, `unable`, `late` (no link within half a minute), a fault."""
     dropped_live: int = 0
     """Readings dropped because the disk was behind for long; at the edge they were heard."""
     dropped_history: int = 0
@@ -87,10 +95,12 @@ class RadioCounters:
     """Unregistered ones in reach now."""
     offered: Mapping[str, Neighbour] = field(default_factory=dict)
     """By address what may be shown of them: in memory, for who registers or claims a band."""
+    board: Callable[[], Board] = nothing
+    """Each band and adapter at this moment, for who asks."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the counters as what JSON writes."""
-        names = [part.name for part in fields(self) if part.name != "offered"]
+        names = [part.name for part in fields(self) if part.name not in {"offered", "board"}]
         return {name: _plain(getattr(self, name)) for name in names}
 
 

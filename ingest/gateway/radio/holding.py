@@ -10,10 +10,12 @@ from ingest.gateway.radio.bands import Band
 from ingest.gateway.radio.border import RadioFault
 from ingest.gateway.radio.counters import RadioCounters
 from ingest.gateway.radio.link import Link
-from ingest.gateway.radio.pace import Pace
 from ingest.gateway.radio.station import Station
 
 log = structlog.get_logger()
+
+OURS = frozenset(("gave_way", "done", "unregistered", "adapter_gone", "stopped"))
+"""Ends of a link that say nothing against its band."""
 
 MakeLink = Callable[[Band, BLEDevice, str], Link]
 """Given a band, what bleak found it by, and the adapter's name of the day."""
@@ -22,9 +24,9 @@ MakeLink = Callable[[Band, BLEDevice, str], Link]
 class Holding:
     """The links of all adapters."""
 
-    def __init__(self, make: MakeLink, counters: RadioCounters, pace: Pace) -> None:
-        """Take how a link is made."""
-        self._make, self._counters, self._pace = make, counters, pace
+    def __init__(self, make: MakeLink, counters: RadioCounters, poll_every_s: float) -> None:
+        """Take how a link is made, and how often a band is read that is then left."""
+        self._make, self._counters, self._poll_every_s = make, counters, poll_every_s
 
     def begin(self, station: Station, band: Band, mono_s: float) -> None:
         """Connect in the background; the band counts as linked from now on."""
@@ -70,15 +72,19 @@ class Holding:
         outcome = self._counters.links_ended if is_open else self._counters.connects_failed
         outcome[reason] += 1
         log.info("link_ended" if is_open else "connect_failed", device=band.key, why=reason)
-        band.is_linked = False
+        band.is_linked = band.is_reading = False
         band.said_by_link.clear()
+        mono_s = band.tried_mono_s = time.monotonic()
         if link.frames:
             band.retry.worked()
-        mono_s = time.monotonic()
+        if link.frames or reason in OURS:
+            band.failures = 0
+        else:
+            band.failures += 1
         match reason:
             case "gave_way":
                 band.not_before_mono_s = mono_s  # at the end of the queue
             case "done":
-                band.not_before_mono_s = mono_s + self._pace.poll_s
+                band.not_before_mono_s = mono_s + self._poll_every_s
             case _:
                 band.not_before_mono_s = mono_s + band.retry.next_s()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
+from config.gateway_settings import RadioSettings
 from devices.value import HEART_RATE_BPM, Value
 from ingest.batch.limits import MAX_UTC_MS
 from ingest.batch.reading import Flag, Quantity, Reading
@@ -17,6 +18,7 @@ FROZEN_VALUES = 4
 minutes apart."""
 FROZEN_GAP_S = 900.0
 """Longer apart, they show nothing of the time between."""
+SESSION_BPM = RadioSettings().session_bpm
 AWAY_S = 60.0
 """A band that was not heard for this long begins anew."""
 
@@ -31,9 +33,15 @@ class Intake:
         basket: Basket,
         on_heard: Callable[[Sequence[Reading]], None],
         counters: RadioCounters,
+        *,
+        session_bpm: float = SESSION_BPM,
     ) -> None:
-        """Take who must know at once: told in the moment of hearing, whatever the disk does."""
+        """Take who must know at once: told in the moment of hearing, whatever the disk does.
+
+        A live pulse of at least `session_bpm` is one of somebody who exercises.
+        """
         self._basket, self._on_heard, self._counters = basket, on_heard, counters
+        self._session_bpm = session_bpm
         self.is_open = True
         """Closed at the end: after the last flush nothing is heard, so that nothing is lost."""
 
@@ -96,6 +104,8 @@ class Intake:
         is_pulse = value.quantity == HEART_RATE_BPM
         if is_pulse and not counted and self._is_frozen(band, value.value, mono_s):
             marks |= Flag.SUSPECT
+        if is_pulse and value.value >= self._session_bpm and not marks & Flag.SUSPECT:
+            band.session_mono_s = mono_s
         self._counters.readings_suspect += bool(marks & Flag.SUSPECT)
         # A box that woke in 1970 may place the beats before a frame where no time is.
         at_utc_ms = now_utc_ms if value.at_utc_ms is None else max(0, value.at_utc_ms)

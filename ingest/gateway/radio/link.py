@@ -19,6 +19,7 @@ from devices.family import Family
 from devices.registry import family_of_link
 from devices.talk import Read, Talk, TalkTerms, Write
 from devices.value import Value
+from devices.vibration import SilentTalk
 from ingest.gateway.radio.bands import Band
 from ingest.gateway.radio.border import RadioFault, bounded, radio_faults
 from ingest.gateway.radio.counters import RadioCounters
@@ -26,6 +27,7 @@ from ingest.gateway.radio.intake import Intake
 from ingest.gateway.radio.memory import Memory
 from ingest.gateway.radio.own_name import own_name
 from ingest.gateway.radio.pace import Pace
+from ingest.gateway.radio.shaking import Shaking
 
 log = structlog.get_logger()
 
@@ -60,6 +62,8 @@ class Link:
         self._heard_mono_s = time.monotonic()
         self.frames = 0
         self._offered: set[str] = set()
+        self._family: Family | None = None
+        self._shaking = Shaking(band, parts.counters, parts.pace, self._write_all)
         self._client = BleakClient(
             device,
             self._went,
@@ -76,16 +80,13 @@ class Link:
 
     async def held(self) -> str:
         """Talk until the link ends; return the reason, raise RadioFault for a fault."""
-        family = self._band.link_family
-        if family is None or family.talk is None:
-            raise RuntimeError("a link to a band that nobody can talk with")
         memory = self._parts.memory
         terms = TalkTerms(
             self._utc_offset_min(),
             memory.since_utc_ms(self._band),
             newest_stamp_ms=memory.newest_stamp_ms(self._band),
         )
-        talk = self._talk(family, terms)
+        talk = self._talk(self._band.link_family, terms)
         try:
             reason = await self._talking(talk)
         finally:
@@ -98,16 +99,29 @@ class Link:
 
     async def _talking(self, talk: Talk) -> str:
         """Let them talk until there is a reason to end it."""
+        await self._shake()
         await self._subscribe(talk)
         while True:
             self._band.woken.clear()
+            await self._shake()
             await self._write(talk, talk.writes_at(_now_utc_ms()))
             self._parts.memory.reached(self._band, talk.read_through_utc_ms)
+            self._note_read(talk)
             if (reason := self._ending(talk)) is not None:
                 return reason
             # Only now: some bands hang up on who does not greet them first.
             await self._ask_name()
             await self._wait(talk)
+
+    def _note_read(self, talk: Talk) -> None:
+        """Note that the band has told what it had: its memory to the end, or what is true now."""
+        has_memory = self._family is not None and self._family.has_memory
+        is_read = bool(self.frames) and (
+            talk.done or not has_memory or talk.read_through_utc_ms is not None
+        )
+        self._band.is_reading = has_memory and not is_read
+        if is_read:
+            self._band.read_mono_s = self._heard_mono_s
 
     def _say_clock(self, talk: Talk) -> None:
         """Count a clock that was wrong: what it stamped is marked, and is set right by now."""
@@ -132,24 +146,35 @@ class Link:
         self._is_lost = True
         self._band.woken.set()
 
-    def _talk(self, told: Family, terms: TalkTerms) -> Talk:
-        """Begin the talk that fits the band: what it offers says more than its adverts did."""
+    def _talk(self, told: Family | None, terms: TalkTerms) -> Talk:
+        """Begin the talk that fits the band: what it offers says more than its adverts did.
+
+        A band whose adverts say all is linked to vibrate, and for nothing else.
+        """
         with radio_faults():  # a link that is lost by now has no services
             services = {service.uuid for service in self._client.services}
-        family = family_of_link(told, services)
-        if family is not told:
-            log.info("other_family", device=self._band.key, told=told.key, found=family.key)
-        if family.talk is None:
-            raise RuntimeError("a link to a band that nobody can talk with")
-        return family.talk(terms)
-
-    async def _subscribe(self, talk: Talk) -> None:
-        with radio_faults():  # a link that is lost by now has no services
-            offered = self._offered = {
+            self._offered = {
                 characteristic.uuid
                 for service in self._client.services
                 for characteristic in service.characteristics
             }
+        if told is None:
+            self._family = self._band.family
+            return SilentTalk()
+        family = self._family = family_of_link(told, services)
+        if family is not told:
+            log.info("other_family", device=self._band.key, told=told.key, found=family.key)
+        if family.talk is None:
+            raise RuntimeError("a link to a band that nobody can talk with")
+        self._band.is_reading = family.has_memory
+        return family.talk(terms)
+
+    async def _shake(self) -> None:
+        """Make the band vibrate where an alarm wants it, before anything else."""
+        await self._shaking.look(self._family, self._offered)
+
+    async def _subscribe(self, talk: Talk) -> None:
+        offered = self._offered
         # Read first: of a characteristic that is subscribed BlueZ tells each read twice.
         for uuid in talk.reads:
             if uuid in offered:
@@ -183,10 +208,13 @@ class Link:
 
     async def _write(self, talk: Talk, writes: Iterable[Write | Read]) -> None:
         for write in writes:
-            if isinstance(write, Read):
-                if write.characteristic in self._offered:
-                    await self._read(talk, write.characteristic)
-                continue
+            if not isinstance(write, Read):
+                await self._write_all([write])
+            elif write.characteristic in self._offered:
+                await self._read(talk, write.characteristic)
+
+    async def _write_all(self, writes: Sequence[Write]) -> None:
+        for write in writes:
             writing = self._client.write_gatt_char(
                 write.characteristic, write.data, response=write.response
             )
@@ -239,6 +267,8 @@ class Link:
         """Return why the link is to end now, None while it goes on."""
         if self._is_lost:
             return "lost"
+        if self._shaking.is_on:
+            return None
         if self._band.must_leave:
             return "gave_way" if self._band.is_registered else "unregistered"
         if talk.done:
@@ -250,6 +280,8 @@ class Link:
     async def _wait(self, talk: Talk) -> None:
         """Wait until something happens, a write is due, or the band may be silent."""
         until_s = [LOOK_S, self._heard_mono_s + self._parts.silent_after_s - time.monotonic()]
+        if self._shaking.ends_in_s is not None:
+            until_s = [LOOK_S, self._shaking.ends_in_s]
         if talk.due_utc_ms is not None:
             until_s.append((talk.due_utc_ms - _now_utc_ms()) / 1000)
         with contextlib.suppress(TimeoutError):

@@ -1,13 +1,22 @@
 """Who gets a link: few at a time on an adapter, each band in its turn.
 
-Cheap adapters hold about five links. While more bands want one, a link that has been open for a
-minute gives way to a band that waits, so that no band stays unheard for much longer than that.
+Cheap adapters hold about five links. In this order they go to:
+
+1. a band that is to vibrate for an alarm;
+2. a band whose wearer is in a session, while its adapter has a protected link left: all but one are
+   protected, and a session keeps its own until it is over;
+3. the band whose last successful read is longest ago.
+
+While bands wait, a link that has been open for its turn gives way. So with `w` bands waiting that
+are heard by `a` adapters each is read within `ceil(w / a)` turns of `turn_s` and the times of
+connecting and leaving, even when sessions hold every protected link; without sessions within
+`ceil(w / links)` of them. `docs/why/radio-turns.md` has the figures.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from ingest.gateway.radio.bands import Band
+from ingest.gateway.radio.bands import NEVER, Band
 from ingest.gateway.radio.pace import Pace
 from ingest.gateway.radio.station import Station
 
@@ -19,8 +28,15 @@ class Links:
     per_adapter: int
     pace: Pace
 
-    def waiting(self, bands: Iterable[Band], mono_s: float) -> list[Band]:
-        """Return the bands in reach and due for a link: those just heard, longest waiting first."""
+    @property
+    def protected(self) -> int:
+        """How many links of an adapter sessions may keep: one goes round among all that wait."""
+        return max(0, self.per_adapter - 1)
+
+    def waiting(
+        self, bands: Iterable[Band], mono_s: float, stations: Collection[Station] = ()
+    ) -> list[Band]:
+        """Return the bands in reach and due for a link, in the order in which they get one."""
         waiting = []
         for band in bands:
             if self._wants(band, mono_s):
@@ -31,7 +47,13 @@ class Links:
                 band.waiting_since_mono_s = None
         return sorted(
             waiting,
-            key=lambda band: (not self._is_fresh(band, mono_s), band.waiting_since_mono_s or 0.0),
+            key=lambda band: (
+                band.shake_asked_mono_s is None,
+                not self._is_fresh(band, mono_s),
+                not self._is_preferred(band, stations, mono_s),
+                band.queued_mono_s,
+                band.waiting_since_mono_s or NEVER,
+            ),
         )
 
     def next_pair(
@@ -71,17 +93,61 @@ class Links:
                 room[roomy.address] -= 1
                 continue
             holders = [
-                (since_s, held)
+                holder
                 for station in hearing
-                for held, since_s in station.links.items()
-                if mono_s - since_s >= self.pace.turn_s and not held.must_leave
+                for holder in self._yielding(station, band, stations, mono_s)
             ]
             if holders:
                 min(holders, key=lambda holder: holder[0])[1].ask_to_leave()
 
+    def _yielding(
+        self, station: Station, band: Band, stations: Collection[Station], mono_s: float
+    ) -> list[tuple[tuple[bool, float], Band]]:
+        """Return who of an adapter may be asked to leave for a band, the first to be asked least.
+
+        For an alarm anybody but who vibrates too, sessions last; for a session whoever has had a
+        short turn; for the others whoever has had a whole one and is not protected.
+        """
+        kept = self._kept(station, mono_s)
+        is_alarm = band.shake_asked_mono_s is not None
+        is_session = self._is_preferred(band, stations, mono_s)
+        turn_s = self.pace.short_turn_s if is_session else self.pace.turn_s
+
+        def has_had_its_turn(held: Band, since_s: float) -> bool:
+            # A memory that is left half way is read anew from its beginning.
+            least_s = max(turn_s, self.pace.read_turn_s) if held.is_reading else turn_s
+            return held not in kept and mono_s - since_s >= least_s
+
+        return [
+            ((held in kept, since_s), held)
+            for held, since_s in station.links.items()
+            if not held.must_leave
+            and held.shake_asked_mono_s is None
+            and (is_alarm or has_had_its_turn(held, since_s))
+        ]
+
+    def _kept(self, station: Station, mono_s: float) -> set[Band]:
+        """Return the bands whose links are protected: in a session, those linked longest first."""
+        in_session = [
+            (since_s, number, held)
+            for number, (held, since_s) in enumerate(station.links.items())
+            if self._is_in_session(held, mono_s)
+        ]
+        return {held for _, _, held in sorted(in_session)[: self.protected]}
+
+    def _is_preferred(self, band: Band, stations: Collection[Station], mono_s: float) -> bool:
+        """Say whether a band is in a session, and an adapter that hears it can keep one more."""
+        return self._is_in_session(band, mono_s) and any(
+            len(self._kept(station, mono_s)) < self.protected
+            for station in self._hearing(band, stations)
+        )
+
+    def _is_in_session(self, band: Band, mono_s: float) -> bool:
+        return mono_s - band.session_mono_s <= self.pace.session_s
+
     def _wants(self, band: Band, mono_s: float) -> bool:
         return (
-            band.link_family is not None
+            (band.link_family is not None or band.shake_asked_mono_s is not None)
             and not band.is_linked
             and mono_s >= band.not_before_mono_s
             and bool(band.sightings)

@@ -29,10 +29,18 @@ class Pace:
     """An adapter that hears nothing at all for this long is made to scan anew."""
     turn_s: float = 60.0
     """A link that is open this long gives way to a band that waits for one."""
+    short_turn_s: float = 10.0
+    """... or this long, where the band that waits is in a session."""
+    read_turn_s: float = 180.0
+    """... or this long, where it has not come to the end of its band's memory yet."""
+    session_s: float = 300.0
+    """A session goes on for so long after the last pulse of somebody who exercises."""
     reach_s: float = 15.0
     """A band that was heard within this time is tried before one that may have gone."""
-    poll_s: float = 900.0
-    """A band that is only read from time to time is read this often."""
+    shake_s: float = 5.0
+    """A band is made to vibrate for so long, and stayed with."""
+    apart_s: float = 0.25
+    """Between a vibration and what else is written: some bands lose what comes too soon."""
 
 
 class Retry:

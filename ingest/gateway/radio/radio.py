@@ -14,6 +14,7 @@ from ingest.batch.reading import Reading
 from ingest.gateway.radio.adapters import AdapterWatch
 from ingest.gateway.radio.bands import Band, Bands
 from ingest.gateway.radio.basket import Basket
+from ingest.gateway.radio.board import board
 from ingest.gateway.radio.counters import RadioCounters
 from ingest.gateway.radio.hearing import Hearing
 from ingest.gateway.radio.holding import Holding
@@ -25,6 +26,7 @@ from ingest.gateway.radio.pace import Pace
 from ingest.gateway.radio.presence import Presence
 from ingest.gateway.radio.serving import Serving
 from ingest.gateway.radio.station import Station
+from ingest.gateway.radio.vibrations import Vibrations
 
 log = structlog.get_logger()
 
@@ -42,16 +44,25 @@ class Radio:
         basket: Basket,
         cursor: Mapping[str, str],
         pace: Pace,
+        device_key_of: Callable[[str], str | None] | None = None,
     ) -> None:
         self._counters, self._pace = counters, pace
-        self._bands = Bands(registered, pace)
-        self._intake = Intake(basket, on_heard, counters)
+        self._bands = Bands(registered, pace, device_key_of)
+        self._vibrations = Vibrations(self._bands, counters)
+        self._intake = Intake(basket, on_heard, counters, session_bpm=settings.session_bpm)
         self._hearing = Hearing(self._bands, self._intake, counters)
         self._watch = AdapterWatch(pace, self._bus_lost)
         self._stations = [Station(address) for address in dict.fromkeys(settings.adapters)]
         self._serving = Serving(self._watch, self._hearing, self._bands, counters, pace)
         self._presence = Presence(settings.silent_after_s, counters)
         self._links = Links(settings.links_per_adapter, pace)
+        counters.board = lambda: board(
+            self._bands,
+            self._stations,
+            settings.links_per_adapter,
+            self._state,
+            settings.silent_after_s,
+        )
         parts = LinkParts(
             intake=self._intake,
             memory=Memory(cursor, basket),
@@ -65,7 +76,7 @@ class Radio:
         def link(band: Band, device: BLEDevice, hci: str) -> Link:
             return Link(band, device, hci, parts)
 
-        self._holding = Holding(link, counters, pace)
+        self._holding = Holding(link, counters, settings.poll_every_s)
 
     async def run(self) -> None:
         """Hear until cancelled. Anything unforeseen ends it, a callback's error too."""
@@ -75,6 +86,10 @@ class Radio:
             for station in self._stations:
                 group.create_task(self._serving.serve(station), name=f"adapter {station.address}")
             await self._hearing.failed
+
+    def vibrate(self, device_key: str) -> None:
+        """Ask that a band vibrate; returns at once."""
+        self._vibrations.ask(device_key, time.monotonic())
 
     def close(self) -> None:
         """Hear no more, from now on."""
@@ -86,9 +101,10 @@ class Radio:
             mono_s = time.monotonic()
             self._bands.refresh()
             self._presence.look(self._bands, mono_s)
+            self._vibrations.look(mono_s)
             for station in self._stations:
                 station.see(self._bands)
-            waiting = self._links.waiting(self._bands, mono_s)
+            waiting = self._links.waiting(self._bands, mono_s, self._stations)
             while pair := self._links.next_pair(self._stations, waiting):
                 station, band = pair
                 waiting.remove(band)

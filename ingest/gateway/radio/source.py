@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,40 +18,59 @@ from ingest.gateway.radio.radio import Radio
 
 log = structlog.get_logger()
 
-RadioSource = Callable[[Mapping[str, str]], AsyncGenerator[Heard]]
+DeviceKeyOf = Callable[[str], str | None]
+"""Given an address that is not registered, says whose private address it is, or None."""
 
 
-def radio_source(
-    settings: RadioSettings,
-    registered: Callable[[], Mapping[str, str | None]],
-    on_heard: Callable[[Sequence[Reading]], None],
-    counters: RadioCounters,
-    pace: Pace | None = None,
-) -> RadioSource:
-    """Return a source that hears the registered bands until it is closed.
+class RadioSource:
+    """Hears the registered bands until it is closed: called with a cursor, gives what is heard."""
 
-    `registered` gives address and family key (or None) of each band, and is asked again and again.
-    `on_heard` is called with the readings of now in the moment of hearing, before any queue: what
-    must be noticed at once is noticed though the disk be full.
-    """
-    pace = pace or Pace()
+    def __init__(
+        self,
+        settings: RadioSettings,
+        registered: Callable[[], Mapping[str, str | None]],
+        on_heard: Callable[[Sequence[Reading]], None],
+        counters: RadioCounters,
+        pace: Pace | None = None,
+        *,
+        device_key_of: DeviceKeyOf | None = None,
+    ) -> None:
+        """Take what is to be heard, and who must know of it.
 
-    async def source(cursor: Mapping[str, str]) -> AsyncGenerator[Heard]:
-        basket = Basket(counters)
-        radio = Radio(
+        `registered` gives address and family key (or None) of each band, and is asked again and
+        again. `on_heard` is called with the readings of now in the moment of hearing, before any
+        queue: what must be noticed at once is noticed though the disk be full. `device_key_of` is
+        asked for each address that is not registered: bands that hide theirs are known by a key.
+        """
+        self._counters, self._pace = counters, pace or Pace()
+        self._radio: Radio | None = None
+        self._make = partial(
+            Radio,
             settings,
             registered=registered,
             on_heard=on_heard,
             counters=counters,
-            basket=basket,
-            cursor=cursor,
-            pace=pace,
+            pace=self._pace,
+            device_key_of=device_key_of,
         )
+
+    def vibrate(self, device_key: str) -> None:
+        """Ask that a band vibrate as soon as may be: returns at once, at most once a minute a band.
+
+        Before the radio runs, and after, nothing comes of it.
+        """
+        if self._radio is not None:
+            self._radio.vibrate(device_key)
+
+    async def __call__(self, cursor: Mapping[str, str]) -> AsyncGenerator[Heard]:
+        """Give what is heard; `cursor` says how far the memory of each band was read."""
+        basket = Basket(self._counters)
+        radio = self._radio = self._make(basket=basket, cursor=cursor)
         running = asyncio.ensure_future(radio.run())
         _cancel_with(running, asyncio.current_task())
         try:
             while True:
-                await asyncio.sleep(pace.flush_s)
+                await asyncio.sleep(self._pace.flush_s)
                 for heard in basket.empty():
                     yield heard
         except asyncio.CancelledError:
@@ -60,6 +80,7 @@ def radio_source(
                 yield heard
             raise
         finally:
+            self._radio = None
             radio.close()
             await ended(running)
             if lost := sum(len(heard.readings) for heard in basket.empty()):
@@ -67,7 +88,8 @@ def radio_source(
             if not running.cancelled():
                 running.result()
 
-    return source
+
+radio_source = RadioSource
 
 
 def _cancel_with(running: asyncio.Future[None], reader: asyncio.Task[Any] | None) -> None:

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 
 from bleak import BleakAdapter, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from ingest.gateway.radio.bands import NEVER, Band, Sighting
+from ingest.gateway.radio.bands import NEVER, Band, Bands, Sighting
 from ingest.gateway.radio.border import RadioFault, bounded
 from ingest.gateway.radio.pace import Pace
 
@@ -37,7 +37,7 @@ class Station:
     fault: str | None = "missing"
     """Why it does not scan."""
 
-    def see(self, bands: Iterable[Band]) -> None:
+    def see(self, bands: Bands) -> None:
         """Note which bands BlueZ holds as being in reach, and forget the others.
 
         That nothing is signalled says nothing: BlueZ signals what changes, and a band that only
@@ -46,11 +46,15 @@ class Station:
         """
         scanner = self.scanner
         seen = scanner.discovered_devices_and_advertisement_data if scanner is not None else {}
+        here = {}
+        for address, found in seen.items():
+            if (band := bands.get(address)) is not None:
+                here[band] = found
         for band in bands:
-            if (found := seen.get(band.address)) is None:
+            if band not in here:
                 band.sightings.pop(self.address, None)
             elif self.address not in band.sightings:
-                device, advert = found
+                device, advert = here[band]
                 band.sightings[self.address] = Sighting(device, advert.rssi, NEVER)
                 band.learn(advert)
 

@@ -105,3 +105,98 @@ def test_nobody_gives_way_while_there_is_room(stations):
     links.give_way(stations, [waits], 1_000.0)
 
     assert not old.must_leave
+
+
+def test_who_was_read_longest_ago_is_first(stations):
+    links, (fresh, stale, never) = Links(5, PACE), bands(3)
+    for band in (fresh, stale, never):
+        heard(band, stations[0])
+    fresh.read_mono_s, stale.read_mono_s = 900.0, 300.0
+
+    assert links.waiting([fresh, stale, never], 1.0) == [never, stale, fresh]
+
+
+def test_who_fails_again_and_again_counts_from_the_last_try(stations):
+    links, (fails, waits) = Links(5, PACE), bands(2)
+    for band in (fails, waits):
+        heard(band, stations[0])
+    fails.read_mono_s, waits.read_mono_s, fails.tried_mono_s = 100.0, 300.0, 500.0
+
+    fails.failures = 1
+    assert links.waiting([fails, waits], 1.0) == [fails, waits], "one failure costs no place"
+    fails.failures = 2
+    assert links.waiting([fails, waits], 1.0) == [waits, fails]
+
+
+def test_a_session_keeps_its_link_and_a_poll_gives_way(stations):
+    links, (trains, polled, waits) = Links(2, PACE), bands(3)
+    linked(stations[0], trains, 0.0)
+    linked(stations[0], polled, 50.0)
+    heard(waits, stations[0])
+    trains.session_mono_s = 110.0
+
+    links.give_way(stations, [waits], 111.0)
+    assert [band.must_leave for band in (trains, polled)] == [False, True]
+
+    polled.must_leave = False
+    links.give_way(stations, [waits], 111.0 + PACE.session_s)
+    assert [band.must_leave for band in (trains, polled)] == [True, False], "its session is over"
+
+
+def test_of_sessions_alone_one_link_still_goes_round(stations):
+    links, (first, second, waits) = Links(2, PACE), bands(3)
+    for since_s, band in ((0.0, first), (5.0, second)):
+        linked(stations[0], band, since_s)
+        band.session_mono_s = 100.0
+    heard(waits, stations[0])
+
+    links.give_way(stations, [waits], 100.0)
+
+    assert [band.must_leave for band in (first, second)] == [False, True]
+
+
+def test_a_session_that_waits_is_next_and_takes_a_poll_after_a_short_turn(stations):
+    links, (polled, waits, trains) = Links(2, PACE), bands(3)
+    linked(stations[0], polled, 0.0)
+    linked(stations[0], bands(1)[0], 0.0)
+    for band in (waits, trains):
+        heard(band, stations[0])
+    trains.session_mono_s, trains.read_mono_s = 10.0, 9.0
+
+    waiting = links.waiting([waits, trains], 11.0, stations)
+    assert waiting == [trains, waits]
+    links.give_way(stations, waiting[1:], 11.0)
+    assert not polled.must_leave
+    links.give_way(stations, waiting[:1], 11.0)
+    assert polled.must_leave
+
+
+def test_who_reads_a_memory_keeps_its_link_to_the_end_of_it_within_bounds(stations):
+    links, (reads, waits) = Links(1, PACE), bands(2)
+    linked(stations[0], reads, 0.0)
+    heard(waits, stations[0])
+    reads.is_reading = True
+
+    links.give_way(stations, [waits], PACE.read_turn_s - 1)
+    assert not reads.must_leave
+    links.give_way(stations, [waits], PACE.read_turn_s)
+    assert reads.must_leave
+
+
+def test_an_alarm_comes_before_all_and_takes_any_link(stations):
+    links, (young, trains, waits, shakes) = Links(2, PACE), bands(4)
+    linked(stations[0], young, 99.0)
+    linked(stations[0], trains, 0.0)
+    trains.session_mono_s = 99.0
+    for band in (waits, shakes):
+        heard(band, stations[0])
+    shakes.shake_asked_mono_s, shakes.link_family, shakes.read_mono_s = 100.0, None, 99.0
+
+    waiting = links.waiting([waits, shakes], 100.0, stations)
+    assert waiting == [shakes, waits]
+    links.give_way(stations, waiting, 100.0)
+    assert [band.must_leave for band in (young, trains)] == [True, False], "sessions last"
+    young.shake_asked_mono_s = 100.0
+    young.must_leave = False
+    links.give_way(stations, waiting, 100.0)
+    assert [band.must_leave for band in (young, trains)] == [False, True]
