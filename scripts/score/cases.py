@@ -74,7 +74,7 @@ def check_cases(table: Table) -> tuple[pl.DataFrame, pl.DataFrame]:
     for name in TARGETS:
         if name in components:
             has_other |= components[name].is_not_null()
-    for name in (*MEASURED, *PRESCRIBED):
+    for name in ("rest_hr", "hr_max", *PRESCRIBED):
         positive = (columns[name].is_finite() & (columns[name] > 0)).fill_null(value=False)
         missing = columns[name].is_null()
         may_be = missing if name in MEASURED else faulty_numbers[name] | (no_aerobic & has_other)

@@ -63,9 +63,11 @@ class Found:
     cases: pl.DataFrame
     """The usable cases, sorted."""
     refused: pl.DataFrame
-    """case, person, row, reason: the cases nothing is computed for."""
+    """case, person, row, reason: the cases that contradict themselves as they are written."""
     unknown: pl.DataFrame
     """case, person, row: the cases of people who have no row of heart rate and need one."""
+    case_rows: pl.DataFrame
+    """case, row: where in the file each case stands."""
     failures: pl.DataFrame
     """FAILURES: the rows that break a rule of their file, and are left out."""
     told: Sequence[str]
@@ -119,12 +121,14 @@ def find_inputs(
     )
     in_need = completed(good.lazy()).filter(needs_figures()).select("case", "person").unique()
     unknown = in_need.collect().join(samples.where, on="person", how="anti")
+    case_rows = _case_rows(prescriptions)
     return Found(
         samples=samples,
         step_rows=step_rows,
         cases=good,
         refused=refused,
-        unknown=unknown.join(_case_rows(prescriptions), on="case").sort("row"),
+        unknown=unknown.join(case_rows, on="case").sort("row"),
+        case_rows=case_rows,
         failures=pl.concat([beats.failures, walked.failures, failures]),
         told=[*beats.told, *walked.told, *told],
         log=log,

@@ -18,6 +18,7 @@ from scripts.score.inputs import Files, Found, find_inputs
 from scripts.score.judging import judged
 from scripts.score.parts import Parts, write_table
 from scripts.score.phases import versions_of
+from scripts.score.reasons import refused_late
 from scripts.score.results import published
 from scripts.score.side import side_of
 
@@ -35,12 +36,14 @@ class Outcome:
     """Of each table of results."""
     without_figures: pl.DataFrame
     """case, person, reason: the usable cases for which nothing can be computed."""
+    refused: pl.DataFrame
+    """case, person, row, reason: those that contradict themselves, and those of unknown people."""
     found: Found
 
     @property
     def is_all(self) -> bool:
         """Whether no case was refused and no row left out."""
-        return not (self.found.refused.height or self.found.failures.height)
+        return not (self.refused.height or self.found.failures.height)
 
 
 def run(
@@ -79,12 +82,16 @@ def run(
             "adhere.input_sha256": input_sha256.result(),
         }
         parts.write(found.cases["case"], out, metadata)
-        for name, table in (("refused", found.refused), ("failures", found.failures)):
+        without_figures = pl.concat(silent).select("case", "person", "reason").sort("case")
+        late = refused_late(without_figures, found.unknown, found.case_rows)
+        refused = pl.concat([found.refused, late], how="vertical_relaxed").sort("row")
+        for name, table in (("refused", refused), ("failures", found.failures)):
             write_table(table.lazy(), out / f"{name}.parquet", metadata)
     return Outcome(
         metadata,
-        rows=dict(parts.rows) | {"refused": found.refused.height},
-        without_figures=pl.concat(silent).select("case", "person", "reason").sort("case"),
+        rows=dict(parts.rows) | {"refused": refused.height},
+        without_figures=without_figures,
+        refused=refused,
         found=found,
     )
 

@@ -11,7 +11,7 @@ import typer
 
 from config.language import _
 from scripts.score.inputs import Files
-from scripts.score.reasons import in_words
+from scripts.score.reasons import in_words, refusal
 from scripts.score.run import Outcome, Watch
 
 SHOWN = 20
@@ -60,7 +60,7 @@ def as_json(outcome: Outcome, out: Path) -> str:
             "out": str(out),
             "rows": outcome.rows,
             "without_figures": _counts(outcome.without_figures["reason"]),
-            "refused": found.refused.to_dicts(),
+            "refused": outcome.refused.to_dicts(),
             "unknown": found.unknown.to_dicts(),
             "failures": found.failures.to_dicts(),
         },
@@ -85,16 +85,7 @@ def show(outcome: Outcome, files: Files, out: Path) -> None:
         )
     for failure in found.told:
         typer.echo(_("left out: %(failure)s") % {"failure": failure}, err=True)
-    _tell(
-        [
-            _("%(path)s: nobody in %(hr)s is the person of case %(case)s (row %(row)d)")
-            % {"path": files.cases, "hr": files.hr, **case}
-            for case in found.unknown.head(SHOWN).to_dicts()
-        ],
-        found.unknown.height,
-        out / "people.parquet",
-    )
-    silent = outcome.without_figures.join(found.unknown, on="case", how="anti")
+    silent = outcome.without_figures.join(outcome.refused, on="case", how="anti")
     _tell(
         [
             _("case %(case)s has no figures: %(reason)s")
@@ -105,12 +96,8 @@ def show(outcome: Outcome, files: Files, out: Path) -> None:
         out / "people.parquet",
     )
     _tell(
-        [
-            _("%(path)s: case %(case)s (row %(row)d) was refused: %(reason)s")
-            % {"path": files.cases, **case, "case": "?" if case["case"] is None else case["case"]}
-            for case in found.refused.head(SHOWN).to_dicts()
-        ],
-        found.refused.height,
+        [refusal(files.cases, case) for case in outcome.refused.head(SHOWN).to_dicts()],
+        outcome.refused.height,
         out / "refused.parquet",
     )
 

@@ -23,7 +23,7 @@ from scripts.score.blocks import BLOCK_ROWS
 from scripts.score.inputs import Files, Found, find_inputs
 from scripts.score.judging import judged
 from scripts.score.phases import versions_of
-from scripts.score.reasons import in_words
+from scripts.score.reasons import in_words, refusal, refused_late
 from scripts.why.account import TARGETS, WEEK_DAYS, Account, Logged, days_without_limits
 
 PERSON = pl.lit(0, pl.Int32)
@@ -37,6 +37,9 @@ class _Recorded(NamedTuple):
     step_rows: pl.DataFrame
     case: pl.DataFrame
     log: pl.DataFrame | None
+    unknown: pl.DataFrame
+    """case, person, row: the case, where nobody recorded its person."""
+    case_rows: pl.DataFrame
     sha256: str
 
 
@@ -49,9 +52,12 @@ def recorded_week(
     the week is not there, Rejected where the case was refused or has no figures.
     """
     recorded = _compute(files, case, zone, conventions)
-    reason = recorded.results.people["reason"].item()
-    if reason is not None:
-        raise Rejected(in_words(reason))
+    silent = recorded.results.people.drop_nulls("reason")
+    late = refused_late(silent, recorded.unknown, recorded.case_rows)
+    if late.height:
+        raise Rejected(refusal(files.cases, late.row(0, named=True)))
+    if silent.height:
+        raise Rejected(in_words(silent["reason"].item()))
     weeks = recorded.results.weeks
     row = judged(weeks, recorded.case, recorded.log).filter(pl.col("week") == week)
     if row.is_empty():
@@ -78,7 +84,10 @@ def _compute(files: Files, case: str, zone: str, conventions: Conventions) -> _R
     log = None if found.log is None else found.log.join(mine, on="case", how="semi")
     versions = versions_of(mine.with_columns(person=PERSON))
     results = whole(samples, step_rows, versions, conventions, log)
-    return _Recorded(results, step_rows, mine, log, files.sha256(zone, conventions))
+    unknown = found.unknown.join(mine, on="case", how="semi")
+    return _Recorded(
+        results, step_rows, mine, log, unknown, found.case_rows, files.sha256(zone, conventions)
+    )
 
 
 def _one(found: Found, case: str, path: Path) -> pl.DataFrame:
@@ -88,7 +97,7 @@ def _one(found: Found, case: str, path: Path) -> pl.DataFrame:
         return mine
     refused = found.refused.filter(named)
     if refused.height:
-        raise Rejected("; ".join(refused["reason"].drop_nulls()))
+        raise Rejected("\n".join(refusal(path, one) for one in refused.to_dicts()))
     raise Misconfigured(
         _("%(path)s has no case %(case)s: write it as in the file") % {"path": path, "case": case}
     )

@@ -144,7 +144,8 @@ def test_rows_of_people_without_a_case_change_nothing(recording, at_once, tmp_pa
     outcome, tables = scored(tmp_path / "in", more, walked, cases, block_rows=700)
 
     assert all(tables[name].equals(at_once[name]) for name in TABLES)
-    assert outcome.is_all
+    assert outcome.found.failures.is_empty()
+    assert outcome.refused["case"].to_list() == ["nobody"]
 
 
 def test_bad_rows_among_a_persons_own_are_left_out_wherever_they_lie(recording, at_once, tmp_path):

@@ -65,6 +65,21 @@ def command(folder, *more):
     ]
 
 
+def run_why(folder, case):
+    """Ask why of a case's week; return what it said on both channels, and how it ended."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "scripts.main", "why", "--hr", folder / "hr.csv"),
+            *("--cases", folder / "cases.csv", "--case", case, "--week", "2026-05-04"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=os.environ | {"ADHERE_LANGUAGE": "en"},
+        check=False,
+    )
+
+
 def run_score(folder, *more):
     """Run it as `score` does; return what it said on both channels, and how it ended."""
     return subprocess.run(
@@ -149,12 +164,87 @@ def test_a_refused_case_does_not_stop_the_others(folder):
 
 
 def test_a_person_without_figures_is_named_with_the_reason(folder):
-    write_cases(folder, CASE.format(case="c", person=8))
+    write_cases(folder, CASE.format(case="c", person=7).replace(",40,M,false,60,160,", ",,M,,60,,"))
 
     summary = score(folder, "--json")
 
-    assert summary["without_figures"] == {"no_samples": 1}
+    assert summary["without_figures"] == {"no_age": 1}
     assert result(folder, "weeks").height == 0
+
+
+LATE = {
+    # Rest 60, and by the formula a maximum of 179 at 40 years: 80 % of the reserve is 155.2.
+    "low-ceiling": (",,80,90,15,1,15,150,,", "the ceiling is not above the heart rate"),
+    "at-the-zone": (",,80,90,15,1,15,155.2,,", "the ceiling is not above the heart rate"),
+    "in-a-phase": (
+        ",,40,90,15,1,15,150,adapt@1; progress@2 zone_lo=80,2026-05-04",
+        "the ceiling is not above the heart rate",
+    ),
+    "rest-is-high": (",50,40,60,15,1,15,,,", "the maximum is not above the resting heart rate"),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_contradicts_itself_once_figures_are_known_is_refused_with_its_row(folder, name):
+    written, reason = LATE[name]
+    write_cases(
+        folder,
+        f"{name},7,40,M,false,60{written}",
+        "above,7,40,M,false,60,,80,90,15,1,15,155.3,,",
+        heading=HEADING + ",ceiling_bpm,phases,start_day",
+    )
+
+    said = score(folder, expect=3)
+
+    assert f"{folder / 'cases.csv'}: case {name} (row 2) was refused: {reason}" in said
+    assert "has no figures" not in said
+    [refused] = result(folder, "refused").to_dicts()
+    assert (refused["case"], refused["person"], refused["row"]) == (name, 7, 2)
+    assert refused["reason"].startswith(reason)
+    assert set(result(folder, "weeks")["case"]) == {"above"}
+    why = run_why(folder, name)
+    assert why.returncode == 3
+    assert f"case {name} (row 2) was refused: {reason}" in why.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        (",60,60,15,1,15", "zone_hi must be above zone_lo"),
+        (",70,60,15,1,15", "zone_hi must be above zone_lo"),
+        (",40,60,15,0,15", "sessions_per_week must be a number above 0"),
+    ],
+)
+def test_a_contradictory_prescription_is_refused_with_its_row(folder, written, reason):
+    bad = CASE.format(case="bad", person=7).replace(",40,60,15,1,15", written)
+    write_cases(folder, CASE.format(case="good", person=7), bad)
+
+    assert f"case bad (row 3) was refused: {reason}" in score(folder, expect=3)
+    assert result(folder, "weeks")["case"].to_list() == ["good"]
+    assert f"case bad (row 3) was refused: {reason}" in run_why(folder, "bad").stderr
+
+
+@pytest.mark.parametrize("age", ["0", "0.9", "-3", "121", "inf"])
+def test_an_age_nobody_has_is_refused_with_its_row_and_one_reason(folder, age):
+    bad = CASE.format(case="bad", person=7).replace("bad,7,40,", f"bad,7,{age},")
+    write_cases(folder, bad, CASE.format(case="good", person=7))
+
+    sentence = "case bad (row 2) was refused: age must be from 1 to 120 years or empty"
+    assert score(folder, expect=3).strip().endswith(sentence)
+    assert result(folder, "weeks")["case"].to_list() == ["good"]
+
+
+def test_cases_in_any_order_give_the_same_bytes_but_for_the_hash_of_the_file(folder):
+    cases = [CASE.format(case=name, person=7) for name in ("b", "a", "c")]
+    write_cases(folder, *cases)
+    score(folder)
+    first = {name: result(folder, name) for name in COLUMNS}
+
+    write_cases(folder, *sorted(cases))
+    score(folder)
+
+    assert first["weeks"]["case"].to_list() == ["a", "b", "c"]
+    assert all(result(folder, name).equals(first[name]) for name in COLUMNS)
 
 
 def test_rows_that_break_a_rule_are_left_out_counted_and_told(folder):
@@ -228,11 +318,15 @@ def test_an_unknown_person_of_the_cases_is_named_with_the_row(folder):
 
     done = run_score(folder)
 
-    assert done.returncode == 0
-    assert done.stderr.splitlines() == [
-        f"{folder / 'cases.csv'}: nobody in {folder / 'hr.csv'} is the person of case d (row 3)"
-    ]
-    assert score(folder, "--json")["unknown"] == [{"case": "d", "person": 8, "row": 3}]
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"{folder / 'cases.csv'}: case d (row 3) was refused: nobody in the file of heart rate is "
+        "this person: write person alike in both files\n"
+    )
+    summary = json.loads(run_score(folder, "--json").stdout)
+    assert summary["unknown"] == [{"case": "d", "person": 8, "row": 3}]
+    assert result(folder, "refused").select("case", "person", "row").rows() == [("d", 8, 3)]
+    assert set(result(folder, "weeks")["case"]) == {"c"}
     assert result(folder, "people")["reason"].to_list() == [None, "no_samples"]
 
 
