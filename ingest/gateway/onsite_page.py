@@ -23,6 +23,7 @@ ENDED_FOR_MS = 600_000
 SHOWN_ENDED = 5
 REFUSED_FOR_MS = 600_000
 LOW_BATTERY_PCT = 20
+BAD = ' class="bad"'
 UNSENT_SHOWN = 10
 """Batches that wait while the district is reached: fewer are on their way."""
 
@@ -268,7 +269,10 @@ def _box(sight: Sight, say: Say) -> str:
         lines.append("✕ " + say("No roster yet: this box knows nobody and warns of nobody"))
     elif sight.roster_expired:
         lines.append("✕ " + say("The roster is old: call the district"))
-    return "<footer>" + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</footer>"
+    told = "".join(
+        f"<p{BAD if line.startswith('✕') else ''}>{escape(line)}</p>" for line in lines
+    )
+    return f"<footer>{told}</footer>"
 
 
 def _uplink(sight: Sight, say: Say) -> str:
