@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from config.errors import Misconfigured, Unavailable
+from config.errors import Misconfigured
 from config.gateway_settings import GatewaySettings
 from config.language import _
 from config.settings import load_gateway
 from ingest.gateway import ENROLMENT_FILE
 from scripts.gateway import box_list, refused
+from scripts.gateway.check import check
 from scripts.gateway.importing import import_files
+from scripts.gateway.top import top
 
 if TYPE_CHECKING:
     from ingest.batch.keys import Keys, PublicKeys
+    from ingest.batch.reading import Reading
     from ingest.batch.roster import RosterBand
     from ingest.gateway.files.inbox import Inbox
     from ingest.gateway.heard import Heard
@@ -34,6 +37,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.command("import")(import_files)
 app.add_typer(refused.app, name="refused", help=_("List and give up what the hub has refused."))
 app.add_typer(box_list.app, name="enroll", help=_("Make a box and a district known to each other."))
+
+app.command()(check)
+app.command()(top)
 
 SettingsFile = Annotated[
     Path, typer.Option("--settings", help=_("The gateway's settings file (TOML)."))
@@ -92,32 +98,6 @@ def status(settings: SettingsFile = DEFAULT_SETTINGS, *, as_json: Json = False) 
         typer.echo(f"  {name:20} {value}")
 
 
-@app.command()
-def check(
-    settings: SettingsFile = DEFAULT_SETTINGS,
-    seconds: Annotated[float, typer.Option(min=1, max=600, help=_("How long to listen."))] = 10.0,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Say whether the adapters are there, BlueZ answers, and which bands are heard now."""
-    import asyncio
-
-    from ingest.gateway.radio.check import look_around
-    from scripts.gateway.check import is_good, lines
-
-    loaded = load_gateway(settings, os.environ)
-    adapters, registered = loaded.radio.adapters, _registered(loaded)
-    around = asyncio.run(look_around(adapters, registered or {}, for_s=seconds))
-    if as_json:
-        typer.echo(json.dumps(around.as_dict()))
-    else:
-        has_roster = registered is not None
-        told = lines(around, has_adapters=bool(adapters), has_roster=has_roster)
-        typer.echo("\n".join(told))
-    if not is_good(around, adapters):
-        raise Unavailable(_("the radio is not ready: see above"))
-
-
 async def _serve(
     settings: GatewaySettings, readings: Path | None, lane: LaneName, *, until_receipted: bool
 ) -> "Status":
@@ -127,6 +107,7 @@ async def _serve(
     from ingest.gateway.box_keys import load_box_keys
     from ingest.gateway.run import run_gateway
     from ingest.gateway.safety import Edge
+    from ingest.gateway.watchdog import Supervisor
 
     keys = load_box_keys(settings.data_dir)
     hub = _hub_keys(settings, keys)
@@ -135,21 +116,16 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     parts: dict[str, Any] = {"edge": edge, "stop": stop, "drain": until_receipted}
+    parts["supervisor"] = Supervisor.of(os.environ)
     if settings.uplink.encrypt:
         parts["hub_encryption"] = hub.encryption
     if readings is None:
         parts["inbox"] = _inbox(settings, edge)
     if readings is None and settings.radio.adapters:
-        source, parts["radio"] = _radio(settings, edge)
+        source, parts["radio"], parts["look"] = _radio(settings, edge)
     else:
         source = partial(_source, readings, lane.value)
     return await run_gateway(settings, keys, hub.signing, source, **parts)
-
-
-def _registered(settings: GatewaySettings) -> Mapping[str, str | None] | None:
-    """Return the bands of the roster as it was last received; None where there is none yet."""
-    book = roster_book(settings)
-    return None if book.roster is None else book.registered()
 
 
 def roster_book(settings: GatewaySettings) -> "RosterBook":
@@ -183,18 +159,25 @@ def _inbox(settings: GatewaySettings, edge: "Edge") -> "Inbox":
 
 def _radio(
     settings: GatewaySettings, edge: "Edge"
-) -> "tuple[Source, Callable[[], Mapping[str, object]]]":
-    """Return what hears the bands of the roster, and its counters."""
+) -> "tuple[Source, Callable[[], Mapping[str, object]], Callable[[], Mapping[str, object]]]":
+    """Return what hears the bands of the roster, its counters, and its board for `top`."""
+    from ingest.gateway.radio.board import shown
     from ingest.gateway.radio.counters import RadioCounters
     from ingest.gateway.radio.source import radio_source
+    from ingest.gateway.tally import Tally
 
-    counters = RadioCounters()
+    counters, tally = RadioCounters(), Tally()
+
+    def heard(readings: "Sequence[Reading]") -> None:
+        edge.heard(readings)
+        tally.heard(readings)
+
     edge.neighbours = lambda: list(counters.offered.values())
     source = radio_source(
-        settings.radio, edge.registered, edge.heard, counters, device_key_of=edge.device_key_of
+        settings.radio, edge.registered, heard, counters, device_key_of=edge.device_key_of
     )
     edge.vibrate = source.vibrate
-    return source, counters.as_dict
+    return source, counters.as_dict, lambda: shown(counters.board(), tally)
 
 
 async def _source(

@@ -67,7 +67,8 @@ def test_the_check_names_adapters_and_bands_and_no_value(on_the_air, box):
     async def scene(radio):
         radio.add_band(mi(1, lambda _utc_ms: 177))
         radio.add_band(strap(1))
-        command = ("gateway", "check", "--settings", box(HCI0, HCI1), "--seconds", "1")
+        radio_alone = ("--part", "radio", "--seconds", "1")
+        command = ("gateway", "check", "--settings", box(HCI0, HCI1), *radio_alone)
         found = await ended(await adhere(*command))
         radio.pull_adapter(HCI1)
         return found, await ended(await adhere(*command, "--json"))
@@ -87,7 +88,7 @@ def test_the_check_names_adapters_and_bands_and_no_value(on_the_air, box):
 
 def test_without_adapters_in_the_settings_the_check_names_those_there_are(on_the_air, box):
     async def scene(_radio):
-        return await ended(await adhere("gateway", "check", "--settings", box()))
+        return await ended(await adhere("gateway", "check", "--settings", box(), "--part", "radio"))
 
     code, out, err = on_the_air(scene)
 
@@ -99,7 +100,9 @@ def test_without_adapters_in_the_settings_the_check_names_those_there_are(on_the
 def test_without_a_bus_the_check_says_what_to_look_at(on_the_air, box):
     async def scene(radio):
         radio.crash()
-        return await ended(await adhere("gateway", "check", "--settings", box(HCI0)))
+        return await ended(
+            await adhere("gateway", "check", "--settings", box(HCI0), "--part", "radio")
+        )
 
     code, out, _ = on_the_air(scene)
 
