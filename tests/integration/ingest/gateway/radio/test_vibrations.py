@@ -5,6 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from alerts.conditions import Gate, Sustained
+from config.fields import Broker
+from config.gateway_settings import GatewaySettings
 from devices.virtual.bands import (
     colmi_ring,
     fitpro_band,
@@ -15,7 +18,12 @@ from devices.virtual.bands import (
     wearfit_watch,
     ycbt_ring,
 )
-from tests.radio_room import HCI0, QUICK, collecting, rising, roster, strap
+from ingest.batch.keys import make_keys
+from ingest.gateway.edge import EdgeRule
+from ingest.gateway.safety import Edge
+from tests.edges import roster as roster_of
+from tests.edges import sealed, worn
+from tests.radio_room import HCI0, QUICK, Collector, collecting, rising, roster, strap
 
 ADDRESS = "C0:FF:EE:00:07:01"
 BRIEF = replace(QUICK, shake_s=0.2, apart_s=0.01)
@@ -146,5 +154,46 @@ def test_a_vibration_never_holds_up_what_is_heard(on_the_air):
             had = len(collector.of(other))
             await collector.until(lambda: len(collector.of(other)) > had + 5)
             radio.hang_disconnects = False
+
+    on_the_air(scene)
+
+
+def test_from_the_pulse_on_the_air_to_the_wrist_with_no_network(on_the_air, tmp_path):
+    """The whole way: radio, edge, alarm, and back to the band; nobody in between waits."""
+    keys, hub = make_keys(), make_keys()
+    settings = GatewaySettings(
+        centre="centre",
+        gateway="hall-1",
+        data_dir=tmp_path,
+        broker=Broker(host="127.0.0.1", port=1),
+    )
+    at_once = Sustained(
+        min_samples=2, max_gap_ms=15_000, min_span_ms=1, slow_samples=2, slow_max_gap_ms=90_000
+    )
+    rule = EdgeRule("hr_ceiling", 1, at_once, Gate(30, 220))
+    edge = Edge(settings, keys, hub.signing.public_key(), rule=rule)
+
+    async def scene(radio):
+        calm = mi_advert("C0:FF:EE:00:07:02", lambda _utc_ms: 90, takes_links=True)
+        band = mi_advert(ADDRESS, lambda utc_ms: 160 + utc_ms // 100 % 40, takes_links=True)
+        for each in (band, calm):
+            radio.add_band(each)
+        wearers = (
+            worn(band.address.lower(), family="miband_advert"),
+            worn(calm.address.lower(), subject="p-2", family="miband_advert"),
+        )
+        await edge.take_roster(sealed(roster_of(*wearers), hub, keys))
+        collector = Collector(edge.book.registered())
+        collector.on_heard = edge.heard
+        source = collector.source(pace=BRIEF)
+        edge.vibrate = source.vibrate
+        collector.reading = asyncio.ensure_future(collector.read(source, {}))
+        await collector.until(lambda: edge.guard.alarms)
+        await collector.until(lambda: band.link.motor.begun == 1)
+        await collector.until(lambda: collector.counters.vibrations_limited > 0)
+        await collector.until(lambda: collector.counters.links_ended["done"] == 1)
+        assert calm.link.motor.begun == 0
+        await collector.end()
+        await edge.close()
 
     on_the_air(scene)
