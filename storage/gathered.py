@@ -22,8 +22,11 @@ NEWEST_MS = 5 * 60_000
 """Readings later than this after their batch was sealed are set aside: they lie in the future."""
 LONGEST_SPAN_MS = 2**31 - 1
 
-GOOD, TOO_EARLY, TOO_LATE, NOT_FINITE, SPAN_TOO_LONG = range(5)
-REASONS = ("", "too_early", "too_late", "not_finite", "span_too_long")
+NO_TIME_FLAGS = 8 | 16
+"""By the box's clock, and that was not known to be right: see ingest/batch/reading.py."""
+
+GOOD, TOO_EARLY, TOO_LATE, NOT_FINITE, SPAN_TOO_LONG, CLOCK_SUSPECT = range(6)
+REASONS = ("", "too_early", "too_late", "not_finite", "span_too_long", "clock_suspect")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +66,14 @@ class Touched(NamedTuple):
     max_ms: NDArray[np.int64]
 
 
+class Clocks(NamedTuple):
+    """One row per device that gave stamps: the least and greatest offset of its clock."""
+
+    device_no: NDArray[np.int64]
+    least_ms: NDArray[np.int64]
+    greatest_ms: NDArray[np.int64]
+
+
 def gather(batches: Sequence[IncomingBatch]) -> tuple[list[Gathered], list[str]]:
     """Return the readings by quantity (with and without stamp apart), and the device keys."""
     keys = sorted({key for batch in batches for key in batch.devices})
@@ -90,8 +101,11 @@ def _joined(
     value = np.concatenate([columns.value for columns in all_columns]).astype(np.float64)
     span = np.concatenate([columns.span_ms for columns in all_columns]).astype(np.int64)
     stamps = [columns.device_ts_ms for columns in all_columns if columns.device_ts_ms is not None]
+    flags = np.concatenate([columns.flags for columns in all_columns]).astype(np.uint8)
     sealed_ms = sealed[batch_no]
     verdict = np.full(len(at), GOOD, dtype=np.uint8)
+    # On which day it was, and so whose it was, nobody can say: kept, and counted for nobody.
+    verdict[flags & NO_TIME_FLAGS == NO_TIME_FLAGS] = CLOCK_SUSPECT
     verdict[span > LONGEST_SPAN_MS] = SPAN_TOO_LONG
     verdict[~np.isfinite(value)] = NOT_FINITE
     verdict[at > sealed_ms + NEWEST_MS] = TOO_LATE
@@ -101,7 +115,7 @@ def _joined(
         at_utc_ms=at,
         value=value,
         span_ms=span,
-        flags=np.concatenate([columns.flags for columns in all_columns]).astype(np.uint8),
+        flags=flags,
         device_ts_ms=np.concatenate(stamps).astype(np.int64) if stamps else None,
         batch_no=batch_no,
         device_no=np.concatenate(
@@ -136,4 +150,23 @@ def touched(groups: Iterable[Gathered], is_new: NDArray[np.bool_], device_count:
     batch_no, device_no = np.divmod(pair[starts], device_count)
     return Touched(
         batch_no, device_no, np.minimum.reduceat(at, starts), np.maximum.reduceat(at, starts)
+    )
+
+
+def clocks(groups: Iterable[Gathered], is_new: NDArray[np.bool_]) -> Clocks:
+    """Return the offsets of the clocks of all devices whose new readings have stamps."""
+    offsets, devices = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for group in groups:
+        if group.device_ts_ms is not None:
+            good = (group.verdict == GOOD) & is_new[group.batch_no]
+            offsets.append((group.at_utc_ms - group.device_ts_ms)[good])
+            devices.append(group.device_no[good])
+    offset, device = np.concatenate(offsets), np.concatenate(devices)
+    order = np.argsort(device, kind="stable")
+    offset, device = offset[order], device[order]
+    starts = np.flatnonzero(np.diff(device, prepend=-1))
+    if not len(starts):
+        return Clocks(device, offset, offset)
+    return Clocks(
+        device[starts], np.minimum.reduceat(offset, starts), np.maximum.reduceat(offset, starts)
     )

@@ -17,7 +17,7 @@ from psycopg import sql
 from storage import pgcopy
 from storage.database import Connection, border, require_idle
 from storage.dead_letters import store_dead_letter
-from storage.gathered import GOOD, REASONS, Gathered, count_by_batch, gather, touched
+from storage.gathered import GOOD, REASONS, Gathered, clocks, count_by_batch, gather, touched
 from storage.incoming import IncomingBatch, ReadingColumns
 from storage.queries import query
 
@@ -34,6 +34,7 @@ READING_COLUMNS = (
     "flags",
 )
 TOUCHED_COLUMNS = ("batch_id", "device_id", "min_at", "max_at")
+CLOCK_COLUMNS = ("device_id", "least_ms", "greatest_ms")
 
 
 class Outcome(enum.StrEnum):
@@ -243,3 +244,12 @@ def _announce(
     )
     for table in ("touched", "batch_queue"):
         _copy(conn, table, TOUCHED_COLUMNS, [rows])
+    heard = clocks(groups, ids >= 0)
+    if len(heard.device_no):
+        offsets = pgcopy.encode(
+            len(heard.device_no),
+            device_ids[heard.device_no].astype(np.int32),
+            heard.least_ms,
+            heard.greatest_ms,
+        )
+        _copy(conn, "clock_heard", CLOCK_COLUMNS, [offsets])

@@ -18,6 +18,7 @@ from storage import pgcopy
 from storage.database import Connection, border
 from storage.gathered import OLDEST_MS
 from storage.incoming import LATEST_SEALED_MS
+from storage.memory import SAME_STAMP_WITHIN_MS, said_again
 from storage.queries import query
 
 SPANS = pl.Schema(
@@ -39,11 +40,6 @@ BANDS = pl.Schema(
 LONGEST_MINUTE_SPAN_MS = 60_000
 """Steps counted over a longer span cannot be given to a minute (C15, C16)."""
 ANY_SPAN_MS = 2**31 - 1
-SAME_STAMP_WITHIN_MS = 300_000
-"""Readings of one stamp are one memory read again if their corrected times follow one another this
-closely: two gateways' clocks differ by seconds. Further apart the band's own clock was set back (a
-flat battery, another time zone), and they are different readings. The bound also makes the answer
-the same however much time is read at once."""
 
 
 def heart_rate_of(
@@ -125,7 +121,8 @@ def _read(
                 # A band may be asked for by several windows, and a window asks for several bands.
                 frames.append(rows.join(asked, on="device_id").select(frames[0].columns))
     kept = ("place", *(name for name in beside if name in columns), "ts", value_name)
-    once = _each_once(pl.concat(stamped), [name for name in columns if name != "ts"])
+    told = _told_first(conn, table, pl.concat(stamped), value_name)
+    once = _each_once(told, [name for name in columns if name != "ts"])
     parts = [frame.select(kept) for frame in (*heard, once) if len(frame)]
     rows = _in_order(parts) if parts else heard[0].select(kept)
     return rows.select(windows.gather(rows["place"]).alias("window"), *kept[1:])
@@ -245,6 +242,19 @@ _SPANS_TOO = {
     "stamped_span": sql.SQL("array_agg(span_ms) FILTER (WHERE device_ts_ms IS NOT NULL)"),
 }
 _NO_SPANS = {name: sql.SQL("NULL::integer[]") for name in _SPANS_TOO}
+
+
+def _told_first(
+    conn: Connection, table: str, stamped: pl.DataFrame, value_name: str
+) -> pl.DataFrame:
+    """Leave out what repeats a record that was read before, under another clock of the band."""
+    if stamped.is_empty():
+        return stamped
+    again = said_again(conn, table, stamped["device_id"].unique().sort().to_list())
+    if again.is_empty():
+        return stamped
+    same = ["device_id", "device_ts_ms", "ts", value_name]
+    return stamped.join(again.rename({"value": value_name}), on=same, how="anti")
 
 
 def _each_once(stamped: pl.DataFrame, same: Sequence[str]) -> pl.DataFrame:

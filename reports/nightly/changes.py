@@ -10,6 +10,7 @@ from reports.nightly.reach import Reach
 from reports.nightly.tables import frame_of
 from reports.nightly.windows import DIRTY
 from storage.database import Connection
+from storage.memory import renew_repeats
 from storage.queries import query
 
 _DATED = pl.Schema({**TOUCHED, "day": pl.Date()})
@@ -29,6 +30,7 @@ def claim_dirty_days(
         "after": reach.after,
         "offset": timedelta(minutes=conventions.utc_offset_min),
     }
+    renew_repeats(conn)
     conn.execute(query("claim_touched"))
     touched = frame_of(conn, "touched_days", terms, _DATED).with_columns(_number("day"))
     changed = frame_of(conn, "claim_changed", terms, _CHANGED)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from config.conventions import Conventions
 from config.counters import load_counters
-from storage.readings import SAME_STAMP_WITHIN_MS
+from storage.memory import SAME_STAMP_WITHIN_MS
 
 SECOND_MS = 1_000
 MINUTE_MS = 60_000

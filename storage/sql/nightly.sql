@@ -97,6 +97,8 @@ FROM (
         SELECT min(at) AS first_at, max(at) AS last_at FROM heart_rate WHERE device_id = a.device_id
         UNION ALL
         SELECT min(at), max(at) FROM steps WHERE device_id = a.device_id
+        UNION ALL
+        SELECT min(at), max(at) FROM steps_counter WHERE device_id = a.device_id
     ) AS r
     WHERE a.patient_id = ANY(%(patients)s)
     UNION ALL

@@ -308,7 +308,8 @@ def test_a_stamp_used_again_days_later_moves_nothing(conn, district):
     district.wear("p1")
     start = local_ms("2026-11-10 09:00:00")
     for days in range(2):
-        heard = every(start + days * 1440 * MINUTE, start + (days * 1440 + 40) * MINUTE, 120)
+        moment = start + days * 1440 * MINUTE
+        heard = every(moment, moment + 40 * MINUTE, 120 + days)
         district.hear("p1", heart_rate=heard, stamps=range(len(heard)))
     recompute(conn, through=date(2026, 11, 15))
 

@@ -75,7 +75,7 @@ def steps(conn):
 
 
 def ms(clock, day=10):
-    return local_ms(f"2026-11-{day} {clock}")
+    return local_ms(f"2026-11-{day:02} {clock}")
 
 
 def test_a_running_total_read_by_two_gateways_is_walked_once(conn, district):
@@ -207,3 +207,57 @@ def test_one_band_heard_by_two_gateways_gives_the_same_minutes_as_by_one(conn, d
     )
     assert once[0] > 0
     assert max(abs(a - b) for a, b in zip(once, twice, strict=True)) <= max(ahead_ms, 1)
+
+
+def hour_wrong(district, key, rows, *, offset_ms, sealed_ms, gateway=None):
+    """A read of quarters of an hour: pairs of (stamp, steps), placed by one idea of the clock."""
+    stamps, value = zip(*rows, strict=True)
+    district.store(
+        a_batch(
+            gateway or district.gateway,
+            next(district.numbers),
+            columns(
+                [stamp + offset_ms for stamp in stamps],
+                list(value),
+                quantity="steps_increment",
+                span_ms=15 * MINUTE,
+                stamps=list(stamps),
+            ),
+            devices=(key,),
+            sealed_utc_ms=sealed_ms,
+        )
+    )
+
+
+@pytest.mark.parametrize("late_first", [False, True])
+def test_memory_read_from_the_start_by_another_gateway_adds_nothing(conn, district, late_first):
+    """The first read found the clock a day slow and set it right; of that the second knows
+    nothing."""
+    district.wear("p1")
+    quarters = [(ms("09:00:00", 9) + n * 15 * MINUTE, 100 + n) for n in range(20)]
+    reads = [
+        {"offset_ms": 24 * HOUR, "sealed_ms": ms("23:00:00")},
+        {"offset_ms": 0, "sealed_ms": ms("23:00:00", 12), "gateway": district.second},
+    ]
+    for read in reversed(reads) if late_first else reads:
+        hour_wrong(district, "p1", quarters, **read)
+        recompute(conn, through=THROUGH)
+
+    assert steps(conn) == {DAY: sum(value for _, value in quarters)}
+    stored = results(conn)
+    from_scratch(conn)
+    recompute(conn, through=THROUGH)
+    assert results(conn) == stored
+
+
+def test_a_band_whose_clock_began_anew_every_day_loses_nothing(conn, district):
+    district.wear("p1")
+    for day in (10, 11, 12):
+        rows = [(n * 15 * MINUTE, 10 * day + n) for n in range(40)]
+        offset_ms = ms("08:00:00", day)
+        hour_wrong(district, "p1", rows, offset_ms=offset_ms, sealed_ms=ms("23:00:00", day))
+        recompute(conn, through=THROUGH)
+
+    assert steps(conn) == {
+        date(2026, 11, day): sum(10 * day + n for n in range(40)) for day in (10, 11, 12)
+    }
