@@ -171,6 +171,8 @@ RESULTS = {
     "day": "SELECT * FROM day ORDER BY enrolment_id, date",
     "bout": "SELECT * FROM bout ORDER BY enrolment_id, start_at",
     "week": "SELECT * FROM week ORDER BY enrolment_id, week",
+    "refused_version": "SELECT prescription_id, from_day, until_day, reason FROM refused_version"
+    " ORDER BY prescription_id, from_day",
     "side_day": "SELECT * FROM side_day ORDER BY enrolment_id, date",
     "rest_day": "SELECT * FROM rest_day ORDER BY patient_id, date",
     "side_week": "SELECT * FROM side_week ORDER BY enrolment_id, week",
@@ -184,7 +186,9 @@ def results(conn):
 
 def from_scratch(conn):
     """Forget every result and mark everything as touched: the next recomputation does it all."""
-    conn.execute("TRUNCATE day, bout, week, side_day, rest_day, side_week, touched, changed")
+    conn.execute(
+        "TRUNCATE day, bout, week, side_day, rest_day, side_week, refused_version, touched, changed"
+    )
     conn.execute(
         "INSERT INTO changed (patient_id, days) SELECT id, daterange(NULL, NULL) FROM patient"
     )

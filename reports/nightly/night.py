@@ -24,6 +24,7 @@ from reports.nightly.content import content_of
 from reports.nightly.evidence import sha256_of_facts
 from reports.nightly.files import clear_unfinished, put_file, require_unchanged
 from reports.nightly.recompute import Recomputed, recompute
+from reports.nightly.refused import Refused, refused_versions
 from reports.nightly.weeks import OpeningHours
 from reports.payment.store import evaluate_due
 from reports.workbook.book import build_workbook
@@ -55,6 +56,8 @@ class Night:
     """Payable lines shown, zero ones too; 0 without a payment scheme."""
     amount: Decimal
     """What of them is payable, yuan."""
+    refused: tuple[Refused, ...]
+    """Versions of prescriptions that nothing is judged by, for somebody to put right."""
 
 
 @contextmanager
@@ -111,9 +114,13 @@ def run_night(
                 counted_to=counted_to,
                 with_side=with_side and not schemes,
             )
+            refused = refused_versions(conn, night)
             done = _report(
                 conn, content, conventions, report_dir, language, zone_name, started_at, recomputed
             )
+    done = replace(done, refused=refused)
+    if refused:
+        log.warning("versions_refused", versions=len(refused))
     log.info(
         "night_done",
         night=str(night),
@@ -239,4 +246,5 @@ def _night(
         recomputed=recomputed,
         lines=len(lines),
         amount=sum((line.payable for line in lines), Decimal("0.00")),
+        refused=(),
     )

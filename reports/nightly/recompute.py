@@ -16,6 +16,7 @@ from config.conventions import Conventions, load_conventions
 from reports.nightly.blocks import compute_block
 from reports.nightly.changes import claim_dirty_days
 from reports.nightly.reach import reach_of
+from reports.nightly.refused import note_refused
 from reports.nightly.rounds import Clock
 from reports.nightly.side_weeks import SIDE_ASKED, side_weeks
 from reports.nightly.store import make_staging, store_block, store_side_weeks, store_weeks
@@ -114,6 +115,7 @@ def _recompute(
                 ),
             },
         )
+    note_refused(conn, changed["patient_id"].unique().sort().to_list())
     _note_changed_weeks(conn, changed, enrolments)
     counted = _counted_to(conn, through)
     weeks = _roll_up_weeks(conn, counted, conventions, opening, clock) if counted else 0

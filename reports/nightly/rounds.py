@@ -13,7 +13,12 @@ import polars as pl
 
 from adherence import stages
 from adherence.clock import MINUTE_MS
-from adherence.prescription import in_phases, needs_figures
+from adherence.prescription import (
+    CEILING_NOT_ABOVE_ZONE,
+    ceiling_is_too_low,
+    in_phases,
+    needs_figures,
+)
 from adherence.schema import PRESCRIBED, figured
 from config.conventions import Conventions
 from reports.nightly.reach import Reach
@@ -114,9 +119,34 @@ class Round(NamedTuple):
     """The others as well; maximum and resting heart rate are null where they make no reserve."""
 
 
+def why_refused() -> pl.Expr:
+    """Say why nothing is judged by a version, of several reasons the first; null: it is sound.
+
+    What rests on heart rate needs a maximum above rest (C8), and a ceiling above where the zone
+    begins. No version is written otherwise where both figures are known; a phase, or a figure put
+    right later, may still come to contradict it.
+    """
+    by_heart_rate = (
+        pl.when(pl.col("hr_max").is_null())
+        .then(pl.lit("no_max"))
+        .when(pl.col("rest_hr").is_null())
+        .then(pl.lit("no_rest"))
+        .when(~_is_sound())
+        .then(pl.lit("max_not_above_rest"))
+        .when(ceiling_is_too_low())
+        .then(pl.lit(CEILING_NOT_ABOVE_ZONE))
+    )
+    return (
+        pl.when(pl.col("zone_lo") >= pl.col("zone_hi"))
+        .then(pl.lit("zone_upside_down"))
+        .when(needs_figures())
+        .then(by_heart_rate)
+    )
+
+
 def has_figures() -> pl.Expr:
-    """Say whether the version has what it needs: by heart rate, a maximum above rest (C8)."""
-    return ~needs_figures() | _is_sound()
+    """Say whether the version has what it needs, and does not contradict itself."""
+    return why_refused().is_null()
 
 
 def _is_sound() -> pl.Expr:

@@ -25,6 +25,8 @@ SettingsFile = Annotated[
     Path, typer.Option("--settings", help=_("The district's settings file (TOML)."))
 ]
 DEFAULT_SETTINGS = Path("/etc/adhere/district.toml")
+SHOWN = 20
+"""Refused versions that a person is shown."""
 
 
 @app.callback(invoke_without_command=True)
@@ -65,9 +67,23 @@ def run(
     )
     if done.lines:
         typer.echo(_("%(lines)d payment lines, %(amount)s yuan payable") % said(done))
+    _show_refused(done)
     if not done.is_new:
         typer.echo(_("Nothing has changed since it was reported."))
     typer.echo(_("Workbook: %(workbook)s") % said(done))
+
+
+def _show_refused(done: "Night") -> None:
+    """Name what is not judged, to standard error; all of it stands in the table."""
+    from reports.nightly.refused import REASONS
+
+    for one in done.refused[:SHOWN]:
+        said_of = {"case": one.case_label, "version": one.version, "day": one.from_day}
+        words = _("case %(case)s, version %(version)d from %(day)s is not judged: %(reason)s")
+        typer.echo(words % (said_of | {"reason": _(REASONS[one.reason])}), err=True)
+    if len(done.refused) > SHOWN:
+        words = _("and %(count)d more: see the table refused_version")
+        typer.echo(words % {"count": len(done.refused) - SHOWN}, err=True)
 
 
 def said(done: "Night") -> dict[str, object]:
@@ -86,6 +102,7 @@ def said(done: "Night") -> dict[str, object]:
         "cannot_judge": done.cannot_judge,
         "lines": done.lines,
         "amount": str(done.amount),
+        "refused": [one._asdict() | {"from_day": str(one.from_day)} for one in done.refused],
         "recomputed": {
             name: value for name, value in vars(done.recomputed).items() if name != "through"
         },

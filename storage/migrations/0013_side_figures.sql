@@ -71,6 +71,21 @@ COMMENT ON COLUMN side_week.side_version IS 'Of the numbers of the side figures.
 COMMENT ON COLUMN side_week.input_sha256 IS 'Of the rows of days it was made from and what its prescription says.';
 COMMENT ON COLUMN side_week.counted_to IS 'As in the week''s row.';
 
+-- Versions that the night judges nothing by, for the operator to see.
+CREATE TABLE refused_version (
+    prescription_id integer NOT NULL REFERENCES prescription ON DELETE CASCADE,
+    from_day date NOT NULL,
+    until_day date,
+    reason text NOT NULL CHECK (
+        reason IN ('zone_upside_down', 'no_max', 'no_rest', 'max_not_above_rest', 'ceiling_not_above_zone')
+    ),
+    found_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (prescription_id, from_day)
+);
+COMMENT ON TABLE refused_version IS 'Versions of prescriptions, or phases of them, that contradict themselves or lack figures: their days and weeks are not judged. The night after a correction takes the row away.';
+COMMENT ON COLUMN refused_version.from_day IS 'First local day in force; of a phase its Monday.';
+COMMENT ON COLUMN refused_version.until_day IS 'The first local day on which it holds no more.';
+
 -- Days computed so far have no side figures: the next night looks at all of them once more.
 INSERT INTO changed (patient_id, days)
 SELECT DISTINCT patient_id, daterange(NULL, NULL) FROM device_assignment;
