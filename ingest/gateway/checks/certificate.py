@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from config.errors import Misconfigured
 from config.fields import Broker, Tls, is_here
 from config.language import _
 from config.tls import client_context, explained
@@ -63,6 +64,10 @@ def _trusted(broker: Broker) -> Iterator[Finding]:
             context.wrap_socket(plain, server_hostname=broker.host),
         ):
             pass
+    except Misconfigured as error:
+        yield Finding(
+            "certificate", "bad", str(error), _("look at the files that [broker.tls] names")
+        )
     except OSError as error:
         yield Finding(
             "certificate",
