@@ -94,6 +94,7 @@ def _store_unique(conn: Connection, batches: list[IncomingBatch]) -> dict[Key, t
             ids = np.array([new_ids.get(batch.key, -1) for batch in batches], dtype=np.int64)
             new = [batch for batch in batches if batch.key in new_ids]
             _keep_payloads(conn, new)
+            _keep_declared(conn, new, new_ids)
             device_ids = _device_ids(
                 conn, {key for batch in new for key in batch.devices}, device_keys
             )
@@ -150,6 +151,23 @@ def _keep_payloads(conn: Connection, batches: list[IncomingBatch]) -> None:
             "sealed": [batch.sealed for batch in batches],
         },
     )
+
+
+def _keep_declared(conn: Connection, batches: list[IncomingBatch], new_ids: dict[Key, int]) -> None:
+    """Keep what spools say they have lost: what is missing in the ledger is then accounted for."""
+    for batch in batches:
+        if batch.declared is not None:
+            unsealed, sealed, released, released_batches = batch.declared
+            conn.execute(
+                query("insert_declared_loss"),
+                {
+                    "batch_id": new_ids[batch.key],
+                    "unsealed": unsealed,
+                    "sealed": sealed,
+                    "released": released,
+                    "released_batches": released_batches,
+                },
+            )
 
 
 def _device_ids(conn: Connection, needed: set[str], device_keys: list[str]) -> NDArray[np.int64]:

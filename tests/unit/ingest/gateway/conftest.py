@@ -61,6 +61,7 @@ def box(tmp_path, keys):
 
     yield SimpleNamespace(
         path=path,
+        make=make,
         open=open_spool,
         seal=seal,
         seal_all=seal_all,
