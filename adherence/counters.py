@@ -151,9 +151,10 @@ def _between(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame:
     walked = (
         pl.when("wraps").then(over_top).when("fell").then(value).otherwise(value - pl.col("before"))
     )
-    # A band whose clock is slow begins its day a little after ours, what overtook it is left out
-    # for as long again; one whose clock is fast begins it a little before.
-    begins_late = (pl.col("restarts") & (at < midnight + 2 * tolerance_ms)).any().over(_DAY)
+    # A band whose clock is slow goes on a little after our midnight before it begins its day; one
+    # whose clock is fast begins it a little before.
+    goes_on_ms = midnight + tolerance_ms
+    begins_late = (pl.col("restarts") & (pl.col("start_ms") <= goes_on_ms)).any().over(_DAY)
     is_of_tomorrow = (
         (pl.col("restarts") & (at >= midnight + DAY_MS - tolerance_ms)).cum_max().over(_DAY)
     )
