@@ -51,12 +51,24 @@ def open_spool_file(
     Raises Misconfigured: another process has it, or another box's key made it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if _ready(path).exists():
+        _put_in_place(path)  # a kill fell between the steps
     if not path.exists():
         _make(path, tagger, State(boot or secrets.token_bytes(BOOT_BYTES)))
     try:
         return _open(path, tagger)
     except SpoolDamaged:
         log.error("spool_damaged", path=str(path))  # noqa: TRY400 - foreseen: no traceback
+    try:
+        _rebuild(path, tagger)
+    except (OSError, *_DISK_FAULTS) as error:
+        # The damaged file stays as it is: it is tried again when there is room, and a start later.
+        raise Unavailable(f"the damaged spool cannot be rebuilt now: {error}") from error
+    return _open(path, tagger)
+
+
+def _rebuild(path: Path, tagger: Tagger) -> None:
+    """Put a spool made of the rows that can be saved in the place of a damaged one."""
     saved = salvage.read(path, tagger)
     if saved is None:
         raise Misconfigured(_not_ours(path))
@@ -65,14 +77,29 @@ def open_spool_file(
     _make(fresh, tagger, saved.state)
     with contextlib.closing(connect(fresh)) as db, transaction(db):
         salvage.write(db, saved)
+    fresh.replace(_ready(path))
+    _sync_folder(path.parent)
+    aside = _put_in_place(path)
+    log.error("spool_rebuilt", kept_aside=str(aside), **saved.summary)
+
+
+def _ready(path: Path) -> Path:
+    """Where a rebuilt spool stands, whole, until it has taken the damaged one's place."""
+    return path.with_name(f"{path.name}.ready")
+
+
+def _put_in_place(path: Path) -> Path:
+    """Move what is damaged aside, and the spool that is ready here; done again after a kill.
+
+    Never may a file without its log, or with another's, stand here alone: it would be opened.
+    """
     aside = _free_name(path)
     for suffix in ("", "-wal"):
         if path.with_name(path.name + suffix).exists():
             path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
-    fresh.replace(path)
+    _ready(path).replace(path)
     _sync_folder(path.parent)
-    log.error("spool_rebuilt", kept_aside=str(aside), **saved.summary)
-    return _open(path, tagger)
+    return aside
 
 
 def connect(path: Path) -> apsw.Connection:

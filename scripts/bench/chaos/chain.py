@@ -85,6 +85,16 @@ class Service:
         finally:
             self._may_run.set()
 
+    @asynccontextmanager
+    async def killed(self) -> AsyncIterator[None]:
+        """Kill it, and let it stay down as long as the block runs."""
+        self._may_run.clear()
+        await self.kill()
+        try:
+            yield
+        finally:
+            self._may_run.set()
+
     async def stop(self) -> None:
         """SIGTERM; SIGKILL after a while."""
         self._may_run_again = False
@@ -138,11 +148,15 @@ class Chain:
         self.gateway: Service
         self.hub: Service
 
-    async def kill_broker(self, *, wiped: bool) -> None:
-        """Kill the broker, perhaps with all it remembers, and start it again."""
+    async def kill_broker(self) -> None:
+        """Kill the broker, and start it again."""
         await asyncio.to_thread(self.broker.kill)
-        if wiped:
-            self.broker.wipe()
+        await asyncio.to_thread(self.broker.start)
+
+    async def wipe_broker(self) -> None:
+        """Kill the broker, and start it again with nothing of what it knew."""
+        await asyncio.to_thread(self.broker.kill)
+        self.broker.wipe()
         await asyncio.to_thread(self.broker.start)
 
     async def crash_database(self) -> None:

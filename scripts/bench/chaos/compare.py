@@ -26,7 +26,8 @@ class Comparison:
     doubled: list[tuple[int, int]] = field(default_factory=list)
     """(number, rows): more than one."""
     changed: list[tuple[Handed, Handed]] = field(default_factory=list)
-    """(as handed over, as stored): differs in more than a time that was put right."""
+    """(as handed over, as stored): differs in more than a time that was put right; or kept apart by
+    the hub though the box's clock was right."""
     unknown: int = 0
     """Rows that were never handed over."""
     corrected: int = 0
@@ -36,6 +37,8 @@ class Comparison:
     quarantined: Counter[str] = field(default_factory=Counter)
     """Rows kept apart by the hub, by reason."""
     dead_letters: Counter[str] = field(default_factory=Counter)
+    declared: int = 0
+    """Readings that the gateway has told the district it lost."""
     seqs_missing: list[int] = field(default_factory=list)
     """Numbers of batches that never came, below the highest that did; over all spool files."""
 
@@ -47,19 +50,25 @@ def compare(ledger: Ledger, conn: Connection) -> Comparison:
     for row in _rows(conn):
         stored.setdefault(row.number, []).append(row)
         found.in_database += 1
-    apart = {row.number for row in _quarantined(conn, found.quarantined)}
+    apart = {row.number: row for row in _quarantined(conn, found.quarantined)}
     for piece, handed in ledger.readings():
         found.handed += 1
         rows = stored.pop(handed.number, [])
         if len(rows) > 1:
             found.doubled.append((handed.number, len(rows)))
-        if not rows and handed.number not in apart:
+        kept_apart = apart.get(handed.number)
+        if kept_apart is not None and not _is_by_wrong_clock(piece):
+            found.changed.append((handed, kept_apart))
+        if not rows and kept_apart is None:
             found.missing.append((piece, handed))
         for row in rows[:1]:
             _judge(found, piece, handed, row)
     found.unknown = sum(map(len, stored.values()))
     letters = conn.execute("SELECT reason, count(*) FROM dead_letter GROUP BY reason")
     found.dead_letters = Counter(dict(letters.fetchall()))
+    (found.declared,) = conn.execute(
+        "SELECT coalesce(sum(unsealed + sealed + released), 0)::bigint FROM spool_loss"
+    ).fetchone() or (0,)
     found.seqs_missing = [
         seq
         for (seq,) in conn.execute(
@@ -74,7 +83,7 @@ def compare(ledger: Ledger, conn: Connection) -> Comparison:
 def _judge(found: Comparison, piece: Piece, handed: Handed, row: Handed) -> None:
     if row == handed:
         return
-    is_wrong_clock = piece.is_by_box_clock and abs(piece.box_ahead_ms) >= JUMP_LEAST_MS
+    is_wrong_clock = _is_by_wrong_clock(piece)
     unmarked = row._replace(flags=row.flags & ~Flag.CLOCK_SUSPECT)
     true_ms = handed.at_utc_ms - piece.box_ahead_ms
     if is_wrong_clock and unmarked == handed:
@@ -87,6 +96,10 @@ def _judge(found: Comparison, piece: Piece, handed: Handed, row: Handed) -> None
         found.corrected += 1
     else:
         found.changed.append((handed, row))
+
+
+def _is_by_wrong_clock(piece: Piece) -> bool:
+    return piece.is_by_box_clock and abs(piece.box_ahead_ms) >= JUMP_LEAST_MS
 
 
 def _rows(conn: Connection) -> Iterator[Handed]:

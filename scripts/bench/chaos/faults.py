@@ -2,56 +2,18 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable, Mapping
+from itertools import cycle, islice
 from pathlib import Path
 
 from ingest.gateway.run import SPOOL_FILE
 from scripts.bench.chaos.chain import Chain
 from scripts.bench.chaos.clock import DAY_S
 
-KILLS = (
-    "kill the gateway",
-    "kill the hub",
-    "kill the broker",
-    "kill the broker, wipe its state",
-    "crash the database",
-)
-OTHERS = ("fill the disk", "flip bytes in the spool", "clock a day ahead", "clock a day behind")
-
 FULL_S, WRONG_S = 3.0, 5.0
 GATHERED_S = 3.0
 """So long the hub is away before bytes are flipped: so that there is something to hit."""
 MOST_FLIPS = 3
-
-
-def planned(kills: int, others: int, chance: random.Random) -> list[str]:
-    """Return the names of all faults of a run: so many kills, and each other fault so often."""
-    names = (KILLS * (kills // len(KILLS) + 1))[:kills] + OTHERS * others
-    return chance.sample(names, len(names))
-
-
-async def commit(name: str, chain: Chain, chance: random.Random) -> None:
-    """Do it; when this returns the chain is whole again, or on its way to it."""
-    match name:
-        case "kill the gateway":
-            await chain.gateway.kill()
-        case "kill the hub":
-            await chain.hub.kill()
-        case "kill the broker":
-            await chain.kill_broker(wiped=False)
-        case "kill the broker, wipe its state":
-            await chain.kill_broker(wiped=True)
-        case "crash the database":
-            await chain.crash_database()
-        case "fill the disk":
-            await _fill_the_disk(chain, chance)
-        case "flip bytes in the spool":
-            await _flip_bytes(chain, chance)
-        case "clock a day ahead":
-            await _wrong_clock(chain, DAY_S)
-        case "clock a day behind":
-            await _wrong_clock(chain, -DAY_S)
-        case _:
-            raise ValueError(name)
 
 
 async def _fill_the_disk(chain: Chain, chance: random.Random) -> None:
@@ -66,20 +28,29 @@ async def _fill_the_disk(chain: Chain, chance: random.Random) -> None:
 
 async def _flip_bytes(chain: Chain, chance: random.Random) -> None:
     """Change some bits of the spool file while its gateway is down."""
-    spool = chain.box.folder / SPOOL_FILE
     async with chain.hub.down():
         await asyncio.sleep(GATHERED_S)
         async with chain.gateway.down():
-            _flip(spool, chance)
+            _flip(chain.box.folder / SPOOL_FILE, chance.randint(1, MOST_FLIPS), chance)
 
 
-def _flip(spool: Path, chance: random.Random) -> None:
+async def _flip_a_byte_of_the_log(chain: Chain, chance: random.Random) -> None:
+    """Kill the gateway, so that its last minutes stand in the log alone, and change a bit there."""
+    async with chain.hub.down():
+        await asyncio.sleep(GATHERED_S)
+        async with chain.gateway.killed():
+            log = chain.box.folder / f"{SPOOL_FILE}-wal"
+            if log.exists() and log.stat().st_size:
+                _flip(log, 1, chance)
+
+
+def _flip(path: Path, times: int, chance: random.Random) -> None:
     """Flip a bit in each of a few bytes that are not empty space."""
-    data = bytearray(spool.read_bytes())
+    data = bytearray(path.read_bytes())
     places = [place for place, byte in enumerate(data) if byte]
-    for place in chance.sample(places, chance.randint(1, MOST_FLIPS)):
+    for place in chance.sample(places, times):
         data[place] ^= 1 << chance.randrange(8)
-    with spool.open("r+b") as file:
+    with path.open("r+b") as file:
         file.write(data)
 
 
@@ -88,3 +59,29 @@ async def _wrong_clock(chain: Chain, seconds: int) -> None:
     chain.clock.jump(seconds)
     await asyncio.sleep(WRONG_S)
     chain.clock.set_right()
+
+
+Fault = Callable[[Chain, random.Random], Awaitable[None]]
+
+KILLS: Mapping[str, Fault] = {
+    "kill the gateway": lambda chain, _chance: chain.gateway.kill(),
+    "kill the hub": lambda chain, _chance: chain.hub.kill(),
+    "kill the broker": lambda chain, _chance: chain.kill_broker(),
+    "kill the broker, wipe its state": lambda chain, _chance: chain.wipe_broker(),
+    "crash the database": lambda chain, _chance: chain.crash_database(),
+}
+OTHERS: Mapping[str, Fault] = {
+    "fill the disk": _fill_the_disk,
+    "flip bytes in the spool": _flip_bytes,
+    "flip a byte in the spool's log": _flip_a_byte_of_the_log,
+    "clock a day ahead": lambda chain, _chance: _wrong_clock(chain, DAY_S),
+    "clock a day behind": lambda chain, _chance: _wrong_clock(chain, -DAY_S),
+}
+"""By name. When one returns the chain is whole again, or on its way to it."""
+FAULTS = {**KILLS, **OTHERS}
+
+
+def planned(kills: int, others: int, chance: random.Random) -> list[str]:
+    """Return the names of all faults of a run: so many kills, and each other fault so often."""
+    names = [*islice(cycle(KILLS), kills), *[*OTHERS] * others]
+    return chance.sample(names, len(names))

@@ -92,6 +92,7 @@ def disk_at(folder: Path, size_mb: int) -> Iterator[Disk]:
 
 def make_fullable(flag: Path) -> None:
     """From now on every write of SQLite fails as on a full disk, as long as the file exists."""
+    below = apsw.vfs_names()[0]
 
     class File(apsw.VFSFile):
         def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
@@ -101,10 +102,10 @@ def make_fullable(flag: Path) -> None:
 
     class Layer(apsw.VFS):
         def __init__(self) -> None:
-            super().__init__("fullable", "", makedefault=True)
+            super().__init__("fullable", below, makedefault=True)
 
         def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> File:  # noqa: N802 - SQLite's name
-            return File("", name, flags)
+            return File(below, name, flags)
 
     _kept.append(Layer())
 

@@ -15,7 +15,7 @@ from ingest.gateway.run import SPOOL_FILE
 from scripts.bench.chaos import spool_said
 from scripts.bench.chaos.chain import DISK_MB, Chain, chain_in
 from scripts.bench.chaos.compare import Comparison, compare
-from scripts.bench.chaos.faults import OTHERS, commit, planned
+from scripts.bench.chaos.faults import FAULTS, OTHERS, planned
 from scripts.bench.chaos.handing import Handing, handing_out
 from scripts.bench.chaos.ledger import BANDS, Ledger
 from scripts.bench.chaos.spool_said import SpoolSaid
@@ -29,6 +29,8 @@ CALM_S = (0.3, 2.5)
 BEGIN_S, DRAIN_S = 60.0, 600.0
 KILL_COST_S, OTHER_COST_S, REST_S = 2.6, 6.0, 25.0
 """What a fault takes with the calm before it, about; and start, drain and comparison."""
+LAST_S = 6.0
+"""Readings flow so long after the last fault: what it cost is told with them."""
 LOOK_S = 0.05
 
 
@@ -84,6 +86,7 @@ class Outcome:
         named_in_database = self._aside_in_database
         checks = {
             "missing": len(found.missing) != said.lost - named_in_database,
+            "undeclared": found.declared != said.lost,
             "named_otherwise": not self._pieces_aside <= {one.number for one, _ in found.missing},
             "batches": len(found.seqs_missing) > said.lost_batches,
             "doubled": bool(found.doubled),
@@ -135,8 +138,9 @@ async def run(plan: Plan, folder: Path, progress: Progress) -> Outcome:
             progress(name, number / len(names))
             await asyncio.sleep(chance.uniform(*CALM_S))
             at_work += chain.gateway.is_running
-            await commit(name, chain, chance)
+            await FAULTS[name](chain, chance)
             done[name] += 1
+        await asyncio.sleep(LAST_S)
         progress(_("Waiting until the hub has answered for everything"), 1)
         handing.is_over = True
         await _until(chain.gateway.ended.is_set, chain, DRAIN_S)

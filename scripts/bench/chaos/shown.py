@@ -41,6 +41,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "in_database": found.in_database,
         "missing": len(found.missing),
         "lost_by_the_gateways_word": said.lost,
+        "lost_declared_to_the_district": found.declared,
         "lost_batches_by_the_gateways_word": said.lost_batches,
         "doubled": len(found.doubled),
         "changed": len(found.changed),
@@ -83,10 +84,10 @@ def lines(outcome: Outcome) -> Iterator[str]:
         "handed": found.handed,
         "stored": found.in_database,
     }
-    yield _("missing %(missing)d; the gateway itself names %(lost)d as lost in damaged rows") % {
-        "missing": len(found.missing),
-        "lost": said.lost,
-    }
+    yield _(
+        "missing %(missing)d; the gateway names %(lost)d as lost in damaged rows, and has told the "
+        "district of %(declared)d"
+    ) % {"missing": len(found.missing), "lost": said.lost, "declared": found.declared}
     yield _("doubled %(doubled)d, changed %(changed)d, never handed over %(unknown)d") % {
         "doubled": len(found.doubled),
         "changed": len(found.changed),

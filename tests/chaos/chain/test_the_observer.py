@@ -1,5 +1,8 @@
 """The observer can tell: each way in which ledger and database may differ is found by its name."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -106,26 +109,72 @@ def test_another_device_quantity_span_flag_or_stamp_is_a_change(ledger, conn):
     assert not any((found.missing, found.doubled, found.unknown))
 
 
-def test_only_where_the_clock_was_wrong_may_a_time_be_put_right_or_marked(ledger, conn):
+def test_only_where_the_clock_was_wrong_may_a_time_be_put_right(ledger, conn):
     wrong = made(ledger, 1, ahead_ms=DAY_MS)
     right = list(made(ledger, 1))[BANDS:]
     shifted = [row._replace(at_utc_ms=row.at_utc_ms - DAY_MS + 900) for row in wrong[1:3]]
     too_far = wrong[3]._replace(at_utc_ms=wrong[3].at_utc_ms - DAY_MS + 9_000)
-    marked = wrong[4]._replace(flags=wrong[4].flags | Flag.CLOCK_SUSPECT)
-    of_the_right = [
-        right[0]._replace(at_utc_ms=right[0].at_utc_ms + 900),
-        right[1]._replace(flags=right[1].flags | Flag.CLOCK_SUSPECT),
-    ]
-    store(conn, 0, [wrong[0], *shifted, too_far, marked, *wrong[5:], *of_the_right, *right[2:]])
+    moved = right[0]._replace(at_utc_ms=right[0].at_utc_ms + 900)
+    store(conn, 0, [wrong[0], *shifted, too_far, *wrong[4:], moved, *right[1:]])
 
     found = compare(ledger, conn)
 
     assert found.corrected == 2
-    assert found.marked == 1
-    assert [handed for handed, _stored in found.changed] == [wrong[3], *right[:2]]
+    assert [handed for handed, _stored in found.changed] == [wrong[3], right[0]]
 
 
-def test_a_reading_that_the_hub_keeps_apart_is_not_missing_and_its_reason_is_counted(ledger, conn):
+def test_only_where_the_clock_was_wrong_may_a_reading_be_kept_apart_for_it(ledger, conn):
+    wrong = made(ledger, 1, ahead_ms=DAY_MS)
+    right = list(made(ledger, 1))[BANDS:]
+    marked = [row._replace(flags=row.flags | Flag.CLOCK_SUSPECT) for row in (wrong[0], right[0])]
+    store(conn, 0, [*marked, *wrong[1:], *right[1:]])
+
+    found = compare(ledger, conn)
+
+    assert dict(found.quarantined) == {"clock_suspect": 2}
+    assert [handed for handed, _stored in found.changed] == [right[0]]
+    assert not found.missing
+
+
+FULL = """
+import sys
+from pathlib import Path
+from ingest.batch.reading import Quantity, Reading
+from ingest.gateway.spool import Spool, SpoolFull
+from scripts.bench.chaos.full_disk import make_fullable
+
+flag, path = Path(sys.argv[1]), Path(sys.argv[2])
+make_fullable(flag)
+
+def append(spool, number):
+    spool.append([Reading("b", Quantity.HEART_RATE_BPM, 60.0, number)], lane="live")
+
+with Spool(path, bytes(32), quota_pages=1000) as spool:
+    append(spool, 1)
+    flag.touch()
+    for number in (2, 3):
+        try:
+            append(spool, number)
+        except SpoolFull:
+            print("full")
+    flag.unlink()
+    append(spool, 4)
+    print(spool.counters["stored"])
+"""
+
+
+def test_where_no_partition_may_be_mounted_sqlite_meets_a_full_disk_all_the_same(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "full"), str(tmp_path / "spool")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.split() == ["full", "full", "2"], done.stderr
+
+
+def test_a_reading_that_the_hub_keeps_apart_is_named_with_its_reason(ledger, conn):
     rows = made(ledger, 1)
     late = rows[0]._replace(at_utc_ms=NOW_UTC_MS + 90 * DAY_MS)
     store(conn, 0, [late, *rows[1:]])
@@ -133,4 +182,5 @@ def test_a_reading_that_the_hub_keeps_apart_is_not_missing_and_its_reason_is_cou
     found = compare(ledger, conn)
 
     assert dict(found.quarantined) == {"too_late": 1}
+    assert [stored for _handed, stored in found.changed] == [late]
     assert not found.missing

@@ -32,4 +32,5 @@ def test_whatever_is_killed_filled_flipped_or_set_wrong_the_accounts_agree(pytes
     apart = sum(account["quarantined"].values())
     assert account["handed"] == account["in_database"] + account["missing"] + apart
     assert account["missing"] <= account["lost_by_the_gateways_word"]
+    assert account["lost_declared_to_the_district"] == account["lost_by_the_gateways_word"]
     assert account["in_database"] > 1000

@@ -1,11 +1,14 @@
 """A spool as `kill -9` leaves it, its last minutes in the log alone, and a byte of that flips."""
 
+import contextlib
+import errno
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 
-from config.errors import Misconfigured
+from config.errors import Misconfigured, Unavailable
 from ingest.gateway.spool_rows import PAGE_BYTES
 from ingest.gateway.wal_frames import FRAME_HEADER_BYTES, HEADER_BYTES
 from tests.unit.ingest.gateway.conftest import pulses
@@ -76,6 +79,42 @@ def test_a_byte_flipped_anywhere_in_the_log_costs_rows_that_are_counted_and_no_s
     assert set(left) <= set(ALL)
     assert lost <= 3 * EACH
     assert next_batch == BATCHES
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+def test_a_kill_at_any_step_of_a_rebuild_loses_nothing(killed, monkeypatch, step):
+    flip(killed, 17)
+    steps, replace = iter(range(1, 99)), Path.replace
+
+    def may_be_killed(path, target):
+        if next(steps) == step:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", may_be_killed)
+    with contextlib.suppress(KeyboardInterrupt):
+        killed.open().close()
+    monkeypatch.undo()
+
+    left, lost = accounted(killed.open(), killed)
+
+    assert (sorted(left), lost) == (sorted(ALL), 0)
+
+
+def test_a_disk_too_full_to_rebuild_is_said_and_nothing_is_lost(killed, monkeypatch):
+    flip(killed, 17)
+
+    def full(*_names):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(Unavailable, match="cannot be rebuilt now"):
+        killed.open()
+    monkeypatch.undo()
+
+    left, lost = accounted(killed.open(), killed)
+
+    assert (sorted(left), lost) == (sorted(ALL), 0)
 
 
 def test_a_flip_in_the_logs_header_costs_nothing(killed):
