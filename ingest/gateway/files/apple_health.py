@@ -5,6 +5,9 @@ would count twice. So one source is taken: the one that was asked for, else what
 recorded. Records of others are counted by source and left out.
 """
 
+import contextlib
+import lzma
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -64,15 +67,23 @@ def read_zip(file: BinaryIO, asked: Asked) -> Iterator[Found]:
 
     Raises as `read`, and Rejected: `zip_damaged`, `zip_without_export`, `zip_bomb`.
     """
-    try:
-        with zipfile.ZipFile(file) as packed:
+    with contextlib.ExitStack() as opened:
+        with _zip_faults():
+            packed = opened.enter_context(zipfile.ZipFile(file))
             member = _export(packed)
-            with packed.open(member) as unpacked:
-                yield from read(_Guarded(unpacked, member.compress_size), asked)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise Rejected("zip_damaged", "cut short, damaged, or locked with a password") from error
-    except zlib.error as error:
-        raise Rejected("zip_damaged", "its contents do not unpack") from error
+            unpacked = opened.enter_context(packed.open(member))
+        yield from read(_Guarded(unpacked, member.compress_size), asked)
+
+
+@contextlib.contextmanager
+def _zip_faults() -> Iterator[None]:
+    """Raise Rejected for whatever zipfile raises of a file that is damaged, or lies."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        raise Rejected("zip_damaged", "cut short, damaged, or not unpacked as it says") from error
+    except (NotImplementedError, RuntimeError, ValueError, LookupError, struct.error) as error:
+        raise Rejected("zip_damaged", "locked with a password, or packed in an odd way") from error
 
 
 def _is_ours(name: str, attributes: Mapping[str, str]) -> bool:
@@ -137,7 +148,8 @@ class _Guarded:
         self._unpacked, self._left = unpacked, min(most, MOST_UNPACKED_BYTES)
 
     def read(self, size: int, /) -> bytes:
-        block = self._unpacked.read(size)
+        with _zip_faults():
+            block = self._unpacked.read(size)
         self._left -= len(block)
         if self._left < 0:
             raise Rejected("zip_bomb", "unpacks to far more than an export does")

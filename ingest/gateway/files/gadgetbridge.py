@@ -55,10 +55,8 @@ def read(file: BinaryIO, asked: Asked) -> Iterator[Found]:
     """
     try:
         yield from _read(_opened(Path(file.name)), asked)
-    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.TooBigError) as error:
+    except (apsw.Error, UnicodeDecodeError) as error:  # text that is none is damage too
         raise Rejected("malformed", "the database is damaged") from error
-    except (apsw.InterruptError, apsw.IOError, apsw.CantOpenError) as error:
-        raise Rejected("malformed", "the database cannot be read") from error
 
 
 def _opened(path: Path) -> apsw.Connection:
