@@ -78,6 +78,27 @@ class RadioSettings(Strict):
     )
 
 
+TopicPrefix = Annotated[str, Field(pattern=r"^[^+#/\x00][^+#\x00]*[^+#/\x00]$|^[^+#/\x00]$")]
+Topic = Annotated[str, Field(pattern=r"^[^+#\x00]+$", max_length=1000)]
+
+
+class ScannerSettings(Strict):
+    """Bands heard by scanners over MQTT: OpenMQTTGateway and Theengs Gateway, and phones."""
+
+    prefixes: tuple[TopicPrefix, ...] = Field(
+        default=(),
+        description="First levels of the scanners' topics, such as home: then "
+        "home/+/BTtoMQTT/+ is listened to; empty: no scanner",
+    )
+    phones: dict[Topic, str] = Field(
+        default={},
+        description="Phones with hr_push: topic, and the registered band whose pulse it carries",
+    )
+    broker: Broker | None = Field(
+        default=None, description="Where they publish; left out: the gateway's own broker"
+    )
+
+
 class OnsiteSettings(Strict):
     """The page shown on the box's own screen: who is here, and who must slow down."""
 
@@ -106,4 +127,5 @@ class GatewaySettings(Strict):
     spool: SpoolSettings = SpoolSettings()
     uplink: UplinkSettings = UplinkSettings()
     radio: RadioSettings = RadioSettings()
+    scanners: ScannerSettings = ScannerSettings()
     onsite: OnsiteSettings = OnsiteSettings()

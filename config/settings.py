@@ -19,13 +19,17 @@ from config.gateway_settings import GatewaySettings
 from config.language import _
 
 BROKER_PASSWORD = "ADHERE_BROKER_PASSWORD"  # noqa: S105 - the variable's name, no password
+SCANNERS_PASSWORD = "ADHERE_SCANNERS_PASSWORD"  # noqa: S105 - as above
 MAIL_PASSWORD = "ADHERE_MAIL_PASSWORD"  # noqa: S105 - as above
 DATABASE_DSN = "ADHERE_DATABASE_DSN"
 
 Settings = TypeVar("Settings", GatewaySettings, DistrictSettings)
 
 SECRETS: Mapping[type[BaseModel], Mapping[tuple[str, ...], str]] = {
-    GatewaySettings: {("broker", "password"): BROKER_PASSWORD},
+    GatewaySettings: {
+        ("broker", "password"): BROKER_PASSWORD,
+        ("scanners", "broker", "password"): SCANNERS_PASSWORD,
+    },
     DistrictSettings: {
         ("broker", "password"): BROKER_PASSWORD,
         ("alerts", "mail", "password"): MAIL_PASSWORD,

@@ -79,6 +79,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     hub_encryption: X25519PublicKey | None = None,
     look: Callable[[], Mapping[str, object]] | None = None,
     supervisor: Supervisor | None = None,
+    scanners: Callable[[], Mapping[str, object]] | None = None,
 ) -> Status:
     """Run until `stop` is set; return the last status. Any part that fails ends all.
 
@@ -88,8 +89,8 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
 
     `edge` takes rosters, sends events and shows the page; None: nothing but readings is passed on,
     as in a replay. It must hear of readings from the source itself (`Edge.heard`), before any
-    queue. `radio` gives the counters of the source for the status. `inbox` takes in files.
-    `box_time` is the edge's unless it is given. `hub_encryption`: batches are readable by that hub
+    queue. `radio` and `scanners` give counters of the sources for the status. `inbox` takes in
+    files. `box_time` is the edge's unless it is given. `hub_encryption`: batches are readable by that hub
     alone; None: they are only signed. `look` gives what `adhere gateway top` shows beside the
     status. `supervisor` is told that the gateway is ready, alive and stopping.
     """
@@ -126,7 +127,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             taken,
         )
         gateway.inbox = inbox
-        gateway.look = look or dict
+        gateway.look, gateway.scanners = look or dict, scanners or dict
         gateway.supervisor = supervisor or Supervisor()
         policy = uplink or UplinkPolicy(resend_after_s=settings.uplink.resend_after_s)
         gateway.uplink = Uplink(
@@ -167,6 +168,7 @@ class _Gateway:
     uplink: Uplink
     inbox: Inbox | None = None
     look: Callable[[], Mapping[str, object]] = dict
+    scanners: Callable[[], Mapping[str, object]] = dict
     supervisor = Supervisor()
 
     def __init__(
@@ -444,6 +446,7 @@ class _Gateway:
             on_disk_after_s=self.ages.summary(),
             edge={} if self.edge is None else self.edge.status(),
             radio=self.radio(),
+            scanners=self.scanners(),
         )
 
 

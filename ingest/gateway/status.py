@@ -71,6 +71,8 @@ class Status:
     """Roster, alarms and events of the edge; counts alone, nothing of a person."""
     radio: Mapping[str, object] = field(default_factory=dict)
     """What became of everything on the air; counts alone."""
+    scanners: Mapping[str, object] = field(default_factory=dict)
+    """What came from scanners and phones; counts alone."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the status as what JSON writes."""

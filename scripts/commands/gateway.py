@@ -121,10 +121,9 @@ async def _serve(
         parts["hub_encryption"] = hub.encryption
     if readings is None:
         parts["inbox"] = _inbox(settings, edge)
-    if readings is None and settings.radio.adapters:
-        source, parts["radio"], parts["look"] = _radio(settings, edge)
-    else:
-        source = partial(_source, readings, lane.value)
+    source: Source = partial(_source, readings, lane.value)
+    if readings is None:
+        source = _collectors(settings, edge, parts) or source
     return await run_gateway(settings, keys, hub.signing, source, **parts)
 
 
@@ -155,6 +154,34 @@ def _inbox(settings: GatewaySettings, edge: "Edge") -> "Inbox":
         return [band for band in bands if band.device_key == device_key]
 
     return Inbox(settings.data_dir, worn)
+
+
+def _collectors(settings: GatewaySettings, edge: "Edge", parts: dict[str, Any]) -> "Source | None":
+    """Return what hears bands, None where the settings name none; give `parts` what it tells."""
+    from ingest.gateway.together import together
+
+    sources: list[Source] = []
+    near = []
+    if settings.radio.adapters:
+        radio, parts["radio"], parts["look"] = _radio(settings, edge)
+        sources.append(radio)
+        near.append(edge.neighbours)
+    if settings.scanners.prefixes or settings.scanners.phones:
+        from ingest.gateway.scanner.source import ScannerSource
+
+        scanners = ScannerSource(
+            settings.scanners,
+            settings.scanners.broker or settings.broker,
+            edge.registered,
+            edge.heard,
+            session_bpm=settings.radio.session_bpm,
+            device_key_of=edge.device_key_of,
+        )
+        parts["scanners"] = scanners.status
+        sources.append(scanners)
+        near.append(scanners.neighbours)
+    edge.neighbours = lambda: [one for hear in near for one in hear()]
+    return together(sources) if sources else None
 
 
 def _radio(

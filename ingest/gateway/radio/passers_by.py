@@ -24,18 +24,24 @@ class PassersBy:
 
     def heard(self, address: str, advert: AdvertisementData, mono_s: float) -> None:
         """Note an address and the families its adverts may be of; its values are not looked at."""
-        seen = self._seen.get(address)
-        if seen is not None and mono_s - seen[0] < LOOK_AGAIN_S:
+        if self.is_known(address, mono_s):
             return
         families = families_of_advert(
             advert.manufacturer_data, advert.service_data, advert.service_uuids
         )
-        name = "".join(filter(str.isprintable, advert.local_name or ""))[:LONGEST_NAME]
-        self._seen[address] = (
-            mono_s,
-            Neighbour(address, tuple(family.key for family in families), name, advert.rssi),
-        )
-        self._seen.move_to_end(address)
+        keys = tuple(family.key for family in families)
+        self.note(Neighbour(address, keys, advert.local_name or "", advert.rssi), mono_s)
+
+    def is_known(self, address: str, mono_s: float) -> bool:
+        """Say whether an address was noted so lately that it need not be looked at again."""
+        seen = self._seen.get(address)
+        return seen is not None and mono_s - seen[0] < LOOK_AGAIN_S
+
+    def note(self, neighbour: Neighbour, mono_s: float) -> None:
+        """Note who is in reach; of a name what can be printed."""
+        name = "".join(filter(str.isprintable, neighbour.name))[:LONGEST_NAME]
+        self._seen[neighbour.address] = (mono_s, neighbour._replace(name=name))
+        self._seen.move_to_end(neighbour.address)
         if len(self._seen) > MOST:
             self._seen.popitem(last=False)
 

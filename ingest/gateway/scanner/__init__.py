@@ -1,0 +1,1 @@
+"""Bands heard by scanners that others make, and by phones, over MQTT."""

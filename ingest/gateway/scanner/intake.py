@@ -1,0 +1,149 @@
+"""From a scanner's message to readings of registered bands: pure but for the clocks it is given.
+
+A scanner's clock says when an advert was heard, where it says so at all; else that is when its
+message came, and the reading is marked so. A clock that disagrees with the box's by more than two
+minutes is not believed.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from config.errors import Rejected
+from devices.registry import load_families
+from devices.value import Value
+from ingest.gateway.neighbour import Neighbour
+from ingest.gateway.radio.adverts import Outcome, said_anew
+from ingest.gateway.radio.bands import Band, Bands
+from ingest.gateway.radio.intake import Intake
+from ingest.gateway.radio.passers_by import PassersBy
+from ingest.gateway.scanner.counters import ScannerCounters
+from ingest.gateway.scanner.message import Advert, read_advert, read_pulse
+from ingest.gateway.scanner.repeats import Repeats
+from ingest.gateway.scanner.topics import Kind, Origin, health_of, origin_of
+
+log = structlog.get_logger()
+
+PROMPT_MS = 5_000
+"""A message that is no older than that is of now: its whole seconds say less than its coming."""
+CLOCK_OFF_MS = 120_000
+
+
+@dataclass(slots=True)
+class ScannerIntake:
+    """Takes in what scanners and phones say. All methods belong to the event loop's thread."""
+
+    bands: Bands
+    intake: Intake
+    counters: ScannerCounters
+    prefixes: tuple[str, ...]
+    phones: Mapping[str, str]
+    """By topic, whose pulse it is: the key of a registered band."""
+    mono_s: Callable[[], float] = time.monotonic
+    wall_ms: Callable[[], int] = lambda: time.time_ns() // 10**6
+    passers_by: PassersBy = field(default_factory=PassersBy)
+    _repeats: Repeats = field(default_factory=Repeats)
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """Take in one message; one that cannot be read is counted, and kept if it is somebody's."""
+        self.counters.messages += 1
+        origin = origin_of(topic, self.prefixes, self.phones)
+        match origin:
+            case None:
+                return
+            case Origin(kind=Kind.LIFE):
+                self._life(origin.scanner, payload)
+            case Origin(kind=Kind.HEALTH):
+                self._health(origin.scanner, payload)
+            case _ if retained:
+                self.counters.retained += 1
+            case Origin(kind=Kind.PHONE):
+                self._phone(origin, payload)
+            case Origin():
+                self._advert(origin, payload)
+
+    def _life(self, scanner: str, payload: bytes) -> None:
+        """Note that a scanner came or went; its last will says that it went."""
+        away = dict(self.counters.offline)
+        if payload == b"offline":
+            if away.setdefault(scanner, self.wall_ms()) and scanner not in self.counters.offline:
+                log.warning("scanner_offline", scanner=scanner)
+        elif away.pop(scanner, None) is not None:
+            log.info("scanner_online", scanner=scanner)
+        self.counters.offline = away
+
+    def _health(self, scanner: str, payload: bytes) -> None:
+        lost = health_of(payload)
+        if lost is not None:
+            self.counters.lost_in_scanner = {**self.counters.lost_in_scanner, scanner: lost}
+
+    def _phone(self, origin: Origin, payload: bytes) -> None:
+        band = self.bands.named(self.phones[origin.scanner])
+        if band is None:
+            self.counters.unregistered += 1
+            return
+        try:
+            pulse = read_pulse(payload)
+        except Rejected as error:
+            self._reject(payload, error.reason)
+            return
+        self._values(band, pulse.values, origin.scanner, pulse.stamp_utc_ms)
+
+    def _advert(self, origin: Origin, payload: bytes) -> None:
+        try:
+            advert = read_advert(origin.address, payload)
+        except Rejected as error:
+            if origin.address is not None and self.bands.get(origin.address) is not None:
+                self._reject(payload, error.reason)
+            else:
+                self.counters.unreadable += 1
+            return
+        band = self.bands.get(advert.address)
+        if band is None:
+            self.counters.unregistered += 1
+            if not self.passers_by.is_known(advert.address, self.mono_s()):
+                near = Neighbour(advert.address, advert.families, advert.name, advert.rssi_dbm)
+                self.passers_by.note(near, self.mono_s())
+            return
+        self._values(band, advert.values, origin.scanner, advert.stamp_utc_ms)
+        self._undecoded(band, advert)
+
+    def _undecoded(self, band: Band, advert: Advert) -> None:
+        """Read what the scanner did not, as if one of the box's own adapters had heard it."""
+        now_s, families = self.mono_s(), load_families()
+        for family in (families[key] for key in advert.families):
+            if family.advert is None or not (advert.manufacturer_data or advert.service_data):
+                continue
+            said = said_anew(band, family, advert.manufacturer_data, advert.service_data, now_s)
+            if said.outcome is Outcome.REJECTED:
+                self._reject(said.data, said.reason)
+            elif said.values:
+                self.intake.live(band, said.values, now_s, counted=said.counted)
+                band.was_heard(now_s)
+
+    def _values(
+        self, band: Band, values: tuple[Value, ...], scanner: str, stamp_utc_ms: int | None
+    ) -> None:
+        now_s = self.mono_s()
+        at_utc_ms = None
+        if stamp_utc_ms is not None and values:
+            late_ms = self.wall_ms() - stamp_utc_ms
+            if abs(late_ms) > CLOCK_OFF_MS:
+                self.counters.stamps_off += len(values)
+            elif late_ms > PROMPT_MS:
+                at_utc_ms = stamp_utc_ms
+        fresh = []
+        for value in values:
+            if self._repeats.is_new(band.key, value.quantity, value.value, scanner, now_s):
+                fresh.append(value._replace(at_utc_ms=at_utc_ms))
+            else:
+                self.counters.repeated += 1
+        if fresh:
+            self.intake.live(band, fresh, now_s)
+            band.was_heard(now_s)
+
+    def _reject(self, payload: bytes, reason: str) -> None:
+        self.counters.rejected[reason] += 1
+        self.intake.rejected(payload, reason)
