@@ -98,6 +98,7 @@ FAMILY = Family(
         (Write(colmi_frames.WRITE, colmi_frames.FIND, response=False),),
         "no motor: the command to find it (50 55 AA) makes its light flash "
         "(public clients and their tests)",
+        is_light=True,
     ),
     shortest_frame=FRAME_BYTES,
 )

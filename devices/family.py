@@ -28,6 +28,8 @@ class Vibration(NamedTuple):
     """What it does, and where that was read: words for the reference."""
     stop: tuple[Write, ...] = ()
     """What ends it, where it does not end by itself."""
+    is_light: bool = False
+    """The band has no motor: it flashes."""
 
 
 @dataclass(frozen=True)

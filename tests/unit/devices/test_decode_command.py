@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ from typer.testing import CliRunner
 from config.errors import Misconfigured
 from devices.registry import load_families
 from scripts.commands.decode import decode
-from tests.band_vectors import all_vectors
+from tests.band_vectors import all_vectors, shared_vectors
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 DECODE = typer.Typer()
 DECODE.command()(decode)
+BROKEN = [(family, vector) for family, vector in all_vectors() if "fault" in vector]
 LOG = next(vector for family, vector in all_vectors() if family.key == "colmi_hr_log")
 
 
@@ -177,3 +179,48 @@ def test_the_program_ends_with_its_code_and_says_why(words, code, said):
     assert ended.returncode == code
     assert said in ended.stderr
     assert bool(ended.stdout) is (code == 0)
+
+
+def holds(row, reading):
+    """Say whether a reading is what a source asserts of it; an interval's slot is ours to place."""
+    named = {key: row[key] for key in ("quantity", "value")}
+    if "device_ts" in row:  # YCBT's: seconds since 2000 on the band's clock
+        shown = datetime(2000, 1, 1) + timedelta(seconds=row["device_ts"])  # noqa: DTZ001 - no zone
+        named["device_ts"] = shown.isoformat()
+    return named == {key: reading[key] for key in named}
+
+
+def test_every_shared_vector_holds_through_the_command():
+    """By the very words an integrator would write; `expected_readings` is what the source says."""
+    vectors = shared_vectors()
+    if not vectors:
+        pytest.skip("the shared vectors are not here")
+    missed = []
+    for family, vector in vectors:
+        said = vector.get("extra_hex", {}).get("sd")
+        beside = [] if said is None else ["--service-data", said]
+        result = run("--family", family.key, "--hex", vector["hex"], *beside)
+        readings = json.loads(result.stdout)["readings"] if result.exit_code == 0 else []
+        missed += [
+            (vector["id"], row)
+            for row in vector.get("expected_readings", ())
+            if not any(holds(row, reading) for reading in readings)
+        ]
+        if result.exit_code:
+            missed.append((vector["id"], result.output))
+
+    assert missed == []
+    assert len(vectors) > 60
+
+
+@pytest.mark.parametrize(
+    ("family", "vector"), BROKEN, ids=[f"{family.key} {v['name']}" for family, v in BROKEN]
+)
+def test_every_cut_or_corrupt_vector_is_refused_by_the_command(family, vector):
+    said = vector.get("service_data")
+    beside = [] if said is None else ["--service-data", said]
+
+    result = run("--family", family.key, "--hex", *vector["hex"], *beside)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert vector["fault"] in result.output

@@ -1,8 +1,9 @@
 """The radio goes and comes back: adapters pulled, the bus or BlueZ crashed."""
 
 import time
+from dataclasses import replace
 
-from tests.radio_room import HCI0, HCI1, collecting, mi, roster, strap
+from tests.radio_room import HCI0, HCI1, QUICK, collecting, mi, roster, strap
 
 
 async def both_heard(collector, band, other):
@@ -113,5 +114,18 @@ def test_a_collector_started_before_there_is_a_bus_begins_when_it_comes(on_the_a
             await radio.restart()
             await collector.until(lambda: collector.of(band))
         assert collector.counters.bus_outages == 0, "a bus that was never there is not lost"
+
+    on_the_air(scene)
+
+
+def test_an_adapter_that_hears_nothing_for_long_scans_anew_until_somebody_comes(on_the_air):
+    async def scene(radio):
+        band = mi(1)
+        pace = replace(QUICK, quiet_s=0.2)
+        async with collecting(roster(band), adapters=(HCI0,), pace=pace) as collector:
+            await collector.until(lambda: collector.counters.scans_failed["quiet"] >= 2)
+            assert collector.counters.scans_started >= 2
+            radio.add_band(band)
+            await collector.until(lambda: collector.of(band))
 
     on_the_air(scene)
