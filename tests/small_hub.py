@@ -116,10 +116,12 @@ class SmallHub:
     def _tell_time(self, topic, message):
         number = json.loads(message.payload).get("asks_time")
         if self.tells_time and number and not message.retain:
-            now_ms = self.now_ms()
-            receipt = Receipt(topic.centre, topic.gateway, bytes.fromhex(number), now_ms, ())
-            answer = seal_receipt(receipt, self.keys.signing)
-            self.publish_receipt(topic.centre, topic.gateway, answer)
+            self.say_time(topic.centre, topic.gateway, number)
+
+    def say_time(self, centre, gateway, number):
+        receipt = Receipt(centre, gateway, bytes.fromhex(number), self.now_ms(), ())
+        answer = seal_receipt(receipt, self.keys.signing)
+        self.publish_receipt(centre, gateway, answer)
 
     def now_ms(self):
         """The hub's clock; a test may replace it."""

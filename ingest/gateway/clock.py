@@ -193,7 +193,9 @@ class BoxClock:
     def _wall_ahead_ms(self) -> int:
         return self.time.wall_ms() - self.time.mono_ms()
 
-    def _stamp(self, now_ms: int, ahead_ms: int) -> Stamp:
+    def _stamp(self, now_ms: int, ahead_ms: int | None) -> Stamp:
+        if ahead_ms is None:
+            return Stamp("", 0, now_ms, known=False)
         hub_ms = self.time.hub_ahead_ms
         if hub_ms is not None:
             known = abs(hub_ms - ahead_ms) <= AGREES_MS
@@ -244,11 +246,11 @@ class ContentClock:
         return 0
 
 
-def _stamped_by(reading: Reading, stretches: Sequence[tuple[int, int]], now_ms: int) -> int:
+def _stamped_by(reading: Reading, stretches: Sequence[tuple[int, int]], now_ms: int) -> int | None:
     """Return by how much the clock stood ahead that this reading was stamped with.
 
-    A stamp fits the stretch in which that clock showed it. What a band remembered is placed by the
-    clock of now.
+    A stamp fits the stretch in which that clock showed it; None where it fits none. What a band
+    remembered is placed by the clock of now.
     """
     until_ms = now_ms
     if reading.flags & Flag.CLOCK_RECEIPT and reading.device_ts_ms is None:
@@ -256,4 +258,5 @@ def _stamped_by(reading: Reading, stretches: Sequence[tuple[int, int]], now_ms: 
             if since_ms - EARLY_MS <= reading.at_utc_ms - ahead_ms <= until_ms + JUMP_MS:
                 return ahead_ms
             until_ms = since_ms
+        return None
     return stretches[-1][1]

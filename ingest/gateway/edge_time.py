@@ -46,8 +46,11 @@ class EdgeTime:
     wall_ms: Callable[[], int] = wall_now_ms
     not_before_utc_ms: int = 0
     """Signed by the hub (a roster's issue): it cannot be earlier, whatever the wall clock says."""
+    hub_ahead_ms: int | None = None
+    """The hub's clock minus `mono_ms`, by its newest answer; None before it has answered."""
     _hub_ahead_ms: int | None = None
-    """The hub's clock minus `mono_ms`."""
+    """The same by whatever it has said, perhaps long ago: better than a wall clock that is wrong,
+    and no reason to move a reading."""
     _confirmed_mono_ms: int = 0
 
     def heard_hub(self, hub_utc_ms: int) -> None:
@@ -73,13 +76,8 @@ class EdgeTime:
         if now_ms - asked_mono_ms > LONGEST_ANSWER_MS:
             self.heard_hub(hub_utc_ms)
             return
-        self._hub_ahead_ms = hub_utc_ms - (asked_mono_ms + now_ms) // 2
+        self._hub_ahead_ms = self.hub_ahead_ms = hub_utc_ms - (asked_mono_ms + now_ms) // 2
         self._confirmed_mono_ms = now_ms
-
-    @property
-    def hub_ahead_ms(self) -> int | None:
-        """The hub's clock minus `mono_ms`; None before the hub has said anything."""
-        return self._hub_ahead_ms
 
     def utc_ms(self) -> int:
         """Return the best guess of UTC now: the hub's word, else the wall clock if it can be."""

@@ -314,14 +314,7 @@ class Uplink:
             log.warning("receipt_rejected", gateway=self.gateway, reason=error.reason)
             return
         self.traffic.hub_clock_ahead_ms = receipt.hub_utc_ms - self.box_time.wall_ms()
-        was_known = self.box_time.hub_ahead_ms is not None
-        if self._asked is not None and receipt.boot == self._asked[0]:
-            self.box_time.hub_answered(receipt.hub_utc_ms, self._asked[1])
-            self._asked, self._ask_next_mono_s = None, time.monotonic() + ASK_TIME_AGAIN_S
-        else:
-            self.box_time.heard_hub(receipt.hub_utc_ms)
-        if not was_known:
-            self.on_time()
+        self._take_time(receipt)
         if self.edge is not None:
             self.edge.take_receipt(receipt)
         if receipt.committed or receipt.refused:
@@ -331,6 +324,31 @@ class Uplink:
                 # A full disk deletes nothing: the batch is sent again, and receipted again.
                 log.error("receipt_not_kept", gateway=self.gateway)  # noqa: TRY400 - foreseen
         self.settled.set()
+
+    def _take_time(self, receipt: Receipt) -> None:
+        """Take the hub's clock out of an answer to what we asked, or to a batch of a moment ago."""
+        was_known = self.box_time.hub_ahead_ms is not None
+        asked_ms = None
+        if self._asked is not None and receipt.boot == self._asked[0]:
+            asked_ms = self._asked[1]
+            self._asked, self._ask_next_mono_s = None, time.monotonic() + ASK_TIME_AGAIN_S
+        elif not was_known:
+            asked_ms = self._sent_ms(receipt)
+        if asked_ms is None:
+            self.box_time.heard_hub(receipt.hub_utc_ms)
+            return
+        self.box_time.hub_answered(receipt.hub_utc_ms, asked_ms)
+        if not was_known:
+            self.on_time()
+
+    def _sent_ms(self, receipt: Receipt) -> int | None:
+        """Return when a batch was sent (monotonic ms) that it names; None: none sent only once."""
+        for seq, _ in receipt.committed:
+            sent = self._on_the_way.get(seq)
+            if sent is not None and seq not in self._unanswered:
+                ago_s = time.monotonic() - sent.sent_mono_s
+                return self.box_time.mono_ms() - round(1000 * ago_s)
+        return None
 
     def _opened(self, message: bytes) -> Receipt:
         receipt = open_receipt(message, self.hub_key)

@@ -54,7 +54,7 @@ def box(mosquitto, tmp_path):
 
     usual = {"clock": ContentClock(), "sealing": REPLAY, "uplink": QUICK}
 
-    async def run(source, *, stop=None, drain=True, **parts):
+    async def run(source, *, stop=None, drain=True, settings=settings, **parts):
         async with asyncio.timeout(PATIENCE_S):
             return await run_gateway(
                 settings,

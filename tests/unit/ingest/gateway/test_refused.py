@@ -95,8 +95,10 @@ def test_a_damaged_batch_beside_a_released_one_costs_its_own_readings(box):
             if first == 0:
                 refuse(spool, box, sealed, 0)
                 spool.release([0])
-        spool._db.execute("UPDATE batch SET readings = 7 WHERE id = 1")
+    with contextlib.closing(apsw.Connection(str(box.path))) as db:
+        db.execute("UPDATE batch SET readings = 7 WHERE id = 1")
 
+    with box.open() as spool:
         assert box.waiting(spool) == []
         assert spool.counters["lost_sealed"] == 5
 
