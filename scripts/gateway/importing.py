@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -70,11 +71,12 @@ def import_files(  # noqa: PLR0913 - the options of a command
     bands = _bands(loaded, device, subject)
     if time_zone is not None:
         _check_zone(time_zone)
-    asked = Asked(bands[0].device_key, time_zone, source)
-    _check_files(files)
+    asked = Asked(bands[0].device_key, time_zone, source, loaded.radio.time_zone)
+    needed = _check_files(files)
     if dry_run:
         accounts = [asyncio.run(_tried(loaded, path, asked, bands)) for path in files]
     else:
+        _check_room(loaded, needed)
         accounts = _handed_over(loaded, files, asked, wait=wait)
     told = [
         {"file": str(path)} | dict(account) for path, account in zip(files, accounts, strict=True)
@@ -154,16 +156,32 @@ def _check_zone(name: str) -> None:
         ) from error
 
 
-def _check_files(files: list[Path]) -> None:
-    """Find out before anything is done that all can be read."""
+def _check_files(files: list[Path]) -> int:
+    """Find out before anything is done that all can be read; return their bytes."""
+    needed = 0
     for path in files:
         try:
             with path.open("rb") as file:
-                file.read(1)
+                needed += file.seek(0, 2)
         except OSError as error:
             raise Misconfigured(
                 _("%(path)s cannot be read: %(fault)s.") % {"path": path, "fault": error.strerror}
             ) from error
+    return needed
+
+
+def _check_room(settings: GatewaySettings, needed: int) -> None:
+    """See that copies of the files leave the spool the room that its quota promises."""
+    from ingest.gateway.run import SPOOL_FILE
+
+    spool = settings.data_dir / SPOOL_FILE
+    used = spool.stat().st_size if spool.exists() else 0
+    promised = max(0, settings.spool.quota_mb * 2**20 - used)
+    if shutil.disk_usage(settings.data_dir).free < needed + promised:
+        raise Misconfigured(
+            _("there is too little room in %(path)s: the spool must keep what it was promised")
+            % {"path": settings.data_dir}
+        )
 
 
 async def _tried(

@@ -25,7 +25,8 @@ READINGS_TOGETHER = 2_000
 MOST_BAD_KEPT = 1_000
 """Of one file, with their bytes; the rest of them is counted, and the file itself is kept."""
 MOST_BAD_BYTES = 4_096
-MEMORY_BYTES = 1 << 30
+MEMORY_BYTES = 512 * 2**20
+"""A box may have no more than 1 GB; any usual file needs a tenth of this."""
 PROCESSOR_S = 6 * 3_600
 NICENESS = 10
 

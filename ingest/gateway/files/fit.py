@@ -19,7 +19,7 @@ from ingest.gateway.files.fit_times import stamp_ms
 from ingest.gateway.files.found import Asked, BadRecord, Found, reading
 
 MAGIC, MAGIC_AT = b".FIT", 8
-MOST_BYTES = 128 * 2**20
+MOST_BYTES = 64 * 2**20
 """Ten days at once a second with positions; what is longer is no workout and no day of a watch."""
 TIMESTAMP, TIMESTAMP_FIELD = "timestamp", 253
 RECORD, DEVICE_INFO, MONITORING, HRV, MONITORING_INFO, HR = 20, 23, 55, 78, 103, 132
@@ -74,6 +74,8 @@ def _frames(file: BinaryIO) -> Iterator[Any]:
         raise Rejected("cut_short", "the file ends in the middle of a record") from error
     except fitdecode.FitHeaderError as error:
         raise Rejected("malformed", "no FIT header where one must be") from error
+    except MemoryError:
+        raise
     except Exception as error:  # of many kinds, from KeyError to AssertionError
         raise Rejected("malformed", "a record cannot be read") from error
 

@@ -14,6 +14,9 @@ class Asked(NamedTuple):
     """IANA name: where local times without a zone were written. None: such times are refused."""
     source: str | None = None
     """Which of the sources or devices inside the file; None: the format's own rule."""
+    band_zone: str | None = None
+    """IANA name: what the bands' own clocks are set to. A reading that the radio may have read out
+    of a band's memory too gets the stamp it has there, so that the district knows it as one."""
 
 
 class BadRecord(NamedTuple):

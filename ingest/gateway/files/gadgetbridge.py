@@ -13,9 +13,10 @@ import apsw
 
 from config.errors import Rejected
 from ingest.batch.limits import MAX_UTC_MS
-from ingest.batch.reading import Quantity
+from ingest.batch.reading import Quantity, Reading
 from ingest.gateway.files import values
 from ingest.gateway.files.found import Asked, BadRecord, Found, Left, reading
+from ingest.gateway.files.times import wall_ms
 
 MAGIC = b"SQLite format 3\x00"
 FIRST_MS = 10**11
@@ -33,6 +34,8 @@ class Table(NamedTuple):
     has_pulse: bool
     steps_span_ms: int = 0
     """0: its steps are not taken."""
+    is_read_by_radio: bool = False
+    """The radio reads the same memory of these bands, with stamps of their own wall clock."""
 
 
 TABLES = {
@@ -40,8 +43,10 @@ TABLES = {
     "HUAMI_EXTENDED_ACTIVITY_SAMPLE": Table(has_pulse=True, steps_span_ms=MINUTE_MS),
     "HUAMI_HEART_RATE_MANUAL_SAMPLE": Table(has_pulse=True),
     "XIAOMI_ACTIVITY_SAMPLE": Table(has_pulse=True, steps_span_ms=MINUTE_MS),
-    "COLMI_ACTIVITY_SAMPLE": Table(has_pulse=False, steps_span_ms=15 * MINUTE_MS),
-    "COLMI_HEART_RATE_SAMPLE": Table(has_pulse=True),
+    "COLMI_ACTIVITY_SAMPLE": Table(
+        has_pulse=False, steps_span_ms=15 * MINUTE_MS, is_read_by_radio=True
+    ),
+    "COLMI_HEART_RATE_SAMPLE": Table(has_pulse=True, is_read_by_radio=True),
     "MOYOUNG_HEART_RATE_SAMPLE": Table(has_pulse=True),
 }
 """Of the families of this project, and those whose samples are by the minute."""
@@ -112,14 +117,21 @@ def _samples(db: apsw.Connection, name: str, device: int, asked: Asked) -> Itera
             at = _at_ms(stamp)
             rate = values.heart_rate_bpm(_number(bpm))
             if rate is not None:
-                yield reading(asked, Quantity.HEART_RATE_BPM, rate, at)
+                yield _stamped(reading(asked, Quantity.HEART_RATE_BPM, rate, at), table, asked)
             walked = values.steps(_number(count))
             if walked is not None:
                 if walked > STEPS_A_MINUTE_AT_MOST * table.steps_span_ms / MINUTE_MS:
                     raise Rejected("value", "more steps than anybody takes")  # noqa: TRY301 - as the rest
-                yield reading(asked, Quantity.STEPS_INCREMENT, walked, at, table.steps_span_ms)
+                taken = reading(asked, Quantity.STEPS_INCREMENT, walked, at, table.steps_span_ms)
+                yield _stamped(taken, table, asked)
         except Rejected as error:
             yield BadRecord(error.reason, place, f"{name}{row!r}".encode())
+
+
+def _stamped(taken: Reading, table: Table, asked: Asked) -> Reading:
+    if not table.is_read_by_radio or asked.band_zone is None:
+        return taken
+    return taken._replace(device_ts_ms=wall_ms(taken.at_utc_ms, asked.band_zone))
 
 
 def _battery(db: apsw.Connection, name: str, device: int, asked: Asked) -> Iterator[Found]:

@@ -103,8 +103,9 @@ def load(note: Path) -> Job:
             "device_key": str() as device,
             "time_zone": None | str() as zone,
             "source": None | str() as source,
+            "band_zone": None | str() as band_zone,
         } if is_device_key(device):
-            return Job(note.stem, token, note.parent, Asked(device, zone, source))
+            return Job(note.stem, token, note.parent, Asked(device, zone, source, band_zone))
         case _:
             raise Rejected("note", "not written by this version")
 

@@ -87,6 +87,14 @@ def test_a_colmi_ring(found, database):
     assert got.bad[0].data.startswith(b"COLMI_ACTIVITY_SAMPLE(")
 
 
+def test_what_the_radio_reads_too_has_the_stamp_that_the_band_gives_it(found, database):
+    data = database(("COLMI_HEART_RATE_SAMPLE", PULSES, [(S0, 1, 1, 71)]))
+
+    (got,) = found(data, band_zone="Asia/Shanghai").readings
+
+    assert (got.at_utc_ms, got.device_ts_ms) == (T0, T0 + 8 * 3_600_000)
+
+
 def test_the_battery_of_the_band_and_not_of_its_case(found, database):
     rows = [(S0, 1, 80, 0), (S0, 1, 20, 1), (S0 + 60, 1, -1, 0), (S0 + 120, 1, 300, 0)]
 

@@ -13,6 +13,7 @@ from tests.unit.ingest.gateway.files.conftest import BAND
 
 DAY_S = 86_400
 NOTE = {"version": 1, "token": "t", "device_key": "a", "time_zone": None, "source": None}
+NOTE["band_zone"] = None
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def box(tmp_path):
 
 
 def test_a_file_waits_with_whose_it_is_and_without_its_name(box, file):
-    asked = Asked(BAND, "Asia/Shanghai", "a watch")
+    asked = Asked(BAND, "Asia/Shanghai", "a watch", "Asia/Urumqi")
 
     name = jobs.hand_over(box, file, asked)
 

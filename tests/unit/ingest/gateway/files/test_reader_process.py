@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from pathlib import Path
 
 import cbor2
 import pytest
@@ -15,6 +16,8 @@ from ingest.gateway.files.reader_process import Block, blocks_of
 from tests.fit_files import workout
 from tests.patience import PATIENCE_S
 from tests.unit.ingest.gateway.files.conftest import BAND, NOON_UTC_MS
+
+ROOT = Path(__file__).parents[5]
 
 
 def read(path):
@@ -88,6 +91,36 @@ def test_an_answer_that_is_none_is_refused(tmp_path, monkeypatch, answer):
 
     with pytest.raises(Rejected):
         read(tmp_path / "a")
+
+
+def test_without_the_reader_of_fit_it_says_what_is_missing(tmp_path, monkeypatch):
+    (tmp_path / "fitdecode.py").write_text("raise ModuleNotFoundError('fitdecode')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    path = tmp_path / "a.fit"
+    path.write_bytes(workout(NOON_UTC_MS, [70]))
+
+    with pytest.raises(Rejected, match="reader_missing"):
+        read(path)
+
+
+def test_a_file_that_would_take_the_box_s_memory_ends_the_reader_alone(tmp_path, monkeypatch):
+    stand_in(
+        monkeypatch, tmp_path,
+        "import ingest.gateway.files.child as child\n"
+        "def endless(*_):\n"
+        "    kept = []\n"
+        "    while True:\n"
+        "        kept.append(bytes(2**24))\n"
+        "    yield\n"
+        "child.read = endless\n"
+        "child.main()\n",
+    )  # fmt: skip
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ['PYTHONPATH']}:{ROOT}")
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"time,hr\n")
+
+    with pytest.raises(Rejected, match="too_large"):
+        read(path)
 
 
 def test_an_answer_without_end_is_not_waited_for(tmp_path, monkeypatch):
