@@ -90,9 +90,9 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     `edge` takes rosters, sends events and shows the page; None: nothing but readings is passed on,
     as in a replay. It must hear of readings from the source itself (`Edge.heard`), before any
     queue. `radio` and `scanners` give counters of the sources for the status. `inbox` takes in
-    files. `box_time` is the edge's unless it is given. `hub_encryption`: batches are readable by that hub
-    alone; None: they are only signed. `look` gives what `adhere gateway top` shows beside the
-    status. `supervisor` is told that the gateway is ready, alive and stopping.
+    files. `box_time` is the edge's unless it is given. `hub_encryption`: batches are readable by
+    that hub alone; None: they are only signed. `look` gives what `adhere gateway top` shows beside
+    the status. `supervisor` is told that the gateway is ready, alive and stopping.
     """
     if box_time is None:
         box_time = EdgeTime() if edge is None else edge.time

@@ -1,0 +1,194 @@
+"""From messages to readings, with a clock of the test's own."""
+
+import json
+
+import pytest
+
+from ingest.batch.reading import Flag, Quantity
+from ingest.gateway.radio.bands import Bands
+from ingest.gateway.radio.basket import Basket
+from ingest.gateway.radio.counters import RadioCounters
+from ingest.gateway.radio.intake import Intake
+from ingest.gateway.radio.pace import Pace
+from ingest.gateway.scanner.counters import ScannerCounters
+from ingest.gateway.scanner.intake import ScannerIntake
+
+BAND, PRIVATE = "AA:BB:CC:DD:EE:FF", "4A:00:00:00:00:01"
+NOW_MS = 1_770_000_000_000
+
+
+class Room:
+    """One registered band, a phone's band, and what came of the messages."""
+
+    def __init__(self, monkeypatch):
+        self.mono_s, self.heard = 1_000.0, []
+        self.at_once = []
+        counters = RadioCounters()
+        self.basket = Basket(counters)
+        bands = Bands(
+            lambda: {BAND: None, "11:22:33:44:55:66": None},
+            Pace(),
+            {PRIVATE: BAND}.get,
+        )
+        bands.refresh()
+        self.counters = ScannerCounters()
+        self.intake = ScannerIntake(
+            bands,
+            Intake(self.basket, self.at_once.extend, counters),
+            self.counters,
+            ("home",),
+            {"hr_push/3": "11:22:33:44:55:66", "hr_push/4": "99:99:99:99:99:99"},
+            mono_s=lambda: self.mono_s,
+            wall_ms=self.wall_ms,
+        )
+        monkeypatch.setattr("time.time_ns", lambda: self.wall_ms() * 10**6)
+
+    def wall_ms(self):
+        return NOW_MS + round((self.mono_s - 1_000) * 1000)
+
+    def say(self, scanner="s1", mac=BAND, topic=None, *, retained=False, **fields):
+        """One decoded advert."""
+        topic = topic or f"home/{scanner}/BTtoMQTT/{mac.replace(':', '')}"
+        said = {"type": "BODY", "id": mac} | fields
+        self.intake.take(topic, json.dumps(said).encode(), retained=retained)
+
+    @property
+    def readings(self):
+        """All that was taken since the last look."""
+        return [reading for heard in self.basket.empty() for reading in heard.readings]
+
+
+@pytest.fixture
+def room(monkeypatch):
+    return Room(monkeypatch)
+
+
+def test_a_reading_has_the_time_of_its_coming_and_is_told_the_edge_at_once(room):
+    room.say(act_bpm=120)
+
+    (reading,) = room.at_once
+    assert (reading.device_key, reading.quantity) == (BAND, Quantity.HEART_RATE_BPM)
+    assert (reading.value, reading.at_utc_ms) == (120, NOW_MS)
+    assert reading.flags & Flag.CLOCK_RECEIPT
+    assert room.readings == [reading]
+
+
+def test_one_advert_through_several_messages_and_scanners_is_one_reading(room):
+    room.say("s1", act_bpm=120)
+    room.mono_s += 0.01
+    room.say("s1", act_bpm=120, steps=7)
+    room.mono_s += 0.3
+    room.say("s2", act_bpm=120, steps=7)
+
+    assert [(r.quantity, r.value) for r in room.readings] == [
+        ("heart_rate_bpm", 120),
+        ("steps_counter", 7),
+    ]
+    assert room.counters.repeated == 3
+
+
+def test_an_even_pulse_goes_on_being_heard(room):
+    for _ in range(20):
+        room.say(act_bpm=72)
+        room.mono_s += 1.0
+
+    assert len(room.readings) == 20
+
+
+def test_a_change_is_heard_from_whichever_scanner_says_it_first(room):
+    room.say("s1", act_bpm=120)
+    room.mono_s += 0.2
+    room.say("s2", act_bpm=121)
+
+    assert [r.value for r in room.readings] == [120, 121]
+
+
+def test_a_pulse_that_has_stood_still_for_ten_minutes_is_doubted(room):
+    for _ in range(602):
+        room.say(act_bpm=87)
+        room.mono_s += 1.0
+
+    flags = [r.flags & Flag.SUSPECT for r in room.readings]
+    assert (bool(flags[0]), bool(flags[598]), bool(flags[601])) == (False, False, True)
+
+
+def test_a_message_that_was_held_up_has_the_scanners_time(room):
+    room.say(act_bpm=120, unixtime=NOW_MS // 1000 - 40)
+
+    assert room.readings[0].at_utc_ms == NOW_MS - 40_000
+
+
+@pytest.mark.parametrize("off_s", [-200, -121, 3, -3, 150, 90])
+def test_a_scanners_clock_is_believed_when_it_agrees_and_says_that_it_was_earlier(room, off_s):
+    room.say(act_bpm=120, unixtime=NOW_MS // 1000 + off_s)
+
+    assert room.readings[0].at_utc_ms == NOW_MS
+    assert room.counters.stamps_off == (abs(off_s) > 120)
+
+
+def test_private_addresses_are_the_bands(room):
+    room.say(mac=PRIVATE, act_bpm=99)
+
+    assert room.readings[0].device_key == BAND
+
+
+def test_a_stranger_is_offered_by_name_and_never_with_a_value(room):
+    room.say(mac="00:00:00:00:00:02", model_id="MB/SW", act_bpm=99, name="Mi\x07 Band", rssi=-60)
+
+    assert room.readings == []
+    assert room.counters.unregistered == 1
+    (near,) = room.intake.passers_by.offered(room.mono_s).values()
+    assert near == ("00:00:00:00:00:02", ("miband_advert",), "Mi Band", -60)
+
+
+def test_what_the_broker_kept_from_yesterday_is_passed_over(room):
+    room.say(act_bpm=120, retained=True)
+
+    assert room.readings == []
+    assert room.counters.retained == 1
+
+
+def test_raw_adverts_are_read_by_our_own_families(room):
+    for counter, bpm in ((0, 80), (1, 81), (1, 81), (2, 82)):
+        data = bytes([counter << 2 | 2, 0, bpm, bpm]).hex()
+        room.say(type="", manufacturerdata="6b00" + data)
+        room.mono_s += 1.0
+
+    assert [r.value for r in room.readings] == [80, 81, 82]
+
+
+def test_a_message_of_a_registered_band_that_cannot_be_read_is_kept_aside(room):
+    topic = f"home/s1/BTtoMQTT/{BAND.replace(':', '')}"
+    room.intake.take(topic, b"{", retained=False)
+    room.intake.take("home/s1/BTtoMQTT/000000000002", b"{", retained=False)
+    room.intake.take("home/s1/BTtoMQTT/x", b"{", retained=False)
+
+    (kept,) = [bad for heard in room.basket.empty() for bad in heard.bad]
+    assert (kept.data, kept.reason) == (b"{", "malformed")
+    assert (room.counters.rejected["malformed"], room.counters.unreadable) == (1, 2)
+
+
+def test_a_phone_speaks_for_the_band_that_the_settings_name(room):
+    said = {"event": "heartRate", "heartRate": 85, "connected": True}
+    for topic in ("hr_push/3", "hr_push/4"):
+        room.intake.take(topic, json.dumps(said).encode(), retained=False)
+
+    assert [r.device_key for r in room.readings] == ["11:22:33:44:55:66"]
+    assert room.counters.unregistered == 1
+
+
+def test_who_is_away_and_what_a_scanner_lost_is_shown(room):
+    for topic, payload in (
+        ("home/s1/LWT", b"offline"),
+        ("home/s2/LWT", b"online"),
+        ("home/s2/SYStoMQTT", b'{"msgblck":3}'),
+    ):
+        room.intake.take(topic, payload, retained=True)
+    assert room.counters.offline == {"s1": NOW_MS}
+    assert room.counters.lost_in_scanner == {"s2": 3}
+
+    room.mono_s += 60
+    room.intake.take("home/s1/LWT", b"offline", retained=False)
+    assert room.counters.offline == {"s1": NOW_MS}
+    room.intake.take("home/s1/LWT", b"online", retained=False)
+    assert room.counters.offline == {}
