@@ -101,6 +101,8 @@ class Readings(NamedTuple):
     """STEP_TOTAL: what a day comes to by running totals and by spans longer than a minute."""
     steps_told: int
     """Rows read of either, and of minutes."""
+    step_ways: pl.DataFrame
+    """WAYS of `reports.nightly.stepped`."""
 
 
 class Round(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from adherence.clock import MINUTE_MS
-from adherence.counters import COUNTER_ROWS, counter_minutes, increments
+from adherence.counters import COUNTED, COUNTER_ROWS, counter_minutes, increments
 from adherence.step_days import STEP_SPANS, STEP_TOTAL, day_totals
 from config.conventions import Conventions
 from config.counters import load_counters
@@ -22,6 +22,19 @@ LONG_AGO_MS, NEVER_MS = -(2**62), 2**62
 """For a band that was always, or is still, somebody's."""
 
 
+WAYS = pl.Schema(
+    {
+        "person": pl.Int64,
+        "day": pl.Int64,
+        "start_ms": pl.Int64,
+        "end_ms": pl.Int64,
+        "steps": pl.Int64,
+        "verdict": pl.String,
+    }
+)
+"""From one running total to the next, as `adherence.counters` judged it; `day` is a local one."""
+
+
 class Stepped(NamedTuple):
     """What is known of steps; `person` numbers the window."""
 
@@ -31,6 +44,8 @@ class Stepped(NamedTuple):
     """STEP_TOTAL: what a day comes to by running totals and longer spans, where there are any."""
     told: int
     """Rows read: steps over a span, and running totals."""
+    ways: pl.DataFrame
+    """WAYS: what of the running totals is more than a plain difference, or counts for nothing."""
 
 
 def steps_in(conn: Connection, spans: pl.DataFrame, conventions: Conventions) -> Stepped:
@@ -42,7 +57,12 @@ def steps_in(conn: Connection, spans: pl.DataFrame, conventions: Conventions) ->
     )
     count = told.height + counters.height
     if counters.is_empty() and rows.height == told.height:
-        return Stepped(rows.select("person", "ts", "steps"), pl.DataFrame(schema=STEP_TOTAL), count)
+        return Stepped(
+            rows.select("person", "ts", "steps"),
+            pl.DataFrame(schema=STEP_TOTAL),
+            count,
+            pl.DataFrame(schema=WAYS),
+        )
     bands = _bands(conn, spans)
     utc_offset_ms = conventions.utc_offset_min * MINUTE_MS
     found = increments(
@@ -64,7 +84,10 @@ def steps_in(conn: Connection, spans: pl.DataFrame, conventions: Conventions) ->
     )
     minutes, totals_now = pl.collect_all([of_counters, totals])
     both = pl.concat([rows.select(minutes.columns), minutes]).sort("person", "ts")
-    return Stepped(both, totals_now.cast(pl.Schema(STEP_TOTAL)), count)
+    ways = found.filter(pl.col("verdict") != COUNTED).select(
+        (pl.col("band") // ASSIGNMENTS).alias("person"), *WAYS.names()[1:]
+    )
+    return Stepped(both, totals_now.cast(pl.Schema(STEP_TOTAL)), count, ways)
 
 
 def _bands(conn: Connection, spans: pl.DataFrame) -> pl.DataFrame:

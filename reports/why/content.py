@@ -176,6 +176,31 @@ class Day:
 
 
 @dataclass(frozen=True)
+class StepWay:
+    """From one running total of a band to the next, where it is more than a plain difference."""
+
+    start_at: datetime
+    end_at: datetime
+    steps: int | None
+    """None: nothing is counted."""
+    verdict: str
+    """One of `adherence.counters`: a key of `reports.why.words.WAYS`."""
+
+
+@dataclass(frozen=True)
+class StepDay:
+    """Steps of one local day, by all that was told of them."""
+
+    date: date
+    steps: int
+    by_minute: int
+    """The sum of the minutes with a count (C15)."""
+    by_totals: int | None
+    """What running totals and spans over a minute come to; None: there were none."""
+    ways: tuple[StepWay, ...]
+
+
+@dataclass(frozen=True)
 class Why:
     """A week down to its minutes."""
 
@@ -193,6 +218,12 @@ class Why:
     """Every part prescribed."""
     logged: tuple[LoggedSession, ...]
     """What the session log says of the week, in the order of its days."""
+    steps: tuple[StepDay, ...]
+    """The days of which some step count is known."""
+    counted_steps: int
+    """Of the days under a prescription, together."""
+    stored_steps: int
+    """The same as the night stored it."""
 
     @property
     def held_back_by(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from reports.nightly.windows import WINDOW
 from reports.why.by_minute import WEEK_DAYS, days_of, instant, minutes_between
 from reports.why.content import Batch, Session, ShortEffort, StoredWeek, Why
 from reports.why.parts import logged_in, parts_of
+from reports.why.walked import walked_in
 from storage.database import Connection, border, snapshot
 from storage.queries import query
 
@@ -78,7 +79,24 @@ def _why(conn: Connection, week: StoredWeek, conventions: Conventions) -> Why:
         batches=behind[0],
         parts=parts_of(week, adherent_from_pct=conventions.adherent_from_pct),
         logged=logged_in(conn, week),
+        steps=walked_in(found.round.readings, week.week, conventions),
+        counted_steps=int(_own_days(found.rows.days, week)["steps"].sum()),
+        stored_steps=_stored_steps(conn, week),
     )
+
+
+def _own_days(days: pl.DataFrame, week: StoredWeek) -> pl.DataFrame:
+    """Return the rows of the week's days and enrolment."""
+    sunday = week.week + timedelta(days=WEEK_DAYS - 1)
+    return days.filter(
+        pl.col("enrolment_id") == week.enrolment_id, pl.col("date").is_between(week.week, sunday)
+    )
+
+
+def _stored_steps(conn: Connection, week: StoredWeek) -> int:
+    asked = {"enrolment_id": week.enrolment_id, "week": week.week}
+    row = conn.execute(query("why_stored_steps"), asked).fetchone()
+    return 0 if row is None else row[0]
 
 
 def _compute(conn: Connection, week: StoredWeek, conventions: Conventions) -> _Found:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from adherence import minutes
+from adherence import counters, minutes
 from config.language import later
 
 UNWORN = "unworn"
@@ -50,3 +50,12 @@ PARTS: Mapping[str, str] = {
     "steps": later("steps"),
 }
 """A part of a prescription -> what a person reads."""
+
+WAYS: Mapping[str, str] = {
+    counters.WRAPPED: later("the counter began anew at its top"),
+    counters.RESTARTED: later("the band was started again"),
+    counters.TOO_FAST: later("more than can be walked: not counted"),
+    counters.UNKNOWN_START: later("walked at an unknown time before: not counted"),
+    counters.OF_TOMORROW: later("the band counts it to its next day"),
+}
+"""What became of the way to a running total -> what a person reads."""

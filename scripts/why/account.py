@@ -18,7 +18,7 @@ from adherence.schema import PRESCRIBED, completed
 from adherence.zones import in_force
 from config.language import later
 from reports.why import Session, ShortEffort
-from reports.why.content import Batch
+from reports.why.content import Batch, StepDay
 from storage.bands import ClaimedBand
 
 WEEK_DAYS = 7
@@ -39,6 +39,7 @@ TARGETS = (
 """What a prescription says of a week; null where it asks for none of it."""
 EVERY_MINUTE = later("every minute of the week")
 COMPLETE = later("complete sessions")
+STEPS = later("steps of its days")
 OF_BOUT = later("credit of the bout at %(at)s")
 SUMS = {
     "bout_credit_min": later("credit in bouts and logged sessions"),
@@ -128,6 +129,10 @@ class Account:
     batches: tuple[Batch, ...] | None
     """Null where the readings came out of files."""
     claims: tuple[ClaimedBand, ...] = ()
+    steps: tuple[StepDay, ...] = ()
+    """The days of which a step count is known; none where the readings came out of files."""
+    step_sums: tuple[int, int] | None = None
+    """Steps of the week's days as counted now, and as stored; null for files."""
     """Bands of this week that the wearer said on an on-site page are theirs, the earliest first."""
 
     def days(self) -> Iterator[date]:
@@ -213,6 +218,7 @@ class Account:
                 self.figures["complete_sessions"],
                 "",
             ),
+            *([] if self.step_sums is None else [Check(STEPS, *self.step_sums, "")]),
             *(
                 Check(
                     OF_BOUT,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reports.why import Session
-from reports.why.content import Batch
+from reports.why.content import Batch, StepDay
 from scripts.why.account import Account, Check, Logged, Run, utc_ms
 from storage.bands import ClaimedBand
 
@@ -35,6 +35,7 @@ def as_data(account: Account, runs: list[tuple[Any, Run]]) -> dict[str, Any]:
             for effort in account.short_efforts
         ],
         "logged": [_logged(one) for one in account.logged],
+        "steps": [_steps(day) for day in account.steps],
         "runs": [_run(day, run) for day, run in runs],
         "batches": None if account.batches is None else [_batch(b) for b in account.batches],
         "claims": [_claim(one) for one in account.claims],
@@ -71,6 +72,19 @@ def _logged(entry: Logged) -> dict[str, Any]:
         "credit_s": entry.credit_ms / 1000,
         "complete": entry.complete,
         "verdict": entry.verdict,
+    }
+
+
+def _steps(day: StepDay) -> dict[str, Any]:
+    return {
+        "date": str(day.date),
+        "steps": day.steps,
+        "by_minute": day.by_minute,
+        "by_totals": day.by_totals,
+        "ways": [
+            asdict(way) | {"start_at": way.start_at.isoformat(), "end_at": way.end_at.isoformat()}
+            for way in day.ways
+        ],
     }
 
 

@@ -8,13 +8,14 @@ from config.conventions import Conventions
 from config.language import _, later
 from reports.why import Session
 from reports.why.content import Batch
-from reports.why.words import PARTS, REASONS
+from reports.why.words import PARTS, REASONS, WAYS
 from reports.workbook.words import REASONS as WEEK_REASONS
 from reports.workbook.words import STATES, shown
 from scripts.why.account import WEEK_DAYS, Account, Check, Logged, Run, utc_ms
 
 MISSING = later("without heart rate")
 SHOWN_BATCHES = 20
+SHOWN_WAYS = 10
 ZONES = {
     "hrr": later("target zone: %(low)s to below %(high)s %% of heart-rate reserve"),
     "hr_max": later("target zone: %(low)s to below %(high)s %% of the maximum heart rate"),
@@ -42,6 +43,7 @@ class Page:
         yield from self._sessions()
         yield from self._logged()
         yield from self._short_efforts()
+        yield from self._steps()
         yield from self._days(runs)
         yield from self._claims()
         yield from self._batches()
@@ -200,6 +202,32 @@ class Page:
                 "effort": clock(effort.effort_ms),
                 "credit": clock(effort.credit_ms),
             }
+
+    def _steps(self) -> Iterator[str]:
+        if not self.account.steps:
+            return
+        yield ""
+        yield _("Steps")
+        for day in self.account.steps:
+            said = {"day": day.date, "steps": day.steps, "minutes": day.by_minute}
+            if day.by_totals is None:
+                yield "  " + _("%(day)s: %(steps)d, all of them by the minute") % said
+            else:
+                yield "  " + _(
+                    "%(day)s: %(steps)d; %(totals)d by running totals and longer spans, "
+                    "%(minutes)d by the minute"
+                ) % (said | {"totals": day.by_totals})
+            for way in day.ways[:SHOWN_WAYS]:
+                yield "    " + _("%(from)s to %(to)s: %(steps)s, %(verdict)s") % {
+                    "from": self.at(_ms(way.start_at)),
+                    "to": self.at(_ms(way.end_at)),
+                    "steps": "-" if way.steps is None else way.steps,
+                    "verdict": _(WAYS[way.verdict]),
+                }
+            if len(day.ways) > SHOWN_WAYS:
+                yield "    " + _("and %(more)d more: all of them with --json") % {
+                    "more": len(day.ways) - SHOWN_WAYS
+                }
 
     def _days(self, runs: list[tuple[date, Run]]) -> Iterator[str]:
         yield ""

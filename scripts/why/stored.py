@@ -83,6 +83,8 @@ def account_of(why: Why, versions: pl.DataFrame, claimed: tuple[ClaimedBand, ...
         differing=tuple(day.date for day in why.days if not day.agrees),
         batches=why.batches,
         claims=claimed,
+        steps=why.steps,
+        step_sums=(why.counted_steps, why.stored_steps),
     )
 
 

@@ -25,6 +25,12 @@ SELECT date, (extract(epoch FROM start_at) * 1000)::bigint, input_sha256
 FROM bout
 WHERE enrolment_id = %(enrolment_id)s AND date BETWEEN %(week)s AND %(week)s::date + 6;
 
+-- name: why_stored_steps
+-- All steps of the stored days of a week.
+SELECT coalesce(sum(steps), 0)::bigint
+FROM day
+WHERE enrolment_id = %(enrolment_id)s AND date BETWEEN %(week)s AND %(week)s::date + 6;
+
 -- name: why_unseen
 -- Spans of time in which it is known why there is no heart rate; the most telling reason first.
 WITH asked AS (
@@ -83,6 +89,12 @@ FROM (
         UNION ALL
         SELECT batch_id, false
         FROM steps
+        WHERE device_id = a.device_id AND a.worn @> at
+            AND at >= span.from_at AND at < span.to_at
+            AND at >= %(earliest)s::timestamptz AND at < %(latest)s::timestamptz
+        UNION ALL
+        SELECT batch_id, false
+        FROM steps_counter
         WHERE device_id = a.device_id AND a.worn @> at
             AND at >= span.from_at AND at < span.to_at
             AND at >= %(earliest)s::timestamptz AND at < %(latest)s::timestamptz

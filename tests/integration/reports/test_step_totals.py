@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reports.nightly.recompute import recompute
+from reports.why import minutes_of_week
 from storage.database import connect
 from storage.ingest import Outcome, store_batches
 from tests.batches import a_batch, columns
@@ -261,3 +262,27 @@ def test_a_band_whose_clock_began_anew_every_day_loses_nothing(conn, district):
     assert steps(conn) == {
         date(2026, 11, day): sum(10 * day + n for n in range(40)) for day in (10, 11, 12)
     }
+
+
+def test_why_tells_what_became_of_every_total_that_is_no_plain_difference(conn, district):
+    enrolment = district.wear("p1")
+    district.hear("p1", steps=[(ms("07:00:00"), 60), (ms("07:01:00"), 70)])
+    district.count(
+        "p1", [(ms("08:00:00"), 500), (ms("08:20:00"), 60_000), (ms("09:00:00"), 60_100)]
+    )
+    district.count("p1", [(ms("12:00:00", 11), 900), (ms("13:00:00", 11), 40)])
+    recompute(conn, through=THROUGH)
+
+    why = minutes_of_week(conn, enrolment, date(2026, 11, 9))
+
+    assert [(day.steps, day.by_minute, day.by_totals) for day in why.steps] == [
+        (600, 130, 600),
+        (940, 0, 940),
+    ]
+    assert [(way.steps, way.verdict) for day in why.steps for way in day.ways] == [
+        (None, "too_fast"),
+        (40, "restarted"),
+    ]
+    assert why.counted_steps == why.stored_steps == 1_540
+    assert all(day.agrees for day in why.days)
+    assert sum(batch.step_counts for batch in why.batches) == 7
