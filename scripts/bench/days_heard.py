@@ -26,8 +26,6 @@ from scripts.log import set_up_log
 
 FIRST_UTC_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z."""
-PIECE_S = 60
-"""Seconds that reach the disk as one."""
 LOWEST_BPM, PULSES, BAND_STEP = 60, 100, 7
 
 
@@ -37,6 +35,8 @@ class Days:
 
     bands: int
     seconds: int
+    piece_s: int = 60
+    """Seconds that reach the disk as one; a box at work has two pieces in each second."""
 
     @property
     def readings(self) -> int:
@@ -53,7 +53,7 @@ class Days:
 
     def chunk(self, first_s: int) -> Chunk:
         """Return what all bands say in the piece that begins at a second."""
-        seconds = range(first_s, min(first_s + PIECE_S, self.seconds))
+        seconds = range(first_s, min(first_s + self.piece_s, self.seconds))
         count, bands = self.bands * len(seconds), range(self.bands)
         return Chunk(
             tuple(map(self.device_key, bands)),
@@ -84,8 +84,8 @@ def source_of(days: Days) -> Source:
     """Return the days as a source that goes on where its cursor says."""
 
     async def source(cursor: Mapping[str, str]) -> AsyncGenerator[Heard]:
-        for first_s in range(int(cursor.get("second", "0")), days.seconds, PIECE_S):
-            yield Heard(days.chunk(first_s), "live", {"second": str(first_s + PIECE_S)})
+        for first_s in range(int(cursor.get("second", "0")), days.seconds, days.piece_s):
+            yield Heard(days.chunk(first_s), "live", {"second": str(first_s + days.piece_s)})
             await asyncio.sleep(0)  # making them is work of this thread: let the others in
 
     return source

@@ -33,6 +33,7 @@ def as_json(figures: OutageFigures) -> dict[str, Any]:
     return {
         "bands": figures.days.bands,
         "days": round(figures.days.seconds / 86_400, 3),
+        "piece_s": figures.days.piece_s,
         "readings": figures.days.readings,
         "fill_s": round(figures.fill_s, 2),
         "fill_per_s": round(figures.fill_per_s),

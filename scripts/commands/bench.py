@@ -128,6 +128,9 @@ def outage(
     bands: Annotated[
         int, typer.Option(min=1, max=1000, help=_("So many bands, each a pulse a second."))
     ] = 40,
+    piece_s: Annotated[
+        int, typer.Option(min=1, max=600, help=_("So many seconds reach the disk as one."))
+    ] = 60,
     as_json: AsJson = False,
 ) -> None:
     """Measure days without a network and the drain after them, as fast as both go.
@@ -140,7 +143,7 @@ def outage(
     from scripts.bench.days_heard import Days
     from scripts.bench.outage import run
 
-    what = Days(bands, round(86_400 * days))
+    what = Days(bands, round(86_400 * days), piece_s)
     typer.echo(outage_shown.budget(what), err=True)
     with _new_folder() as folder, _progress() as progress:
         figures = asyncio.run(run(what, folder, progress))

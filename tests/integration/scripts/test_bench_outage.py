@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from ingest.batch.columns import Chunk, Columns, chunk_of, readings_of
 from ingest.batch.content import Content
 from scripts.bench.counting_hub import Count
-from scripts.bench.days_heard import PIECE_S, Days
+from scripts.bench.days_heard import Days
 from scripts.commands.bench import app
 
 BANDS, SECONDS = 40, 3_600
@@ -35,7 +35,8 @@ def test_it_waited_on_disk_within_what_is_promised(figures):
     assert figures["fill_per_s"] > 0
 
 
-DAYS = Days(bands=3, seconds=2 * PIECE_S)
+PIECE_S = 60
+DAYS = Days(bands=3, seconds=2 * PIECE_S, piece_s=PIECE_S)
 
 
 def batch(readings):
