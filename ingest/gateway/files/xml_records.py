@@ -1,9 +1,9 @@
 """Records out of an XML stream of any length, through expat; nothing of it is kept but a record.
 
 Why expat itself and no reader of GPX or TCX: those there are hold the whole file in memory (gpxpy
-about 2.5 kB a point), pass over what they cannot read or fail on it, and none keeps its bytes. Expat
-is maintained with CPython. Files that declare entities are refused (they could unfold to gigabytes, or
-name files of this machine); external ones are never fetched.
+about 2.5 kB a point), pass over what they cannot read or fail on it, and none keeps its bytes.
+Expat is maintained with CPython. Files that declare entities are refused (they could unfold to
+gigabytes, or name files of this machine); external ones are never fetched.
 """
 
 from collections.abc import Callable, Iterator, Mapping
