@@ -7,7 +7,9 @@ that are not understood, metres and kcal in 32 bits each; little endian. The pul
 """
 
 from config.errors import Rejected
-from devices import battery
+from devices import battery, current_time
+from devices.band_clock import BandClock
+from devices.current_time import CURRENT_TIME
 from devices.family import Family, each
 from devices.table import Field, unpack
 from devices.talk import NoMemory, TalkTerms, Write
@@ -43,13 +45,22 @@ class HuamiStepsTalk(NoMemory):
     """See `devices.talk`. Hears the steps while the wearer walks, then lets the band go."""
 
     notify: tuple[str, ...] = (STEPS, battery.LEVEL)
-    reads: tuple[str, ...] = (STEPS, battery.LEVEL)
+    reads: tuple[str, ...] = (STEPS, CURRENT_TIME, battery.LEVEL)
 
     def __init__(self, terms: TalkTerms) -> None:
         self._is_live = terms.live
+        self._clock = BandClock(terms.utc_offset_min)
         self._walked_ms: int | None = None
         self._steps: float | None = None
         self.done = False
+
+    @property
+    def clock_ahead_ms(self) -> int | None:
+        """How far the band's clock is ahead: it decides when the counter begins anew.
+
+        It takes no time from who has not its key.
+        """
+        return self._clock.ahead_ms
 
     @property
     def due_utc_ms(self) -> int | None:
@@ -71,6 +82,9 @@ class HuamiStepsTalk(NoMemory):
         """Return the values of one notification or read; raise Rejected for a malformed frame."""
         if characteristic.lower() == battery.LEVEL:
             return battery.hear(data, now_utc_ms)
+        if characteristic.lower() == CURRENT_TIME:
+            self._clock.told(current_time.shown_ms(data), now_utc_ms)
+            return []
         (total,) = decode(data).values
         if total.value != self._steps:
             self._steps, self._walked_ms = total.value, now_utc_ms

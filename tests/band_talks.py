@@ -54,7 +54,9 @@ class Conversation:
     def do(self, asked):
         now = self.clock.now_utc_ms
         if isinstance(asked, Read):
-            self.hear(asked.characteristic, self.link.read(asked.characteristic))
+            data = self.link.read(asked.characteristic)
+            if data is not None:  # a band offers what it lets be read
+                self.hear(asked.characteristic, data)
         else:
             self.written.append((now, asked.data))
             self.tell(self.link.written(asked.characteristic, asked.data, now))

@@ -86,7 +86,7 @@ class Band:
     """Its link has not come to the end of its memory yet."""
     tried_mono_s: float = NEVER
     failures: int = 0
-    """Links in a row that gave nothing."""
+    """Links in a row without a successful read."""
     session_mono_s: float = NEVER
     """When its pulse was last one of somebody who exercises."""
     not_before_mono_s: float = NEVER
@@ -125,7 +125,7 @@ class Band:
     def queued_mono_s(self) -> float:
         """From when on it counts as waiting: who was read longest ago is the next.
 
-        One that fails again and again counts from its last try, or it would always be the next.
+        One that is not read twice in a row counts from its last try, or it would always be next.
         """
         return max(self.read_mono_s, self.tried_mono_s) if self.failures > 1 else self.read_mono_s
 

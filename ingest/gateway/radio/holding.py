@@ -14,7 +14,7 @@ from ingest.gateway.radio.station import Station
 
 log = structlog.get_logger()
 
-OURS = frozenset(("gave_way", "done", "unregistered", "adapter_gone", "stopped"))
+OURS = frozenset(("unregistered", "adapter_gone", "stopped"))
 """Ends of a link that say nothing against its band."""
 
 MakeLink = Callable[[Band, BLEDevice, str], Link]
@@ -42,7 +42,7 @@ class Holding:
         task.add_done_callback(station.tasks.discard)
 
     async def _hold(self, station: Station, band: Band, link: Link) -> None:
-        is_open, reason = False, "stopped"
+        is_open, reason, read_before_s = False, "stopped", band.read_mono_s
         self._counters.connects_tried += 1
         try:
             await link.connect()
@@ -61,6 +61,10 @@ class Holding:
                     await link.leave()
             finally:
                 del station.links[band]
+                if band.read_mono_s > read_before_s:
+                    band.failures = 0
+                elif reason not in OURS:
+                    band.failures += 1  # also where it only gave way: it had its turn
                 self._ended(band, link, reason, is_open=is_open)
 
     def _opened(self, station: Station, band: Band) -> None:
@@ -77,10 +81,6 @@ class Holding:
         mono_s = band.tried_mono_s = time.monotonic()
         if link.frames:
             band.retry.worked()
-        if link.frames or reason in OURS:
-            band.failures = 0
-        else:
-            band.failures += 1
         match reason:
             case "gave_way":
                 band.not_before_mono_s = mono_s  # at the end of the queue

@@ -86,32 +86,31 @@ class Links:
             station.address: self.per_adapter - sum(not held.must_leave for held in station.held)
             for station in stations
         }
+        kept = {station.address: self._kept(station, mono_s) for station in stations}
         for band in waiting:
             hearing = self._hearing(band, stations)
             roomy = next((station for station in hearing if room[station.address] > 0), None)
             if roomy is not None:  # free, or about to be
                 room[roomy.address] -= 1
                 continue
+            turn_s = self._turn_s(band, stations, mono_s)
             holders = [
                 holder
                 for station in hearing
-                for holder in self._yielding(station, band, stations, mono_s)
+                for holder in self._yielding(station, band, kept[station.address], turn_s, mono_s)
             ]
             if holders:
                 min(holders, key=lambda holder: holder[0])[1].ask_to_leave()
 
     def _yielding(
-        self, station: Station, band: Band, stations: Collection[Station], mono_s: float
+        self, station: Station, band: Band, kept: set[Band], turn_s: float, mono_s: float
     ) -> list[tuple[tuple[bool, float], Band]]:
         """Return who of an adapter may be asked to leave for a band, the first to be asked least.
 
-        For an alarm anybody but who vibrates too, sessions last; for a session whoever has had a
-        short turn; for the others whoever has had a whole one and is not protected.
+        For an alarm anybody but who vibrates too, sessions last; else whoever has had a turn and is
+        not kept.
         """
-        kept = self._kept(station, mono_s)
         is_alarm = band.shake_asked_mono_s is not None
-        is_session = self._is_preferred(band, stations, mono_s)
-        turn_s = self.pace.short_turn_s if is_session else self.pace.turn_s
 
         def has_had_its_turn(held: Band, since_s: float) -> bool:
             # A memory that is left half way is read anew from its beginning.
@@ -125,6 +124,11 @@ class Links:
             and held.shake_asked_mono_s is None
             and (is_alarm or has_had_its_turn(held, since_s))
         ]
+
+    def _turn_s(self, band: Band, stations: Collection[Station], mono_s: float) -> float:
+        """Return how long a link must have been open to give way to this band."""
+        is_session = self._is_preferred(band, stations, mono_s)
+        return self.pace.short_turn_s if is_session else self.pace.turn_s
 
     def _kept(self, station: Station, mono_s: float) -> set[Band]:
         """Return the bands whose links are protected: in a session, those linked longest first."""

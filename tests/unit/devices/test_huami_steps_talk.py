@@ -3,6 +3,7 @@
 import pytest
 
 from config.errors import Rejected
+from devices.current_time import CURRENT_TIME
 from devices.huami_steps import STEPS, STILL_MS, HuamiStepsTalk
 from devices.talk import TalkTerms
 from devices.virtual.bands import huami_band
@@ -106,3 +107,12 @@ def test_the_same_total_said_again_and_again_is_no_walking():
     speaker.writes_at(NOON + STILL_MS)
 
     assert speaker.done
+
+
+def test_the_clock_of_a_band_that_lets_it_be_read_is_compared_and_gives_no_value():
+    speaker = talk()
+    frame = bytes.fromhex("ea0703050c091e0400000020")  # 12:09:30, and the zone
+
+    assert speaker.heard(CURRENT_TIME, frame, NOON) == []
+    assert speaker.clock_ahead_ms == 7 * 60_000
+    assert speaker.heard(STEPS, bytes.fromhex("0c570000003500000002000000"), NOON) != []

@@ -6,6 +6,7 @@ import pytest
 
 from config.errors import Rejected
 from devices.family import SIG_UUID
+from devices.memory import WithMemory
 from devices.registry import by_key, families_of_advert, family_of_link, load_families
 from devices.talk import TalkTerms
 from devices.value import QUANTITIES
@@ -192,3 +193,43 @@ def test_a_fresh_frame_of_polar_differs_in_the_counter_that_its_family_names():
 
     assert first.values == second.values
     assert first.info[polar.frame_counter] != second.info[polar.frame_counter]
+
+
+@each_family
+def test_a_talk_says_what_it_knows_of_clock_and_memory_from_its_first_moment(family):
+    if family.talk is None:
+        return
+    talk = family.talk(TalkTerms(480, newest_stamp_ms=7))
+
+    assert talk.clock_ahead_ms is None
+    assert talk.held_back(1_767_268_800_000) == []
+    assert isinstance(talk, WithMemory) is family.has_memory
+    assert talk.newest_stamp_ms == (7 if family.has_memory else None)
+
+
+@each_family
+def test_a_family_that_vibrates_says_by_what_and_where_that_was_read(family):
+    if family.vibration is None:
+        return
+
+    assert family.vibration.writes
+    assert all(write.characteristic == write.characteristic.lower() for write in
+               (*family.vibration.writes, *family.vibration.stop))  # fmt: skip
+    assert "(" in family.vibration.says, "its source"
+
+
+@pytest.mark.parametrize(
+    ("family", "written"),
+    [
+        ("colmi", ["5055aa0000000000000000000000004f"]),
+        ("fitpro", ["cd00061201" + "0b" + "000101"]),
+        ("moyoung", ["feea200561", "feea100561"]),
+        ("pinetime", ["02"]),
+        ("wearfit", ["ab0003ff7180"]),
+        ("ycbt", ["03000900010502"]),
+    ],
+)
+def test_a_band_vibrates_by_the_bytes_that_public_sources_write(family, written):
+    frames = [write.data.hex() for write in FAMILIES[family].vibration.writes]
+
+    assert [frame[: len(word)] for frame, word in zip(frames, written, strict=True)] == written

@@ -35,6 +35,8 @@ class Room:
     fails: float = 0.0
     dead: int = 0
     """Bands that never answer."""
+    endless: int = 0
+    """Bands whose memory never comes to its end."""
     stations: list = field(default_factory=list)
     bands: list = field(default_factory=list)
     reads: dict = field(default_factory=dict)
@@ -47,7 +49,7 @@ class Room:
         self.stations = [Station(f"A{n}") for n in range(self.adapters)]
         for station in self.stations:
             station.group = object()
-        for number in range(self.polled + self.live + self.dead):
+        for number in range(self.polled + self.live + self.dead + self.endless):
             is_live = self.polled <= number < self.polled + self.live
             family = families["hrs" if is_live else "fitpro"]
             band = Band(f"b{number}", f"B{number}", family, Retry(PACE))
@@ -57,7 +59,8 @@ class Room:
             for station in self.stations:
                 band.sightings[station.address] = Sighting(SimpleNamespace(), -60, inf)
         self.live_bands = self.bands[self.polled : self.polled + self.live]
-        self.dead_bands = self.bands[self.polled + self.live :]
+        self.dead_bands = self.bands[self.polled + self.live :][: self.dead]
+        self.endless_bands = self.bands[self.polled + self.live + self.dead :]
 
     def play(self, until_s, *, sessions=lambda _now_s: False):
         opening = {}
@@ -86,17 +89,20 @@ class Room:
                 self.end(station, band, now_s, retry_s=band.retry.next_s())
                 band.failures += 1
                 return
-            band.failures, station.links[band] = 0, now_s
+            station.links[band] = now_s
             band.is_reading = band.link_family.has_memory
             return
         self.held_s[band] += STEP_S
         if band in self.live_bands:
-            band.read_mono_s = now_s
+            band.read_mono_s, band.failures = now_s, 0
             if in_session:
                 band.session_mono_s = now_s
+        elif band in self.endless_bands:
+            band.failures += band.must_leave
         elif now_s - since_s >= READ_S:
             band.read_mono_s = now_s
             self.reads[band].append(now_s)
+            band.failures = 0
             self.end(station, band, now_s, retry_s=POLL_S - READ_S - CONNECT_S)
             return
         if band.must_leave:
@@ -163,3 +169,14 @@ def test_bands_that_never_answer_and_links_that_fail_cost_the_others_little():
     waits = [room.longest_wait_s(band, DAY_S / 4) for band in room.bands[:30]]
     assert max(waits) <= 2 * POLL_S
     assert all(room.reads[band] == [] for band in room.dead_bands)
+
+
+def test_bands_whose_memory_never_ends_do_not_keep_all_links_to_themselves():
+    room = Room(polled=30, endless=12)
+
+    room.play(DAY_S / 4)
+
+    waits = [room.longest_wait_s(band, DAY_S / 4) for band in room.bands[:30]]
+    turn_s = CONNECT_S * PER_ADAPTER + PACE.read_turn_s + LEAVE_S
+    assert max(waits) <= POLL_S + ceil(42 / 10) * turn_s
+    assert all(room.held_s[band] > 0 for band in room.endless_bands)
