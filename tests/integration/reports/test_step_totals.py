@@ -19,8 +19,8 @@ MINUTE, HOUR = 60_000, 3_600_000
 
 
 @pytest.fixture
-def conn(database):
-    with connect(database) as conn:
+def conn(either_database):
+    with connect(either_database) as conn:
         yield conn
 
 
