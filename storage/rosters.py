@@ -56,6 +56,9 @@ class WornRow(NamedTuple):
     irk: bytes | None = None
     """What resolves the band's changing addresses. A secret."""
 
+    def __repr__(self) -> str:
+        return f"WornRow({self.device_key!r}, {self.subject!r}, ...)"
+
 
 class ClaimerRow(NamedTuple):
     """Somebody who may claim a band, with one version of a prescription (or one row of None)."""
@@ -72,6 +75,9 @@ class ClaimerRow(NamedTuple):
     intensity_kind: str | None
     zone_lo: float | None
     zone_hi: float | None
+
+    def __repr__(self) -> str:
+        return f"ClaimerRow({self.subject!r}, ...)"
 
 
 class Known(NamedTuple):

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 CLAIMS_FILE = "claims.json"
 MAX_STANDING = 500
 """Claims at a time; a hall has fewer people."""
+CLOCK_OFF_MS = 120_000
+"""Within this the wall clock counts as right, and readings keep the times it gave them."""
 LAST_READING_MS = 1_000
 """A claim that ended in silence still covers its last reading."""
 
@@ -108,6 +110,7 @@ class Claims:
         """Let the band be that person's from now on; whatever contradicts it ends."""
         device_key = neighbour.address
         now = self._time.utc_ms()
+        began = min(self._times(now))
         standing = self._by_band.get(device_key)
         if standing is not None and standing.subject == person.subject:
             return
@@ -120,8 +123,8 @@ class Claims:
             device_key=device_key,
             family=BROADCAST if neighbour.can_be_claimed else None,
             subject=person.subject,
-            began_utc_ms=now,
-            latest_utc_ms=_next_midnight_ms(now, self._zone),
+            began_utc_ms=began,
+            latest_utc_ms=_next_midnight_ms(began, self._zone),
             is_sure=self._time.hub_ahead_ms is not None,
             heard_utc_ms=now,
             heard_mono_ms=self._time.mono_ms(),
@@ -135,7 +138,7 @@ class Claims:
         """End a claim by its wearer's word; False: it is over already."""
         for one in self._by_band.values():
             if one.claim == claim:
-                self._end(one, "finished", self._time.utc_ms())
+                self._end(one, "finished", max(self._times(self._time.utc_ms())))
                 return True
         return False
 
@@ -191,6 +194,14 @@ class Claims:
         except BaseException:
             self.is_saved = was_saved
             raise
+
+    def _times(self, now: int) -> tuple[int, int]:
+        """Return what it is by the best guess and by the wall clock, if that is nearly right.
+
+        Readings bear the wall clock's time: a claim reaches as far as either.
+        """
+        wall = self._time.wall_ms()
+        return (now, wall) if abs(now - wall) <= CLOCK_OFF_MS else (now, now)
 
     def _is_registered(self, one: Standing, now: int) -> bool:
         """Say whether the district gave the band to somebody meanwhile."""

@@ -151,6 +151,26 @@ def test_what_the_district_is_told_says_who_where_and_until_when_at_most(edge, c
     assert (claim.centre, claim.gateway, claim.number) == ("centre", "hall-1", 0)
 
 
+@pytest.mark.parametrize(
+    ("ahead_ms", "began_ms", "ended_ms"),
+    [(0, 0, 0), (90_000, -90_000, 0), (-90_000, 0, 90_000), (121_000, 0, 0), (-121_000, 0, 0)],
+)
+def test_a_claim_reaches_as_far_as_a_wall_clock_that_is_nearly_right(
+    edge, clocks, ahead_ms, began_ms, ended_ms
+):
+    """The hub's clock is ahead of the box's, by which the readings are stamped."""
+    hub_ms = clocks.wall_utc_ms + ahead_ms
+    edge.time.hub_answered(hub_ms, clocks.mono_ms)
+    begin(edge)
+    [one] = edge.claims.standing.values()
+    edge.claims.finish(one.claim)
+
+    began, ended = (held.event for held in edge.events.due(30))
+    assert began.is_sure
+    assert began.began_utc_ms - hub_ms == began_ms
+    assert ended.ended_utc_ms - hub_ms == ended_ms
+
+
 def test_the_same_claim_again_says_nothing_new(edge):
     begin(edge)
     begin(edge)
