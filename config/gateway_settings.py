@@ -33,7 +33,11 @@ class UplinkSettings(Strict):
     """How readings leave the gateway."""
 
     seal_after_s: float = Field(
-        default=5.0, gt=0, le=300, description="A live batch is sealed and sent this often, seconds"
+        default=4.0,
+        gt=0,
+        le=300,
+        description="A live batch is sealed and sent this often, seconds; up to 300 by itself "
+        "where the network is slow or away",
     )
     resend_after_s: float = Field(
         default=30.0, ge=1, le=3600, description="Send again what has no receipt, seconds"

@@ -87,6 +87,8 @@ class Link:
         """What the broker had against messages of ours, by its reason (MQTT 5 alone says it)."""
         self.is_heard: bool | None = None
         """Whether anybody has subscribed to what we sent last; None where nobody says."""
+        self.was_unheard = False
+        """A hub has come that was not there: what was sent before reached nobody."""
         self._client, self._state_topic, self._version = client, state, version
 
     def publish(self, topic: str, message: bytes) -> None:
@@ -111,7 +113,11 @@ class Link:
                 log.error("broker_took_no_message", why=why)
             self.not_taken[why] += 1
         elif self._version is V5:
-            self.is_heard = reason.value != NO_SUBSCRIBER
+            heard, before = reason.value != NO_SUBSCRIBER, self.is_heard
+            self.is_heard = heard
+            if heard and before is False:
+                self.was_unheard = True
+                self.woken.set()
 
     def received(self, topic: str, message: bytes) -> None:
         """Take in a receipt or a roster, not yet verified."""

@@ -11,7 +11,6 @@ answer names, so that no old answer can be taken for it.
 """
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections.abc import Callable
@@ -44,6 +43,8 @@ ASK_TIME_AGAIN_S = 3_600.0
 """Once it is known what time it is."""
 LONGEST_WAIT_S = 60.0
 """The loop turns at least this often."""
+UNHEARD_LOOK_S = 2.0
+"""While the broker says that nobody has subscribed: how often it is asked again."""
 AVERAGED = 0.3
 """How much the newest receipt counts in the average time to a receipt."""
 
@@ -224,11 +225,17 @@ class Uplink:
             while not link.receipts.empty():
                 await self._take_in(link.receipts.get_nowait())
             self._give_up_waiting()
+            if link.was_unheard:
+                link.was_unheard = False
+                self._send_all_again()
             if not self.is_revoked():
                 await self._send(link)
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(self._until_resend_s()):
                     await link.woken.wait()
+            except TimeoutError:
+                if link.is_heard is False:
+                    link.publish_state(self._said())  # its acknowledgement says who listens
         raise Unavailable(f"connection lost: {link.lost}")
 
     def _said(self) -> dict[str, object]:
@@ -288,6 +295,8 @@ class Uplink:
 
     def _until_resend_s(self) -> float:
         waits_s = LONGEST_WAIT_S
+        if self.is_heard is False:
+            waits_s = UNHEARD_LOOK_S
         if self._on_the_way:
             oldest = min(sent.sent_mono_s for sent in self._on_the_way.values())
             resend_s = oldest + self.policy.resend_after_s - time.monotonic()
@@ -304,6 +313,12 @@ class Uplink:
             if sent.sent_mono_s <= due:
                 del self._on_the_way[seq]
                 self._unanswered.add(seq)
+
+    def _send_all_again(self) -> None:
+        """Count as unanswered what was sent while no hub listened."""
+        log.info("hub_listens", gateway=self.gateway, again=len(self._on_the_way))
+        self._unanswered.update(self._on_the_way)
+        self._on_the_way.clear()
 
     async def _take_in(self, message: bytes) -> None:
         self.traffic.receipts += 1
