@@ -110,6 +110,38 @@ def test_without_a_bus_the_check_says_what_to_look_at(on_the_air, box):
     assert "The system bus does not answer" in out
 
 
+def test_top_shows_how_each_band_is_heard_and_no_value(on_the_air, box):
+    async def scene(radio):
+        band = mi(1, lambda _utc_ms: 177)
+        radio.add_band(band, adapters=[HCI0])
+        settings = box(HCI0, HCI1)
+        running = await adhere("gateway", "run", "--settings", settings)
+        while band.sent_adverts.total() < 20:  # noqa: ASYNC110 - another process listens
+            await asyncio.sleep(0.01)
+        command = ("gateway", "top", "--settings", settings, "--once")
+        seen = await ended(await adhere(*command)), await ended(await adhere(*command, "--json"))
+        running.send_signal(signal.SIGTERM)
+        await ended(running)
+        return seen
+
+    (code, out, err), (_, as_json, _) = on_the_air(scene)
+
+    assert code == 0, err
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert any(line.startswith(f"{mi(1).address} miband_advert advert 0 s ago") for line in lines)
+    assert f"adapter {HCI0}: scanning, 0 of 5 links" in lines
+    assert "177" not in out
+    said = json.loads(as_json)
+    (band,) = said["bands"]
+    assert band["rssi_dbm"] == -60
+    assert band["readings_per_min"] > 0
+    assert band.keys() == {
+        "device_key", "family", "way", "rssi_dbm", "heard_ago_s", "readings_per_min",
+        "battery_pct",
+    }  # fmt: skip
+    assert {adapter["address"] for adapter in said["adapters"]} == {HCI0, HCI1}
+
+
 def test_a_gateway_hears_the_bands_of_its_roster_until_sigterm(on_the_air, box):
     async def scene(radio):
         band = mi(1)
