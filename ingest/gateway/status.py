@@ -71,6 +71,8 @@ class Status:
     """Roster, alarms and events of the edge; counts alone, nothing of a person."""
     radio: Mapping[str, object] = field(default_factory=dict)
     """What became of everything on the air; counts alone."""
+    files: Mapping[str, object] = field(default_factory=dict)
+    """Files: `waiting`, and since the start `taken`, `refused` and their new `readings`."""
     scanners: Mapping[str, object] = field(default_factory=dict)
     """What came from scanners and phones; counts alone."""
 

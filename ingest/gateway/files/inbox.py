@@ -43,6 +43,7 @@ class Inbox:
     ) -> None:
         """`worn` gives the roster's entries of a band: nobody else's readings are taken."""
         self._data_dir, self._worn, self._now_ms, self._look_s = data_dir, worn, now_ms, look_s
+        self._counts = dict.fromkeys(("waiting", "taken", jobs.REFUSED, "readings"), 0)
 
     async def run(
         self,
@@ -63,14 +64,24 @@ class Inbox:
                 if tidied_s is None or time.monotonic() - tidied_s > TIDY_S:
                     await asyncio.to_thread(jobs.tidy, self._data_dir)
                     tidied_s = time.monotonic()
-                for note in await asyncio.to_thread(jobs.waiting, self._data_dir):
+                notes = await asyncio.to_thread(jobs.waiting, self._data_dir)
+                for left, note in enumerate(notes):
+                    self._counts["waiting"] = len(notes) - left
                     await self._one(note, journal, put_when_free, cursor)
+                self._counts["waiting"] = 0
                 await asyncio.sleep(self._look_s)
+
+    def status(self) -> Mapping[str, int]:
+        """Say how things stand, for the gateway's status."""
+        return dict(self._counts)
 
     async def emptied(self) -> None:
         """Wait until no file waits: what was in them is in the spool."""
-        while await asyncio.to_thread(jobs.waiting, self._data_dir):  # noqa: ASYNC110 - a folder's
+        while await asyncio.to_thread(self._has_files):  # noqa: ASYNC110 - a folder's
             await asyncio.sleep(self._look_s)
+
+    def _has_files(self) -> bool:
+        return bool(jobs.waiting(self._data_dir)) or self._counts["waiting"] > 0
 
     async def _one(
         self,
@@ -93,6 +104,8 @@ class Inbox:
             await asyncio.sleep(FAULT_S)
             return
         counts = {"taken": sum(account.taken.values()), "bad": sum(account.bad.values())}
+        self._counts["taken" if where == jobs.DONE else where] += 1
+        self._counts["readings"] += counts["taken"]
         reason = account.fault.reason if account.fault else None
         log.info("file_imported", job=note.stem, format=account.kind, reason=reason, **counts)
 

@@ -75,6 +75,7 @@ class Box:
             now_ms=lambda: NOW,
             look_s=0.01,
         )
+        self.status = inbox.status
         running = asyncio.create_task(inbox.run(put, cursor, lambda: self.waiting_batches))
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -126,6 +127,7 @@ def test_a_file_becomes_readings_of_its_band(box):
     assert account["taken"] == {"heart_rate_bpm": 3}
     assert (account["first_utc_ms"], account["last_utc_ms"]) == (T0, T0 + 3000)
     assert (box.folder / "inbox" / "done" / f"{name}.data").exists()
+    assert box.status() == {"waiting": 0, "taken": 1, "refused": 0, "readings": 3}
 
 
 def test_the_same_file_again_adds_nothing(box):
@@ -233,6 +235,7 @@ def test_a_file_that_is_none_of_ours_is_refused_with_its_reason(box):
     box.work()
 
     assert box.account(name)["reason"] == "headings"
+    assert box.status() == {"waiting": 0, "taken": 0, "refused": 1, "readings": 0}
     assert (box.folder / "inbox" / "refused" / f"{name}.data").exists()
 
 
@@ -302,6 +305,7 @@ def test_files_wait_while_the_spool_has_much_to_send(box):
         for _ in range(20):
             await asyncio.sleep(0.01)
         assert box.committed == []
+        assert box.status()["waiting"] == 1
         box.waiting_batches = 0
         await working
 
