@@ -20,6 +20,9 @@ LOOK_AGAIN = "5"
 ALONE = "45;url=/"
 """Left alone for so many seconds, a page gives way to the first."""
 STRENGTHS = ((-55, "▂▄▆", later("very near")), (-70, "▂▄", later("near")))
+WEAKEST_DBM = -999
+SHOWN = 60
+"""Of more bands near by those heard worst are left out: nobody reads so far."""
 FAR = ("▂", later("further away"))
 DELETE = "delete"
 
@@ -27,8 +30,7 @@ DELETE = "delete"
 def choose_band(sight: Sight, taken: Sequence[Standing], language: str, note: str = "") -> Page:
     """Return the bands that broadcast near by, the strongest first, and those that are claimed."""
     say = translator(language).gettext
-    near = [one for one in sight.neighbours if one.can_be_claimed]
-    near.sort(key=lambda one: (-(one.rssi_dbm or -999), one.address))
+    near = _strongest(one for one in sight.neighbours if one.can_be_claimed)
     rows = [button("band", one.address, _described(one, say)) for one in near]
     rows += [
         button(
@@ -109,7 +111,7 @@ def near(sight: Sight, asked: frozenset[str], language: str) -> Page:
     """Return the bands that are registered to nobody, each with a way to ask the district."""
     say = translator(language).gettext
     rows = []
-    for one in sorted(sight.neighbours, key=lambda one: (-(one.rssi_dbm or -999), one.address)):
+    for one in _strongest(sight.neighbours):
         press = (
             f"<small>{escape(say('the district is asked'))}</small>"
             if one.address in asked
@@ -130,6 +132,11 @@ def near(sight: Sight, asked: frozenset[str], language: str) -> Page:
         f'<ul class="claims">{"".join(rows)}</ul>'
     )
     return _page(sight, language, body, ALONE)
+
+
+def _strongest(bands: Iterable[Neighbour]) -> list[Neighbour]:
+    """Return the bands heard best, the strongest first; one of unknown strength comes last."""
+    return sorted(bands, key=lambda one: (-(one.rssi_dbm or WEAKEST_DBM), one.address))[:SHOWN]
 
 
 def _page(sight: Sight, language: str, body: str, refresh: str) -> Page:

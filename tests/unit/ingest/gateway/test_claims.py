@@ -6,6 +6,8 @@ import re
 from contextlib import closing
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from config.fields import Broker
 from config.gateway_settings import GatewaySettings
@@ -481,6 +483,39 @@ def test_the_district_is_asked_once_to_register_a_band_without_a_value(desk, edg
     assert (held.event.device_key, held.event.families) == (RING.address, ("colmi",))
     assert "the district is asked" in words(ask(desk, "/near"))
     assert "177" not in words(ask(desk, "/near"))
+
+
+def test_of_a_crowd_of_bands_the_nearest_stand_there(desk, edge):
+    edge.neighbours = lambda: [
+        Neighbour(f"5A:00:00:00:00:{number:02X}", ("hrs",), "", -100 + number // 2 or None)
+        for number in range(200)
+    ]
+
+    for path in ("/claim", "/near"):
+        page = ask(desk, path)
+        assert page.html.count("<button") == 60
+        assert "00:C7" in page.html
+        assert "00:00:02" not in page.html
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from(["/", "/claim", "/finish", "/near", "/x"]),
+    form=st.none()
+    | st.dictionaries(
+        st.sampled_from(["band", "who", "typed", "digit", "claim", "sure"]),
+        st.text(max_size=6) | st.sampled_from([WATCH.address, "p-1", "12", "3", "yes", "delete"]),
+        max_size=6,
+    ),
+)
+def test_whatever_is_sent_gets_an_answer_and_claims_nothing_without_its_code(
+    desk, edge, path, form
+):
+    form = None if form is None else {**form, "typed": form.get("typed", "").replace("12", "")}
+
+    asyncio.run(desk.answer(Asked(path, form)))
+
+    assert edge.registered() == {}
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/finish", "/claim/", "//"])

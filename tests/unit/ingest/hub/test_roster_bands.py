@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.hub.roster_bands import roster_bands
-from storage.rosters import WornRow
+from ingest.batch.keys import make_keys
+from ingest.batch.roster import MAX_CLAIMERS, IdentityKey, Limits, open_roster
+from ingest.hub.roster_bands import RosterMaker, roster_bands
+from storage.rosters import ClaimerRow, GatewayRoster, Known, WornRow
 from tests.edges import BAND
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
@@ -168,3 +170,88 @@ def test_a_family_that_cannot_be_sent_is_not_said():
 
 def test_a_ceiling_that_no_heart_can_reach_is_none():
     assert bands(row(ceiling_bpm=1e9))[0].ceiling_bpm is None
+
+
+# --- what else a roster says ------------------------------------------------------------------
+
+HUB, BOX = make_keys(), make_keys()
+TO = GatewayRoster(
+    7, 1, "centre", "hall-1", [BOX.encryption.public_key().public_bytes_raw()], *[None] * 4
+)
+
+
+def claimer(subject="p-9", **changed):
+    """Somebody who may claim a band, with one version that holds for ever."""
+    return ClaimerRow(
+        centre_id=1, subject=subject, code_salt=bytes(16), code_hash=bytes(16), from_day=None,
+        until_day=None, ceiling_bpm=150.0, rest_hr_bpm=70.0, hr_max_bpm=170.0,
+        intensity_kind="hrr", zone_lo=40.0, zone_hi=60.0,
+    )._replace(**changed)  # fmt: skip
+
+
+def opened(worn=(), claimers=()):
+    """The roster as its gateway opens it."""
+    content = RosterMaker(HUB.signing, SHANGHAI).content(TO, Known(list(worn), list(claimers)))
+    return open_roster(content.seal(1, 5, 6), HUB.signing.public_key(), BOX)
+
+
+def test_who_may_claim_goes_with_the_limits_of_every_version():
+    rows = [
+        claimer(until_day=MONDAY),
+        claimer(from_day=MONDAY, ceiling_bpm=140.0),
+        claimer("p-8", intensity_kind=None, ceiling_bpm=None, zone_lo=None),
+    ]
+
+    one, other = opened(claimers=rows).claimers
+
+    assert one.limits == (Limits(0, 150, 110, 130), Limits(MONDAY_MS, 140, 110, 130))
+    assert (other.subject, other.limits) == ("p-8", (Limits(0, None, None, None),))
+
+
+def test_a_name_that_cannot_be_sent_leaves_out_that_person_alone():
+    assert [p.subject for p in opened(claimers=[claimer("a\nb"), claimer()]).claimers] == ["p-9"]
+
+
+def test_an_identity_key_goes_once_and_only_with_its_band():
+    key = bytes(range(16))
+    rows = [
+        row(irk=key, until_day=MONDAY),
+        row(irk=key, from_day=MONDAY),
+        row(device_key="a b", irk=key),
+        row(device_key="other"),
+    ]
+
+    assert opened(rows).identity_keys == (IdentityKey(BAND, key),)
+
+
+def test_what_was_claimed_at_a_gateway_goes_to_the_others_alone():
+    rows = [
+        row(device_key="here", claimed_at_gateway_id=7),
+        row(device_key="there", claimed_at_gateway_id=8),
+    ]
+
+    assert [band.device_key for band in opened(rows).bands] == ["there"]
+
+
+def test_more_people_than_fit_cost_no_band_its_protection():
+    people = [claimer(f"p-{number}") for number in range(MAX_CLAIMERS + 1)]
+
+    made = opened([row()], people)
+
+    assert (len(made.bands), made.claimers) == (1, ())
+    assert len(opened([row()], people[1:]).claimers) == MAX_CLAIMERS
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"worn": [row(irk=bytes(15) + b"x")]},
+        {"claimers": [claimer(code_hash=b"x" * 16)]},
+        {"claimers": [claimer(ceiling_bpm=149.0)]},
+    ],
+)
+def test_a_changed_secret_or_limit_is_another_roster(changed):
+    maker = RosterMaker(HUB.signing, SHANGHAI)
+    before = Known([row(irk=bytes(16))], [claimer()])
+
+    assert maker.content(TO, before._replace(**changed)).sha256 != maker.content(TO, before).sha256
