@@ -12,7 +12,16 @@ from typing import NamedTuple, cast
 from config.errors import Rejected
 from storage import audit
 from storage.database import Connection, border
-from storage.edge import EdgeClaim, EdgeEvent, EdgeOffer, EdgeSaid, EventOutcome, store_alarm
+from storage.edge import (
+    EdgeClaim,
+    EdgeEvent,
+    EdgeOffer,
+    EdgeOutage,
+    EdgeSaid,
+    EventOutcome,
+    store_alarm,
+)
+from storage.outages import store_outage
 from storage.queries import query
 
 CLOCK_OFF = timedelta(minutes=2)
@@ -52,6 +61,8 @@ def store_edge_event(conn: Connection, said: EdgeSaid) -> EventOutcome:
             return _store_claim(conn, said)
         case EdgeOffer():
             return _store_offer(conn, said)
+        case EdgeOutage():
+            return store_outage(conn, said)
 
 
 def _store_offer(conn: Connection, offer: EdgeOffer) -> EventOutcome:

@@ -1,4 +1,4 @@
-"""What the edge says: its events, claims and offers, once each, and how each gateway stands."""
+"""What the edge says: events, claims, offers, outages, once each; how each gateway stands."""
 
 import enum
 from dataclasses import asdict, dataclass
@@ -66,7 +66,23 @@ class EdgeOffer:
     offered_utc_ms: int
 
 
-EdgeSaid = EdgeEvent | EdgeClaim | EdgeOffer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeOutage:
+    """An ear of a gateway was away; times as in `EdgeEvent`."""
+
+    gateway_id: int
+    boot: bytes
+    number: int
+    age_ms: int | None
+    """Since `until_utc_ms`."""
+    ear: str
+    began_utc_ms: int
+    until_utc_ms: int
+    is_sure: bool
+    """As in `EdgeClaim`."""
+
+
+EdgeSaid = EdgeEvent | EdgeClaim | EdgeOffer | EdgeOutage
 
 
 class EventOutcome(enum.StrEnum):

@@ -1,4 +1,4 @@
-"""Whatever a gateway tells on its `event` topic: an alarm, a claim or an offer."""
+"""Whatever a gateway tells on its `event` topic: an alarm, a claim, an offer or an outage."""
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -14,8 +14,9 @@ from ingest.batch.claim import (
     seal_offer,
 )
 from ingest.batch.event import MAX_EVENT_BYTES, Event, open_event, seal_event
+from ingest.batch.outage import OUTAGE_TYP, Outage, open_outage, seal_outage
 
-Told = Event | Claim | Offer
+Told = Event | Claim | Offer | Outage
 
 
 def seal_told(told: Told, key: Ed25519PrivateKey) -> bytes:
@@ -25,6 +26,8 @@ def seal_told(told: Told, key: Ed25519PrivateKey) -> bytes:
             return seal_claim(told, key)
         case Offer():
             return seal_offer(told, key)
+        case Outage():
+            return seal_outage(told, key)
         case Event():
             return seal_event(told, key)
 
@@ -39,5 +42,7 @@ def open_told(sealed: bytes, public_key: Ed25519PublicKey) -> Told:
             return open_claim(sealed, public_key)
         case typ if typ == OFFER_TYP:
             return open_offer(sealed, public_key)
+        case typ if typ == OUTAGE_TYP:
+            return open_outage(sealed, public_key)
         case _:
             return open_event(sealed, public_key)

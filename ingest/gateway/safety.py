@@ -5,7 +5,7 @@ from storing readings: a page that cannot listen and a disk that cannot save are
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -32,6 +32,7 @@ from ingest.gateway.irk import AddressResolver
 from ingest.gateway.onsite import Token, listening
 from ingest.gateway.onsite_desk import Desk
 from ingest.gateway.onsite_page import Sight
+from ingest.gateway.outages import Outages
 from ingest.gateway.revoked import REVOKED_FILE, RevocationBook
 from ingest.gateway.rosters import ROSTER_FILE, RosterBook
 
@@ -90,6 +91,9 @@ class Edge:
             silent_after_s=60 * settings.onsite.claim_silent_after_min,
         )
         self.events.on_refused = self._refused
+        self.outages = Outages(self.events.add, self.time)
+        self.away: Callable[[], Collection[str]] = tuple
+        """Which ears of the box are away now (`ingest.gateway.outages`)."""
         self.guard = EdgeGuard(self.band, rule or rule_of_the_edge(), self.events.add, self.time)
         self.guard.alert = self._alert
         self.vibrate: Callable[[str], object] = _nobody
@@ -168,7 +172,7 @@ class Edge:
 
     async def close(self) -> None:
         """Put what was raised last on disk, if the disk lets us."""
-        if not self.claims.is_saved:
+        if self.claims.standing or not self.claims.is_saved:
             await self._save_claims()
         await self.events.save()
         await asyncio.to_thread(self.events.close)
@@ -221,6 +225,7 @@ class Edge:
             "events_refused": events.refused,
             "events_lost": events.lost,
             "event_save_failures": events.save_failures,
+            "ears_away": self.outages.standing,
             "claims": len(self.claims.standing),
             "claims_refused": len(self.claims.refused),
             "claim_codes_wrong": self._desk.guessing.wrong,
@@ -247,6 +252,7 @@ class Edge:
         """End what is over, and note since when the district is reached or not."""
         self.claims.look()
         self.guard.look()
+        self.outages.look(self.away())
         if self.is_connected() != self._was_connected:
             self._was_connected = self.is_connected()
             self._link_since_mono_ms = self.time.mono_ms()

@@ -108,3 +108,12 @@ def age_s(status: Mapping[str, object]) -> float:
     """Return how long ago the status was written, by this machine's clock, in seconds."""
     at = status.get("at_utc_ms")
     return time.time() - (at if isinstance(at, int) else 0) / 1000
+
+
+def last_alive_utc_ms(folder: Path) -> int | None:
+    """Return when the gateway last wrote its status, by the box's clock; None where it did not."""
+    try:
+        at = read(folder).get("at_utc_ms")
+    except Misconfigured:
+        return None
+    return at if isinstance(at, int) else None

@@ -17,11 +17,12 @@ from ingest.batch.claim import Claim, Offer
 from ingest.batch.envelope import kid_of
 from ingest.batch.event import MAX_EVENT_BYTES, Event
 from ingest.batch.limits import MAX_UTC_MS
+from ingest.batch.outage import Outage
 from ingest.batch.told import Told, open_told
 from ingest.batch.topics import parse_topic
 from ingest.hub.buffer import Message
 from ingest.hub.keyring import Keyring
-from storage.edge import EdgeClaim, EdgeEvent, EdgeOffer, EdgeSaid
+from storage.edge import EdgeClaim, EdgeEvent, EdgeOffer, EdgeOutage, EdgeSaid
 
 MAX_STATE_BYTES = 16_384
 ASKED = re.compile(r"[0-9a-f]{32}")
@@ -37,7 +38,7 @@ class EventIdentity(NamedTuple):
 
 
 class OpenedEvent(NamedTuple):
-    """An event, a claim or an offer whose signature and content are sound."""
+    """An event, claim, offer or outage whose signature and content are sound."""
 
     message: Message
     identity: EventIdentity
@@ -60,7 +61,7 @@ class StateSaid(NamedTuple):
 
 
 def opened_event(message: Message, keyring: Keyring) -> OpenedEvent:
-    """Return the event, claim or offer in a message.
+    """Return the event, claim, offer or outage in a message.
 
     Raises Rejected with a reason of the reference.
     """
@@ -86,6 +87,8 @@ def _said(told: Told, gateway_id: int) -> EdgeSaid:
             return EdgeClaim(**given)
         case Offer():
             return EdgeOffer(**given)
+        case Outage():
+            return EdgeOutage(**given)
 
 
 def state_said(message: Message) -> StateSaid:

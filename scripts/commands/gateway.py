@@ -107,6 +107,7 @@ async def _serve(
     from ingest.gateway.box_keys import load_box_keys
     from ingest.gateway.run import run_gateway
     from ingest.gateway.safety import Edge
+    from ingest.gateway.status import last_alive_utc_ms
     from ingest.gateway.watchdog import Supervisor
 
     keys = load_box_keys(settings.data_dir)
@@ -116,6 +117,8 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     parts: dict[str, Any] = {"edge": edge, "stop": stop, "drain": until_receipted}
+    if readings is None:
+        edge.outages.was_off(last_alive_utc_ms(settings.data_dir) or edge.time.utc_ms())
     parts["supervisor"] = Supervisor.of(os.environ)
     if settings.uplink.encrypt:
         parts["hub_encryption"] = hub.encryption
@@ -161,11 +164,12 @@ def _collectors(settings: GatewaySettings, edge: "Edge", parts: dict[str, Any]) 
     from ingest.gateway.together import together
 
     sources: list[Source] = []
-    near = []
+    near, away = [], []
     if settings.radio.adapters:
         radio, parts["radio"], parts["look"] = _radio(settings, edge)
         sources.append(radio)
         near.append(edge.neighbours)
+        away.append(edge.away)
     if settings.scanners.prefixes or settings.scanners.phones:
         from ingest.gateway.scanner.source import ScannerSource
 
@@ -180,7 +184,9 @@ def _collectors(settings: GatewaySettings, edge: "Edge", parts: dict[str, Any]) 
         parts["scanners"] = scanners.status
         sources.append(scanners)
         near.append(scanners.neighbours)
+        away.append(scanners.away)
     edge.neighbours = lambda: [one for hear in near for one in hear()]
+    edge.away = lambda: [ear for ears in away for ear in ears()]
     return together(sources) if sources else None
 
 
@@ -204,6 +210,7 @@ def _radio(
         settings.radio, edge.registered, heard, counters, device_key_of=edge.device_key_of
     )
     edge.vibrate = source.vibrate
+    edge.away = counters.away
     return source, counters.as_dict, lambda: shown(counters.board(), tally)
 
 

@@ -5,10 +5,11 @@ silence: adverts = taken + repeated + stale + elsewhere + linked + rejected + em
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from ingest.gateway.neighbour import Neighbour
+from ingest.gateway.outages import ADAPTERS
 from ingest.gateway.radio.board import Board, nothing
 
 
@@ -97,6 +98,11 @@ class RadioCounters:
     """By address what may be shown of them: in memory, for who registers or claims a band."""
     board: Callable[[], Board] = nothing
     """Each band and adapter at this moment, for who asks."""
+
+    def away(self) -> Sequence[str]:
+        """Return `adapters` while none of them can hear; a room in which nobody is counts not."""
+        can_hear = {"scanning", "quiet"} & set(self.adapters.values())
+        return [ADAPTERS] if self.adapters and not can_hear else []
 
     def as_dict(self) -> dict[str, object]:
         """Return the counters as what JSON writes."""

@@ -19,6 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from config.fields import Broker
 from config.gateway_settings import ScannerSettings
 from config.tls import client_context
+from ingest.batch.outage import MAX_EAR_CHARACTERS
 from ingest.batch.reading import Reading
 from ingest.gateway.heard import Heard
 from ingest.gateway.neighbour import Neighbour
@@ -68,6 +69,10 @@ class ScannerSource:
     def neighbours(self) -> Sequence[Neighbour]:
         """Return bands that scanners hear and that are registered to nobody."""
         return list(self._taken.passers_by.offered(self._taken.mono_s()).values())
+
+    def away(self) -> Sequence[str]:
+        """Return the scanners that are away, by their last will."""
+        return [f"scanner {name}"[:MAX_EAR_CHARACTERS] for name in self.counters.offline]
 
     def status(self) -> Mapping[str, object]:
         """Return the counts."""
