@@ -27,7 +27,7 @@ from ingest.batch.to_hub import HubSecrets
 from ingest.batch.topics import parse_topic, receipt_topic
 from ingest.broker import LOOPBACK
 from ingest.gateway import KEY_FILE
-from scripts.bench.days_heard import BAND_STEP, FIRST_UTC_MS, LOWEST_BPM, PULSES, Days
+from scripts.bench.days_heard import FIRST_UTC_MS, Days
 
 MOST_TIMES = 255
 
@@ -38,6 +38,7 @@ class Count:
     def __init__(self, days: Days) -> None:
         self._days = days
         self._times = np.zeros(days.readings, np.uint8)
+        self._pulses = np.frombuffer(days.pulses(), np.float64)
         self._band_of = {days.device_key(band): band for band in range(days.bands)}
         self.changed = self.counted = 0
 
@@ -60,7 +61,7 @@ class Count:
         band = bands[np.frombuffer(columns.device_index, np.uint16)]
         since_ms = np.frombuffer(columns.at_utc_ms, np.int64) - FIRST_UTC_MS
         second = since_ms // 1000
-        expected = LOWEST_BPM + (BAND_STEP * band + second) % PULSES
+        expected = self._pulses[(second * self._days.bands + band) % len(self._pulses)]
         is_right = (
             (band >= 0)
             & (since_ms % 1000 == 0)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from ingest.batch.columns import Chunk, Columns, chunk_of, readings_of
 from ingest.batch.content import Content
 from scripts.bench.counting_hub import Count
-from scripts.bench.days_heard import Days
+from scripts.bench.days_heard import PULSES, Days
 from scripts.commands.bench import app
 
 BANDS, SECONDS = 40, 3_600
@@ -45,7 +45,7 @@ def batch(readings):
 
 
 def heard(first_s):
-    return list(readings_of(DAYS.chunk(first_s)))
+    return list(readings_of(DAYS.chunk(first_s, DAYS.pulses())))
 
 
 def counted(*batches):
@@ -72,8 +72,18 @@ def test_each_difference_is_counted_as_what_it_is():
 
 
 def test_a_piece_holds_a_reading_of_each_band_and_second():
-    chunk = Days(bands=5, seconds=PIECE_S + 1).chunk(PIECE_S)
+    days = Days(bands=5, seconds=PIECE_S + 1)
+    chunk = days.chunk(PIECE_S, days.pulses())
 
     assert isinstance(chunk, Chunk)
     assert isinstance(chunk.columns[0], Columns)
     assert [reading.device_key for reading in readings_of(chunk)] == list(chunk.devices)
+
+
+def test_what_a_band_says_goes_on_where_its_pulses_begin_again():
+    days = Days(bands=2, seconds=2 * PULSES)
+    pulses = days.pulses()
+
+    said = days.chunk(PULSES - 1, pulses).columns[0].value
+
+    assert list(said) == [*pulses[-2:], *pulses[: len(said) - 2]]
