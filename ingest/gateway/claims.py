@@ -35,6 +35,8 @@ MAX_STANDING = 500
 """Claims at a time; a hall has fewer people."""
 CLOCK_OFF_MS = 120_000
 """Within this the wall clock counts as right, and readings keep the times it gave them."""
+SAVE_EVERY_MS = 60_000
+"""How old the file's word of the newest reading may be."""
 LAST_READING_MS = 1_000
 """A claim that ended in silence still covers its last reading."""
 
@@ -76,6 +78,7 @@ class Claims:
         self._path, self._book, self._tell, self._time = path, book, tell, time
         self._zone, self._silent_after_ms = zone, silent_after_s * 1000
         self._by_band: dict[str, Standing] = {}
+        self._saved_mono_ms = time.mono_ms()
         self._load()
 
     @property
@@ -167,6 +170,8 @@ class Claims:
     def look(self) -> None:
         """End what is over; call it every second."""
         mono_ms, now = self._time.mono_ms(), self._time.utc_ms()
+        if self._by_band and mono_ms - self._saved_mono_ms >= SAVE_EVERY_MS:
+            self.is_saved = False
         for one in list(self._by_band.values()):
             if now >= one.latest_utc_ms:
                 self._end(one, "midnight", one.latest_utc_ms)
@@ -188,6 +193,7 @@ class Claims:
     def save(self) -> None:
         """Put what stands on disk; raises OSError."""
         was_saved, self.is_saved = self.is_saved, True  # what changes from here on is not saved
+        self._saved_mono_ms = self._time.mono_ms()
         try:
             kept = [asdict(one) for one in list(self._by_band.values())]
             keep(self._path, json.dumps(kept).encode())
@@ -237,7 +243,9 @@ class Claims:
     def _load(self) -> None:
         try:
             found = json.loads(self._path.read_bytes())
-            standing = [_standing(item, self._time.mono_ms()) for item in found]
+            standing = [
+                _standing(item, self._time.mono_ms(), self._time.utc_ms()) for item in found
+            ]
         except FileNotFoundError:
             return
         except (OSError, ValueError, TypeError, KeyError):
@@ -259,8 +267,11 @@ def _next_midnight_ms(at_ms: int, zone: ZoneInfo) -> int:
     return round(midnight.timestamp() * 1000)
 
 
-def _standing(item: Any, mono_ms: int) -> Standing:  # noqa: ANN401 - whatever the file says
-    """Return a claim out of the file; raises ValueError, TypeError, KeyError."""
+def _standing(item: Any, mono_ms: int, now: int) -> Standing:  # noqa: ANN401 - whatever it says
+    """Return a claim out of the file; raises ValueError, TypeError, KeyError.
+
+    It may have been heard until just before the end of the last start.
+    """
     one = Standing(**(item | {"heard_mono_ms": mono_ms}))
     times = (one.began_utc_ms, one.latest_utc_ms, one.heard_utc_ms)
     if (
@@ -270,4 +281,5 @@ def _standing(item: Any, mono_ms: int) -> Standing:  # noqa: ANN401 - whatever t
         or not all(isinstance(at, int) for at in times)
     ):
         raise ValueError("not a claim")
+    one.heard_utc_ms = max(one.heard_utc_ms, min(now, one.heard_utc_ms + SAVE_EVERY_MS))
     return one

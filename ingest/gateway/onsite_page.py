@@ -269,9 +269,7 @@ def _box(sight: Sight, say: Say) -> str:
         lines.append("✕ " + say("No roster yet: this box knows nobody and warns of nobody"))
     elif sight.roster_expired:
         lines.append("✕ " + say("The roster is old: call the district"))
-    told = "".join(
-        f"<p{BAD if line.startswith('✕') else ''}>{escape(line)}</p>" for line in lines
-    )
+    told = "".join(f"<p{BAD if line.startswith('✕') else ''}>{escape(line)}</p>" for line in lines)
     return f"<footer>{told}</footer>"
 
 
@@ -304,8 +302,8 @@ def _claims(sight: Sight, say: Say) -> str:
             button("claim", one.claim, escape(say("I am finished")), "small"),
         )
         rows.append(
-            f"<li><b>{escape(one.subject)}</b> <small>{escape(band_end(one.device_key))} "
-            f"{escape(state)}</small>{press}</li>"
+            f"<li><b>{escape(one.subject)}</b> <small>{escape(band_end(one.device_key))}</small> "
+            f"{escape(state)}{press}</li>"
         )
     listed = f'<ul class="claims">{"".join(rows)}</ul>' if rows else ""
     return f'<div class="ended">{refused}</div>{listed}' if refused else listed

@@ -301,6 +301,28 @@ def test_claims_stand_after_a_start_and_end_in_silence_from_then(opened, edge, c
     assert again.registered() == {}
 
 
+def test_a_claim_that_goes_on_is_saved_every_minute_and_covers_what_was_heard(opened, edge, clocks):
+    begin(edge)
+    edge.claims.save()
+    for _ in range(40 * 60):
+        clocks.pass_ms(1_000)
+        edge.heard([live(clocks, 90, WATCH.address)])
+        edge.look()
+        if not edge.claims.is_saved:
+            edge.claims.save()
+    heard_ms = clocks.wall_utc_ms
+    clocks.pass_ms(30_000)
+
+    again = opened()
+    again.book.take(made_roster())
+    clocks.pass_ms(SILENT_MS + 1)
+    again.look()
+
+    ended = again.events.due(30)[-1].event
+    assert ended.why_ended == "silent"
+    assert heard_ms < ended.ended_utc_ms <= heard_ms + 61_000
+
+
 @pytest.mark.parametrize(
     "damage", [b"", b"[", b"{}", b'[{"claim": 1}]', b"[1]", b"\xff", b'[{"claim": "zz"}]']
 )
