@@ -9,8 +9,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
-from bleak import BleakClient
-from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 
 from config.errors import Rejected
@@ -21,18 +19,16 @@ from devices.talk import Read, Talk, TalkTerms, Write
 from devices.value import Value
 from devices.vibration import SilentTalk
 from ingest.gateway.radio.bands import Band
-from ingest.gateway.radio.border import RadioFault, bounded, radio_faults
+from ingest.gateway.radio.border import RadioFault
 from ingest.gateway.radio.counters import RadioCounters
 from ingest.gateway.radio.intake import Intake
 from ingest.gateway.radio.memory import Memory
-from ingest.gateway.radio.own_name import own_name
 from ingest.gateway.radio.pace import Pace
 from ingest.gateway.radio.shaking import Shaking
+from ingest.gateway.radio.wire import Wire
 
 log = structlog.get_logger()
 
-BLEAK_S = 1.0
-"""Our time for a connection ends so much after bleak's own."""
 LOOK_S = 5.0
 """A wall clock that is set must not make a talk wait for hours."""
 
@@ -58,25 +54,16 @@ class Link:
     def __init__(self, band: Band, device: BLEDevice, hci: str, parts: LinkParts) -> None:
         """Take the band, what bleak found it by, and the adapter's name of the day."""
         self._band, self._parts = band, parts
-        self._is_lost = False
         self._heard_mono_s = time.monotonic()
         self.frames = 0
-        self._offered: set[str] = set()
         self._family: Family | None = None
-        self._shaking = Shaking(band, parts.counters, parts.pace, self._write_all)
-        self._client = BleakClient(
-            device,
-            self._went,
-            timeout=parts.pace.connect_s,
-            bluez={"adapter": hci},
-        )
+        self._clock_is_said = False
+        self._wire = Wire(device, hci, parts.pace, on_lost=band.woken.set)
+        self._shaking = Shaking(band, parts.counters, parts.pace, self._wire.write)
 
     async def connect(self) -> None:
         """Connect and discover the services; raise RadioFault where that does not come about."""
-        try:
-            await bounded(self._client.connect(), self._parts.pace.connect_s + BLEAK_S)
-        except KeyError as error:  # bleak looked for what BlueZ took away in that moment
-            raise RadioFault("device_gone") from error
+        await self._wire.connect()
 
     async def held(self) -> str:
         """Talk until the link ends; return the reason, raise RadioFault for a fault."""
@@ -90,8 +77,8 @@ class Link:
         try:
             reason = await self._talking(talk)
         finally:
-            self._take(talk, talk.held_back(_now_utc_ms()))
-            memory.told(self._band, talk.newest_stamp_ms)
+            if self._band.is_registered:
+                self._take(talk, talk.held_back(_now_utc_ms()))
             self._say_clock(talk)
         if reason != "lost":
             await self._write(talk, talk.farewell())
@@ -107,6 +94,7 @@ class Link:
             await self._write(talk, talk.writes_at(_now_utc_ms()))
             self._parts.memory.reached(self._band, talk.read_through_utc_ms)
             self._note_read(talk)
+            self._say_clock(talk)
             if (reason := self._ending(talk)) is not None:
                 return reason
             # Only now: some bands hang up on who does not greet them first.
@@ -124,16 +112,17 @@ class Link:
             self._band.read_mono_s = self._heard_mono_s
 
     def _say_clock(self, talk: Talk) -> None:
-        """Count a clock that was wrong: what it stamped is marked, and is set right by now."""
+        """Count a clock that was wrong, once a link: what it stamped is marked."""
         ahead_ms = talk.clock_ahead_ms
-        if ahead_ms is not None and abs(ahead_ms) > SUSPECT_MS:
+        if not self._clock_is_said and ahead_ms is not None and abs(ahead_ms) > SUSPECT_MS:
+            self._clock_is_said = True
             self._parts.counters.clocks_wrong += 1
             log.warning("band_clock_wrong", device=self._band.key, ahead_s=ahead_ms // 1000)
 
     async def leave(self) -> None:
         """Let go of the band; a Disconnect that is never answered does not hold us up."""
         try:
-            await bounded(self._client.disconnect(), self._parts.pace.disconnect_s)
+            await self._wire.let_go()
         except RadioFault as fault:
             self._parts.counters.disconnects_hung += fault.reason == "timeout"
             log.warning("disconnect_failed", device=self._band.key, why=fault.reason)
@@ -142,26 +131,16 @@ class Link:
         offset = datetime.now(self._parts.time_zone).utcoffset()
         return 0 if offset is None else round(offset.total_seconds() / 60)
 
-    def _went(self, _client: BleakClient) -> None:
-        self._is_lost = True
-        self._band.woken.set()
-
     def _talk(self, told: Family | None, terms: TalkTerms) -> Talk:
         """Begin the talk that fits the band: what it offers says more than its adverts did.
 
         A band whose adverts say all is linked to vibrate, and for nothing else.
         """
-        with radio_faults():  # a link that is lost by now has no services
-            services = {service.uuid for service in self._client.services}
-            self._offered = {
-                characteristic.uuid
-                for service in self._client.services
-                for characteristic in service.characteristics
-            }
+        self._wire.look()
         if told is None:
             self._family = self._band.family
             return SilentTalk()
-        family = self._family = family_of_link(told, services)
+        family = self._family = family_of_link(told, self._wire.services)
         if family is not told:
             log.info("other_family", device=self._band.key, told=told.key, found=family.key)
         if family.talk is None:
@@ -171,18 +150,17 @@ class Link:
 
     async def _shake(self) -> None:
         """Make the band vibrate where an alarm wants it, before anything else."""
-        await self._shaking.look(self._family, self._offered)
+        await self._shaking.look(self._family, self._wire.offered)
 
     async def _subscribe(self, talk: Talk) -> None:
-        offered = self._offered
+        offered = self._wire.offered
         # Read first: of a characteristic that is subscribed BlueZ tells each read twice.
         for uuid in talk.reads:
             if uuid in offered:
                 await self._read(talk, uuid)
         for place, uuid in enumerate(talk.notify):
             if uuid in offered:
-                listener = self._listener(talk, uuid)
-                await bounded(self._client.start_notify(uuid, listener), self._parts.pace.ask_s)
+                await self._wire.subscribe(uuid, self._listener(talk, uuid))
             elif place == 0:
                 raise RadioFault("characteristic_missing")
 
@@ -190,42 +168,33 @@ class Link:
         """Ask the band once, as long as the box runs, what it calls itself."""
         if self._band.own_name is not None:
             return
-        name = await own_name(self._client, self._offered, self._parts.pace.ask_s)
-        if not self._is_lost:
+        name = await self._wire.own_name()
+        if not self._wire.is_lost:
             self._band.own_name = name
             log.info("band_named", device=self._band.key, own_name=name)
 
     async def _read(self, talk: Talk, uuid: str) -> None:
         try:
-            data = await bounded(self._client.read_gatt_char(uuid), self._parts.pace.ask_s)
+            data = await self._wire.read(uuid)
         except RadioFault as fault:
-            if self._is_lost:
+            if self._wire.is_lost:
                 raise
             self._parts.counters.reads_refused += 1
             log.info("read_refused", device=self._band.key, characteristic=uuid, why=fault.reason)
         else:
-            self._heard(talk, uuid, bytes(data))
+            self._heard(talk, uuid, data)
 
     async def _write(self, talk: Talk, writes: Iterable[Write | Read]) -> None:
         for write in writes:
             if not isinstance(write, Read):
-                await self._write_all([write])
-            elif write.characteristic in self._offered:
+                await self._wire.write([write])
+            elif write.characteristic in self._wire.offered:
                 await self._read(talk, write.characteristic)
 
-    async def _write_all(self, writes: Sequence[Write]) -> None:
-        for write in writes:
-            writing = self._client.write_gatt_char(
-                write.characteristic, write.data, response=write.response
-            )
-            await bounded(writing, self._parts.pace.ask_s)
-
-    def _listener(
-        self, talk: Talk, uuid: str
-    ) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
-        def heard(_characteristic: BleakGATTCharacteristic, data: bytearray) -> None:
+    def _listener(self, talk: Talk, uuid: str) -> Callable[[bytes], None]:
+        def heard(data: bytes) -> None:
             try:
-                self._heard(talk, uuid, bytes(data))
+                self._heard(talk, uuid, data)
             except Exception as error:  # noqa: BLE001 - dbus-fast would only log it
                 self._parts.fail(error)
 
@@ -265,7 +234,7 @@ class Link:
 
     def _ending(self, talk: Talk) -> str | None:
         """Return why the link is to end now, None while it goes on."""
-        if self._is_lost:
+        if self._wire.is_lost:
             return "lost"
         if self._shaking.is_on:
             return None
