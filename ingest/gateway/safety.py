@@ -235,12 +235,13 @@ class Edge:
 
     async def _look(self) -> None:
         """End what is over; save claims, and try again to save a roster that is not on disk."""
-        since_s = 0.0
+        since_s = wait_s = 0.0
         while True:
             await asyncio.sleep(LOOK_S)
             self.look()
-            if not self.claims.is_saved:
-                await self._save_claims()
+            wait_s -= LOOK_S
+            if not self.claims.is_saved and wait_s <= 0:
+                wait_s = 0.0 if await self._save_claims() else SAVE_AGAIN_S
             since_s += LOOK_S
             if since_s >= SAVE_AGAIN_S and self._keys.former is not None:
                 self.let_former_keys_go()
@@ -265,12 +266,14 @@ class Edge:
         if isinstance(told, Claim):
             self.claims.is_refused(told)
 
-    async def _save_claims(self) -> None:
+    async def _save_claims(self) -> bool:
         try:
             await asyncio.to_thread(self.claims.save)
         except OSError as error:
-            # They hold all the same, until the next start; tried again every second.
+            # They hold all the same, until the next start; what to do: make room on the disk.
             log.error("claims_not_saved", why=error.strerror)  # noqa: TRY400 - foreseen
+            return False
+        return True
 
     async def _save_roster(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,9 @@ from config.fields import Broker
 from config.gateway_settings import GatewaySettings
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import Receipt
+from ingest.batch.roster import Claimer, seal_roster
 from ingest.gateway import safety
+from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.rosters import RosterBook
 from ingest.gateway.safety import Edge
 from tests.edges import Clocks, live, roster, sealed
@@ -132,3 +135,37 @@ def test_what_was_raised_last_is_on_disk_after_the_end(opened, clocks):
 
     asyncio.run(ended())
     asyncio.run(after())
+
+
+def test_a_claim_is_on_disk_soon_and_a_sick_disk_is_tried_again(opened, clocks, monkeypatch):
+    person = Claimer("p-1", bytes(16), bytes(16), ())
+    tries = []
+
+    async def scene():
+        edge = opened()
+        save = edge.claims.save
+
+        def sick():
+            tries.append(len(tries))
+            if len(tries) < 3:
+                raise OSError(28, "no space")
+            save()
+
+        monkeypatch.setattr(edge.claims, "save", sick)
+        monkeypatch.setattr(safety, "LOOK_S", 0.01)
+        monkeypatch.setattr(safety, "SAVE_AGAIN_S", 0.02)
+        message = seal_roster(
+            replace(roster(), claimers=(person,)),
+            HUB.signing,
+            [BOX.encryption.public_key()],
+        )
+        await edge.take_roster(message)
+        async with at_work(edge):
+            edge.claims.begin(Neighbour("5A:01", ("hrs",)), person)
+            await until(lambda: edge.claims.is_saved and len(tries) >= 3)
+        return edge
+
+    edge = asyncio.run(scene())
+
+    assert edge.registered().keys() >= {"5A:01"}
+    assert opened().claims.registered() == {"5A:01": "hrs"}
