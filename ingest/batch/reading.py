@@ -31,7 +31,8 @@ class Flag(IntFlag):
     CLOCK_RECEIPT = 8
     """`at_utc_ms` is the time of hearing, not the band's own stamp."""
     CLOCK_SUSPECT = 16
-    """The gateway's own clock was not known to be right."""
+    """The clock that gave the time was not known to be right: the gateway's own where CLOCK_RECEIPT
+    stands beside it, else the band's, which was more than two minutes wrong."""
 
 
 class Reading(NamedTuple):
