@@ -47,23 +47,28 @@ class Handing:
             await asyncio.wait(self._talks)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            is_first = True
-            while line := await reader.readline():
-                after = int(json.loads(line)["after"])
-                if is_first:
-                    self._is_on_disk(after)
-                is_first = False
-                if after < len(self.ledger.pieces):
-                    piece = self.ledger.pieces[after]
-                elif (made := await self._made(reader, writer)) is not None:
-                    piece = made
-                else:
-                    writer.write(b'{"end": true}\n')
-                    continue
-                writer.write(_line(piece))
-                await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(OSError):
+                await self._answer(reader, writer)
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_first = True
+        while line := await reader.readline():
+            after = int(json.loads(line)["after"])
+            if is_first:
+                self._is_on_disk(after)
+            is_first = False
+            if after < len(self.ledger.pieces):
+                piece = self.ledger.pieces[after]
+            elif (made := await self._made(reader, writer)) is not None:
+                piece = made
+            else:
+                writer.write(b'{"end": true}\n')
+                continue
+            writer.write(_line(piece))
+            await writer.drain()
 
     def _is_on_disk(self, pieces: int) -> None:
         if pieces < self.acknowledged:
