@@ -191,6 +191,8 @@ class _Gateway:
         """The source has no more, and all it had is on disk."""
         self.all_sealed = asyncio.Event()
         self.spool_full = 0
+        self.owed: dict[Lane, int] = {}
+        """By lane, how many chunks were due and did not fit into the last batch."""
         self.has_unsure = any(map(spool.unsealed, LANES))
         """Readings wait of which it may not be known when they were heard."""
         self.marked_mono_s = 0.0
@@ -305,16 +307,22 @@ class _Gateway:
         since: dict[Lane, float] = {}
         while True:
             self.stored.clear()
-            for lane in LANES:
-                while self.is_due(lane, since):
-                    try:
-                        await self.spool.do(self.sealing(lane), "seal")
-                    except SpoolFull:
-                        self.say_full()
-                        await asyncio.sleep(FULL_AGAIN_S)
-                        continue
-                    since.pop(lane, None)
-                    self.uplink.wake()
+            # One batch at a time, and each time live ones first: history never holds them up.
+            while lane := next((lane for lane in LANES if self.is_due(lane, since)), None):
+                before = self.spool.unsealed(lane)
+                try:
+                    await self.spool.do(self.sealing(lane), "seal")
+                except SpoolFull:
+                    self.say_full()
+                    await asyncio.sleep(FULL_AGAIN_S)
+                    continue
+                if not self.policy.is_fixed:
+                    # What was due with it and did not fit is due now.
+                    owed = self.owed.pop(lane, before) - (before - self.spool.unsealed(lane))
+                    if owed > 0:
+                        self.owed[lane] = owed
+                since.pop(lane, None)
+                self.uplink.wake()
             if self.ended and not any(map(self.spool.unsealed, LANES)):
                 self.all_sealed.set()
             with contextlib.suppress(TimeoutError):
@@ -335,6 +343,7 @@ class _Gateway:
         chunks = self.spool.unsealed(lane)
         if not chunks:
             since.pop(lane, None)
+            self.owed.pop(lane, None)
             return False
         if self.is_held():
             since.setdefault(lane, time.monotonic())
@@ -342,7 +351,8 @@ class _Gateway:
         waits_s = time.monotonic() - since.setdefault(lane, time.monotonic())
         after_s = self.policy.after_s(lane, self.uplink.slow_s())
         enough = chunks >= self.policy.enough(lane)
-        return self.ended or enough or (after_s is not None and waits_s >= after_s)
+        late = after_s is not None and waits_s >= after_s
+        return self.ended or enough or late or lane in self.owed
 
     def is_held(self) -> bool:
         """Say whether nothing is sealed now, because it may soon be known what time it was."""
