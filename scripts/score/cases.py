@@ -12,7 +12,7 @@ from scripts.score.components import (
 )
 from scripts.score.contradictions import contradictions
 from scripts.score.keys import key_of, number_if_written_so
-from scripts.score.table import Table, numbers
+from scripts.score.table import TOO_LONG, Table, numbers
 from scripts.score.words import words, yes_or_no
 
 COLUMNS = (
@@ -53,7 +53,7 @@ def check_cases(table: Table) -> tuple[pl.DataFrame, pl.DataFrame]:
     A reason names columns, never a value.
     """
     frame = table.frame
-    wrong: Wrong = []
+    wrong: Wrong = [] if table.ragged is None else [(table.ragged, _(TOO_LONG))]
     columns: dict[str, pl.Series] = {}
     for name in ("case", "person"):
         key, nameless = key_of(frame[name])

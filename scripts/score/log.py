@@ -5,7 +5,7 @@ import polars as pl
 from config.language import _
 from scripts.score.rules import FAILURES
 from scripts.score.sessions import RULES, SENTENCES, Sessions
-from scripts.score.table import SHOWN_ROWS
+from scripts.score.table import RAGGED, SHOWN_ROWS, TOO_LONG
 
 SESSIONS = "sessions"
 
@@ -13,10 +13,12 @@ SESSIONS = "sessions"
 def log_failures(sessions: Sessions) -> tuple[pl.DataFrame, list[str]]:
     """Return FAILURES of a session log, and the same in words."""
     table, found, told = sessions.table, [], []
-    for rule, faulty in sessions.faulty.items():
+    too_long = {} if table.ragged is None else {RAGGED: table.ragged}
+    for rule, faulty in (sessions.faulty | too_long).items():
         if not faulty.any():
             continue
         first_rows = (faulty.arg_true().head(SHOWN_ROWS).cast(pl.Int64) + table.first_row).to_list()
         found.append((SESSIONS, table.path.name, rule, int(faulty.sum()), first_rows))
-        told += table.fault(RULES[rule], faulty, _(SENTENCES[rule]))
+        sentence = TOO_LONG if rule == RAGGED else SENTENCES[rule]
+        told += table.fault(RULES.get(rule), faulty, _(sentence))
     return pl.DataFrame(found, schema=FAILURES, orient="row"), told

@@ -14,6 +14,7 @@ import polars as pl
 
 from config.errors import Misconfigured
 from config.language import _
+from scripts.score.disk import stored, stored_for_a_while
 
 RANGE_ROWS = 250_000
 """Rows of results in memory at a time."""
@@ -45,10 +46,8 @@ class Parts:
         """Write what waits in memory to a file."""
         parts = self._parts.setdefault(name, [])
         if waiting := self._waiting.pop(name, None):
-            folder = self._folder / name
-            folder.mkdir(parents=True, exist_ok=True)
-            parts.append(folder / f"{len(parts)}.parquet")
-            pl.concat(waiting).write_parquet(parts[-1], compression="lz4")
+            parts.append(self._folder / name / f"{len(parts)}.parquet")
+            _spill(pl.concat(waiting), parts[-1])
 
     def write(self, cases: pl.Series, out: Path, metadata: Mapping[str, str]) -> None:
         """Write each table to `<out>/<name>.parquet`, sorted by case; `cases` are all there are."""
@@ -67,8 +66,18 @@ class Parts:
             within += [pl.col("case") < end] if end is not None else []
             rows = pl.scan_parquet(self._parts[name]).filter(*within).collect()
             files.append(self._folder / name / f"ordered-{number}.parquet")
-            rows.sort("case", maintain_order=True).write_parquet(files[-1], compression="lz4")
+            _spill(rows.sort("case", maintain_order=True), files[-1])
         return files
+
+
+def _spill(rows: pl.DataFrame, target: Path) -> None:
+    """Write rows to a temporary file; raise Unavailable where there is no room for them."""
+
+    def write() -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        rows.write_parquet(target, compression="lz4")
+
+    stored_for_a_while(write, target)
 
 
 def write_table(table: pl.LazyFrame, target: Path, metadata: Mapping[str, str]) -> None:
@@ -76,9 +85,15 @@ def write_table(table: pl.LazyFrame, target: Path, metadata: Mapping[str, str]) 
     half_written = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        table.sink_parquet(half_written, metadata=dict(metadata), row_group_size=ROW_GROUP)
+        stored(
+            lambda: table.sink_parquet(
+                half_written, metadata=dict(metadata), row_group_size=ROW_GROUP
+            ),
+            half_written,
+        )
         half_written.replace(target)
     except OSError as error:
+        half_written.unlink(missing_ok=True)
         raise Misconfigured(
             _("%(folder)s cannot be written to (%(why)s): give another folder with --out")
             % {"folder": target.parent, "why": error.strerror}

@@ -11,11 +11,14 @@ from pathlib import Path
 import polars as pl
 
 from config.conventions import Conventions
-from config.errors import Misconfigured, Unavailable
+from config.errors import Misconfigured
 from config.language import _
+from scripts.score.disk import stored_for_a_while
 from scripts.score.keys import can_name, key
 from scripts.score.rules import FAILURES, NO_NUMBER, NO_PERSON, NO_TIME, SENTENCES, Shape
 from scripts.score.table import (
+    BEYOND,
+    RAGGED,
     ROW,
     SHOWN_ROWS,
     can_count,
@@ -103,6 +106,9 @@ def _opened(
         return Rows(path, shape, raw, person, ts, value, breaks, is_csv)
     columns = {"person": person, "ts": ts, shape.value: value}
     found = {NO_PERSON: person.is_null(), NO_TIME: ts.is_null(), NO_NUMBER: no_number}
+    if is_csv:  # where fields have shifted, what stands in which column is anybody's guess
+        ragged = pl.col(BEYOND).is_not_null()
+        found = {rule: broken & ~ragged for rule, broken in found.items()} | {RAGGED: ragged}
     spooled(raw.select(**columns, **found), spool_file, path)
     breaks = {rule: pl.col(rule) for rule in found}
     return replace(ours(spool_file, shape), path=path, breaks=breaks, is_csv=is_csv)
@@ -128,13 +134,13 @@ def _refuse_useless_types(path: Path, shape: Shape, schema: pl.Schema) -> None:
 
 def spooled(frame: pl.LazyFrame, target: Path, source: Path) -> None:
     """Write what is read from `source` to a file of ours, a piece at a time."""
-    try:
-        readable(lambda: frame.sink_parquet(target, compression="lz4"), source)
-    except OSError as error:
-        raise Unavailable(
-            _("the folder for temporary files, %(folder)s (%(why)s): make room or set TMPDIR")
-            % {"folder": target.parent, "why": error.strerror or error}
-        ) from error
+    readable(
+        lambda: stored_for_a_while(
+            lambda: frame.sink_parquet(target, compression="lz4"),
+            target,
+        ),
+        source,
+    )
 
 
 def people_of(rows: Rows) -> pl.DataFrame:
@@ -193,4 +199,4 @@ def in_words(failure: Mapping[str, object], rows: Rows) -> str:
     """Return one sentence for a row of FAILURES."""
     rule = str(failure["rule"])
     where = places(failure["first_rows"], failure["rows"], is_csv=rows.is_csv)  # type: ignore[arg-type]
-    return fault(rows.path, rows.shape.rules[rule], where, _(SENTENCES[rule]))
+    return fault(rows.path, rows.shape.rules.get(rule), where, _(SENTENCES[rule]))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from config.language import later
+from scripts.score.table import RAGGED, TOO_LONG
 
 NO_PERSON, NO_TIME, NO_NUMBER = "no_person", "no_time", "no_number"
 
@@ -16,8 +17,9 @@ SENTENCES = {
     NO_PERSON: later("names nobody: give text or a whole number"),
     NO_TIME: later("is not a time like 2026-05-01 07:30:00 or 2026-05-01T07:30:00+08:00"),
     NO_NUMBER: later("is not a number: correct it or leave it empty"),
+    RAGGED: TOO_LONG,
 }
-"""Each rule in words, to stand after the name of the column."""
+"""Each rule in words, to stand after the name of the column, if it looks at one."""
 
 
 class Shape(NamedTuple):
@@ -35,7 +37,7 @@ class Shape(NamedTuple):
 
     @property
     def rules(self) -> dict[str, str]:
-        """The rules of a row, each with the column it looks at."""
+        """The rules of a row, each with the column it looks at; RAGGED looks at the whole line."""
         return {NO_PERSON: "person", NO_TIME: "ts", NO_NUMBER: self.value}
 
 

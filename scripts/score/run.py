@@ -11,6 +11,7 @@ import polars as pl
 
 from adherence.whole import whole
 from config.conventions import Conventions
+from config.side_figures import load_side_figures
 from reports.nightly.evidence import conventions_sha256
 from scripts.score.blocks import BLOCK_ROWS, Block, by_block, rows_of
 from scripts.score.cases import SECTION_13
@@ -81,6 +82,8 @@ def run(
             "adhere.conventions_sha256": conventions_sha256(conventions).hex(),
             "adhere.input_sha256": input_sha256.result(),
         }
+        if with_side:
+            metadata["adhere.side_version"] = load_side_figures().version
         parts.write(found.cases["case"], out, metadata)
         without_figures = pl.concat(silent).select("case", "person", "reason").sort("case")
         late = refused_late(without_figures, found.unknown, found.case_rows)

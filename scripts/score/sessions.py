@@ -93,6 +93,9 @@ def check_sessions(table: Table, cases: pl.Series) -> Sessions:
     rows = pl.DataFrame([columns[name].alias(name) for name in LOG])
     broken = pl.DataFrame([where.alias(rule) for rule, where in faulty.items()])
     usable = ~broken.select(pl.any_horizontal(pl.all())).to_series()
+    if table.ragged is not None:
+        usable &= ~table.ragged
+        faulty = {rule: where & ~table.ragged for rule, where in faulty.items()}
     return Sessions(table, rows.filter(usable), faulty)
 
 

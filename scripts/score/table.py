@@ -9,7 +9,7 @@ from typing import TypeVar
 import polars as pl
 
 from config.errors import Misconfigured
-from config.language import _
+from config.language import _, later
 
 Read = TypeVar("Read")
 
@@ -21,6 +21,12 @@ SHOWN_ROWS = 5
 ROW = "row of the file"
 """Counts rows from 0. It is asked for where a file is opened: so Parquet's own statistics can still
 answer a filter. No column of a file is called so."""
+BEYOND = "fields behind the last heading"
+"""A CSV column of ours: not null where a line has more fields than the heading. Which of them is
+the one too many nobody can say, so nothing of such a line is believed."""
+RAGGED = "ragged"
+"""The rule that such a line breaks."""
+TOO_LONG = later("the line has more fields than the heading: a comma too many, or quotes missing")
 MISSING_WORDS = ("", "nan", "null", "none", "na")
 """What a CSV may write for a missing number; compared without spaces and capitals."""
 
@@ -32,6 +38,8 @@ class Table:
     path: Path
     frame: pl.DataFrame
     is_csv: bool
+    ragged: pl.Series | None = None
+    """Where a line of a CSV has more fields than the heading; None in a Parquet file."""
 
     @property
     def first_row(self) -> int:
@@ -44,7 +52,7 @@ class Table:
         shown = (rows.head(SHOWN_ROWS) + self.first_row).to_list()
         return places(shown, len(rows), is_csv=self.is_csv)
 
-    def fault(self, column: str, faulty: pl.Series, what: str) -> list[str]:
+    def fault(self, column: str | None, faulty: pl.Series, what: str) -> list[str]:
         """Return one sentence naming file, column and rows, or none where nothing is faulty."""
         if not faulty.any():
             return []
@@ -65,8 +73,11 @@ def places(first_rows: list[int], count: int, *, is_csv: bool) -> str:
     return _("row %(rows)s (%(count)d in all)") % words
 
 
-def fault(path: Path, column: str, where: str, what: str) -> str:
-    """Return one sentence naming file, column and rows."""
+def fault(path: Path, column: str | None, where: str, what: str) -> str:
+    """Return one sentence naming file, column and rows; without a column the row is meant."""
+    if column is None:
+        words = {"path": path, "places": where, "what": what}
+        return _("%(path)s: %(places)s: %(what)s") % words
     return _("%(path)s: column %(column)s, %(places)s: %(what)s") % {
         "path": path,
         "column": column,
@@ -84,25 +95,32 @@ def read_table(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] =
     frame, is_csv = scan(path, columns)
     names = frame.collect_schema().names()
     for name in names:
-        if name not in (*columns, *optional, ROW) and (
+        if name not in (*columns, *optional, ROW, BEYOND) and (
             meant := get_close_matches(name.strip().lower(), optional, n=1, cutoff=ALIKE)
         ):
             raise Misconfigured(
                 _("%(path)s has a column %(name)s: write %(meant)s, or give it another name")
                 % {"path": path, "name": name, "meant": meant[0]}
             )
-    asked = frame.select(*columns, *(name for name in optional if name in names))
-    return Table(path, readable(asked.collect, path), is_csv)
+    beyond = [BEYOND] if is_csv else []
+    asked = frame.select(*columns, *(name for name in optional if name in names), *beyond)
+    rows = readable(asked.collect, path)
+    if not is_csv:
+        return Table(path, rows, is_csv)
+    return Table(path, rows.drop(BEYOND), is_csv, rows[BEYOND].is_not_null())
 
 
 def scan(path: Path, columns: tuple[str, ...]) -> tuple[pl.LazyFrame, bool]:
     """Return ROW and all columns of a file, to be read later, and whether it is a CSV.
 
+    A CSV has BEYOND as well: a line that is too long is one bad line, not the end of the file. A
+    line that is too short lacks its last values.
+
     Raises Misconfigured if the file cannot be read or has not all `columns`.
     """
     is_csv = _is_csv(path)
     if is_csv:
-        frame = pl.scan_csv(path, infer_schema=False, row_index_name=ROW)
+        frame = pl.scan_csv(path, infer_schema=False)
     else:
         frame = pl.scan_parquet(path, row_index_name=ROW)
     try:
@@ -117,6 +135,14 @@ def scan(path: Path, columns: tuple[str, ...]) -> tuple[pl.LazyFrame, bool]:
         raise Misconfigured(
             _("%(path)s has no column %(missing)s; it needs %(columns)s")
             % {"path": path, "missing": ", ".join(missing), "columns": ", ".join(columns)}
+        )
+    if is_csv:
+        frame = pl.scan_csv(
+            path,
+            schema=dict.fromkeys([*names, BEYOND], pl.String),
+            row_index_name=ROW,
+            truncate_ragged_lines=True,
+            missing_columns="insert",
         )
     return frame, is_csv
 

@@ -96,7 +96,7 @@ def result(folder, name):
     return pl.read_parquet(folder / "out" / f"{name}.parquet")
 
 
-@pytest.mark.parametrize("name", [*COLUMNS, "refused", "failures"])
+@pytest.mark.parametrize("name", [*COLUMNS, "side", "refused", "failures"])
 def test_each_result_has_its_columns_and_says_what_it_was_made_of(folder, name):
     summary = score(folder, "--json")
 
@@ -108,6 +108,7 @@ def test_each_result_has_its_columns_and_says_what_it_was_made_of(folder, name):
     assert metadata["adhere.method_version"] == "c1"
     assert metadata["adhere.input_sha256"] == summary["input_sha256"]
     assert metadata["adhere.conventions_sha256"] == conventions_sha256(load_conventions()).hex()
+    assert metadata["adhere.side_version"] == summary["side_version"] == "s1"
 
 
 def test_a_session_from_csv_to_week(folder):
@@ -313,6 +314,31 @@ def test_no_value_of_a_person_stands_in_a_message(folder):
     assert "one-hundred-and-ten" not in score(folder, expect=3)
 
 
+def test_a_line_that_is_too_long_is_left_out_and_told_and_the_rest_scored(folder):
+    score(folder)
+    without = {name: result(folder, name) for name in COLUMNS}
+    with (folder / "hr.csv").open("a") as file:
+        file.write("\n7,2026-05-04 07:20:00,150,1\n7,2026-05-04 07:21:00,15,1,what,comes")
+    with (folder / "steps.csv").open("a") as file:
+        file.write("\n7,2026-05-04 07:20:00,1,050")
+    with (folder / "cases.csv").open("a") as file:
+        file.write("\n" + CASE.format(case="d", person=7) + ",surplus")
+
+    said = score(folder, expect=3).splitlines()
+
+    too_long = "the line has more fields than the heading: a comma too many, or quotes missing"
+    assert said == [
+        f"left out: {folder / 'hr.csv'}: line 75, 76 (2 in all): {too_long}",
+        f"left out: {folder / 'steps.csv'}: line 14 (1 in all): {too_long}",
+        f"{folder / 'cases.csv'}: case d (row 3) was refused: {too_long}",
+    ]
+    assert result(folder, "failures").select("table", "rule", "rows", "first_rows").rows() == [
+        ("hr", "ragged", 2, [75, 76]),
+        ("steps", "ragged", 1, [14]),
+    ]
+    assert all(result(folder, name).equals(without[name]) for name in COLUMNS)
+
+
 def test_an_unknown_person_of_the_cases_is_named_with_the_row(folder):
     write_cases(folder, CASE.format(case="c", person=7), CASE.format(case="d", person=8))
 
@@ -338,7 +364,7 @@ def test_a_missing_column_is_named(folder):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"PAR1 and nothing more", b"\xff\xfe\x00person", b"person,ts,hr\n1,2\n3,4,5,6\n"],
+    [b"", b"PAR1 and nothing more", b"\xff\xfe\x00person", b'person,ts,hr\n1,2,"3\n3,4,5\n'],
 )
 def test_an_unreadable_file_is_named(folder, content):
     (folder / "hr.csv").write_bytes(content)
