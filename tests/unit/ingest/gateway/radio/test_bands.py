@@ -80,3 +80,21 @@ def test_waits_double_up_to_the_most_and_begin_again_after_a_success():
     assert all(most / 2 <= wait <= most for wait, most in zip(waits, bounds, strict=True))
     retry.worked()
     assert retry.next_s() <= 1.0
+
+
+def test_a_private_address_leads_to_the_band_that_the_roster_names():
+    asked = []
+
+    def device_key_of(address):
+        asked.append(address)
+        return {"70:81:94:0D:FB:AA": "c0:ff:ee:00:00:01"}.get(address)
+
+    bands = Bands(lambda: {"c0:ff:ee:00:00:01": "hrs"}, Pace(), device_key_of)
+    bands.refresh()
+
+    own = bands.get("C0:FF:EE:00:00:01")
+    assert own is not None
+    assert asked == [], "its own address needs no key"
+    assert bands.get("70:81:94:0D:FB:AA") is own
+    assert bands.get("70:81:94:0D:FB:AB") is None
+    assert bands.named("c0:ff:ee:00:00:01") is own

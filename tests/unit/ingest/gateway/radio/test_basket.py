@@ -94,3 +94,30 @@ def test_a_mark_moves_forward_and_survives(small, band):
     [heard] = small.empty()
     assert heard.cursor == {f"memory:{band.key}": "200"}
     assert memory.since_utc_ms(band) == 200
+
+
+def test_all_times_of_the_radio_were_made_by_the_clock_of_the_box():
+    """So they are put right where that clock was wrong."""
+    basket = Basket(RadioCounters())
+    basket.put_live(readings(1))
+    basket.put_history(readings(1))
+    basket.mark({"memory:b": "1"})
+
+    assert [heard.by_box_clock for heard in basket.empty()] == [True, True]
+    basket.mark({"memory:b": "2"})
+    assert [(h.by_box_clock, h.cursor) for h in basket.empty()] == [(True, {"memory:b": "2"})]
+
+
+def test_the_newest_stamp_only_rises_and_not_over_what_was_dropped(band):
+    basket = Basket(RadioCounters())
+    memory = Memory({"stamps:" + band.key: "50"}, basket)
+
+    memory.told(band, None)
+    memory.told(band, 40)
+    assert memory.newest_stamp_ms(band) == 50
+    assert list(basket.empty()) == []
+    memory.told(band, 60)
+    assert [heard.cursor for heard in basket.empty()] == [{"stamps:" + band.key: "60"}]
+    memory.missed(band)
+    memory.told(band, 70)
+    assert memory.newest_stamp_ms(band) == 60, "what was dropped is read again, and shows its clock"
