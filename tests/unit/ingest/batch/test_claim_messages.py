@@ -16,7 +16,7 @@ from ingest.batch import sign1
 from ingest.batch.claim import Claim, Offer, open_claim, open_offer, seal_claim, seal_offer
 from ingest.batch.claim_code import code_hash, is_code, is_right, new_code, new_salt
 from ingest.batch.envelope import compressed
-from ingest.batch.event import MAX_EVENT_BYTES
+from ingest.batch.event import MAX_EVENT_BYTES, open_event
 from ingest.batch.keys import make_keys
 from ingest.batch.roster import (
     MAX_CLAIMERS,
@@ -108,6 +108,9 @@ def test_what_another_box_signed_is_refused(told):
 def test_one_kind_never_passes_for_another():
     assert reason_of(open_offer, seal_claim(CLAIM, BOX.signing), BOX_KEY) == "bad_signature"
     assert reason_of(open_claim, seal_offer(OFFER, BOX.signing), BOX_KEY) == "bad_signature"
+    # What a hub of before claims does with them: a dead letter, and no receipt.
+    for told in (seal_claim(CLAIM, BOX.signing), seal_offer(OFFER, BOX.signing)):
+        assert reason_of(open_event, told, BOX_KEY) == "bad_signature"
 
 
 @pytest.mark.parametrize(
