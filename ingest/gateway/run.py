@@ -29,7 +29,7 @@ from ingest.gateway.glance import showing
 from ingest.gateway.heard import Heard
 from ingest.gateway.resigning import resigned
 from ingest.gateway.safety import Edge
-from ingest.gateway.sealing import SealPolicy, TakenBytes, sealer
+from ingest.gateway.sealing import MANY_READINGS, SealPolicy, TakenBytes, sealer
 from ingest.gateway.spool import Spool, SpoolFull
 from ingest.gateway.spool_rows import PAGE_BYTES
 from ingest.gateway.status import Status
@@ -351,6 +351,8 @@ class _Gateway:
         waits_s = time.monotonic() - since.setdefault(lane, time.monotonic())
         after_s = self.policy.after_s(lane, self.uplink.slow_s())
         enough = chunks >= self.policy.enough(lane)
+        if not self.policy.is_fixed:
+            enough = enough or self.unsealed_readings() >= MANY_READINGS
         late = after_s is not None and waits_s >= after_s
         return self.ended or enough or late or lane in self.owed
 
@@ -369,6 +371,11 @@ class _Gateway:
             return True
         self.marked_mono_s = now
         return False
+
+    def unsealed_readings(self) -> int:
+        """Count the readings on disk that are in no batch yet."""
+        count = self.spool.counters
+        return count["stored"] - count["sealed"] - count["lost_unsealed"]
 
     async def watch_clock(self) -> None:
         """Notice where the wall clock is set."""
@@ -431,7 +438,7 @@ class _Gateway:
             refused=count["refused"],
             released=count["released"],
             damaged=count["lost_unsealed"] + count["lost_sealed"],
-            unsealed=count["stored"] - count["sealed"] - count["lost_unsealed"],
+            unsealed=self.unsealed_readings(),
             waiting_batches=self.spool.unsettled_batches,
             refused_batches=count["refused_batches"],
             bad_input=count["bad_input"],

@@ -15,8 +15,11 @@ from ingest.gateway.clock import Clock
 
 MAX_CHUNKS = 600
 """In one batch: five minutes of half seconds."""
-LEAST_TAKEN_BYTES, MOST_TAKEN_BYTES = 2**17, 3 * 2**20
-"""Of chunks, unpacked: together they stay within the limit on what a batch may unpack to."""
+MANY_READINGS = 20_000
+"""Enough for a batch, however few chunks they are: five minutes of 66 bands at 1 Hz."""
+LEAST_TAKEN_BYTES, MOST_TAKEN_BYTES = 2**16, 2**18
+"""Of chunks, unpacked. More would fit into a message where readings compress well, but a hub that
+is at two batches of history stores what is live only after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ class TakenBytes:
     """How much goes into one batch: as much as a message holds, by what the last ones came to."""
 
     def __init__(self) -> None:
-        """Begin small."""
-        self.bytes = 2**19
+        """Begin with the most."""
+        self.bytes = MOST_TAKEN_BYTES
 
     def too_much(self) -> None:
         """Learn that this did not fit."""
