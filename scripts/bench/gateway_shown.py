@@ -20,6 +20,7 @@ def as_json(figures: RoomFigures) -> dict[str, Any]:
         "bands": figures.plan.adverts + figures.plan.linked,
         "linked": figures.plan.linked,
         "adapters": figures.plan.adapters,
+        "heard_by": figures.plan.heard_by,
         "seconds": round(figures.seconds, 1),
         "sent": account.sent,
         "stored": account.stored,

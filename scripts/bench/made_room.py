@@ -1,6 +1,6 @@
 """A room of virtual bands in a process of its own: `python -m scripts.bench.made_room ROOM`.
 
-ROOM is JSON: `adverts`, `linked`, `adapters`. It prints the bus's address, then answers each line
+ROOM is JSON: the fields of `RoomPlan`. It prints the bus's address, then answers each line
 of its standard input with one of JSON: "count" with what was said so far, "end FILE" by letting no
 band speak any more and writing the whole book to the file. Its end is that of its standard input.
 """
@@ -22,7 +22,7 @@ from devices.virtual.bands import (
     polar_advert,
     xoss_advert,
 )
-from devices.virtual.bands.band import BATTERY, HEART_RATE, Pulse
+from devices.virtual.bands.band import BATTERY, HEART_RATE, Advert, Pulse
 from devices.virtual.bands.uuids import BATTERY_LEVEL
 from devices.virtual.bluez import VirtualBluez
 
@@ -39,6 +39,8 @@ class RoomPlan:
     linked: int
     """Straps that say their pulse over a link."""
     adapters: int
+    heard_by: int = 1
+    """Each band is in reach of so many of them."""
 
     @property
     def adapter_addresses(self) -> list[str]:
@@ -49,6 +51,11 @@ class RoomPlan:
     def families(self) -> dict[str, str]:
         """The family of each band, by address: what a roster says of it."""
         return {address: family for address, family, _ in self.bands()}
+
+    def reach(self, number: int) -> list[str]:
+        """Return the adapters that hear the band of that place in the room."""
+        addresses = self.adapter_addresses
+        return [addresses[(number + one) % self.adapters] for one in range(self.heard_by)]
 
     def bands(self) -> list[tuple[str, str, Callable[[str, Pulse], VirtualBand]]]:
         """Return address, family and maker of each band; those to link to come last."""
@@ -88,39 +95,63 @@ def _walking_mi(address: str, pulse: Pulse) -> VirtualBand:
     return mi_advert(address, pulse, steps=lambda at_utc_ms: at_utc_ms // STEP_EVERY_MS)
 
 
-def sent_readings(band: VirtualBand) -> Counter[str]:
-    """Return what a listener can have of a band so far, by quantity: said on air, or read."""
-    return band.sent_values + Counter({BATTERY: band.sent_reads[BATTERY_LEVEL]})
+@dataclass
+class Seated:
+    """A band in the room, and what it said on the air: once, however many adapters heard it."""
+
+    band: VirtualBand
+    on_air: Counter[str]
+
+    @classmethod
+    def of(cls, band: VirtualBand) -> "Seated":
+        """Let a band's adverts be counted as they are made."""
+        seated, make = cls(band, Counter()), band.advert
+
+        def advert(now_utc_ms: int) -> Advert:
+            said = make(now_utc_ms)
+            seated.on_air.update(said.values)
+            return said
+
+        band.advert = advert
+        return seated
+
+    @property
+    def sent(self) -> Counter[str]:
+        """What a listener can have of it so far, by quantity: said on air, notified, or read."""
+        band = self.band
+        if band.link is None:
+            return self.on_air
+        return band.sent_values + Counter({BATTERY: band.sent_reads[BATTERY_LEVEL]})
 
 
 async def serve(plan: RoomPlan) -> None:
     """Run the room until standard input ends."""
     wearers = {address: Wearer(number, []) for number, address in enumerate(plan.families)}
-    room = {address: make(address, wearers[address].pulse) for address, _, make in plan.bands()}
-    hall = itertools.cycle(plan.adapter_addresses)
+    room = {
+        address: Seated.of(make(address, wearers[address].pulse))
+        for address, _, make in plan.bands()
+    }
     links = -(-plan.linked // plan.adapters)
     async with VirtualBluez(plan.adapter_addresses, link_limit=links) as radio:
-        for band in room.values():
-            radio.add_band(band, adapters=[next(hall)])
+        for number, seated in enumerate(room.values()):
+            radio.add_band(seated.band, adapters=plan.reach(number))
         _say(radio.address)
         while line := await asyncio.to_thread(sys.stdin.readline):
             command, *words = line.split()
             if command == "end":
                 radio.pause()
                 book = {
-                    address: {"sent": sent_readings(band), "pulses": wearers[address].said}
-                    for address, band in room.items()
+                    address: {"sent": seated.sent, "pulses": wearers[address].said}
+                    for address, seated in room.items()
                 }
                 await asyncio.to_thread(Path(words[0]).write_text, json.dumps(book), "utf-8")
             _say(_count(list(room.values())))
 
 
-def _count(room: list[VirtualBand]) -> dict[str, Any]:
+def _count(room: list[Seated]) -> dict[str, Any]:
     return {
-        "heard_of": sum(bool(band.sent_values[HEART_RATE]) for band in room),
-        "adverts": sum(band.sent_adverts.total() for band in room),
-        "notifications": sum(band.sent_notifications.total() for band in room),
-        "readings": sum((sent_readings(band) for band in room), Counter()).total(),
+        "heard_of": sum(bool(seated.sent[HEART_RATE]) for seated in room),
+        "readings": sum((seated.sent for seated in room), Counter()).total(),
     }
 
 

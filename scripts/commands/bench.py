@@ -91,6 +91,9 @@ def gateway(
     adapters: Annotated[
         int, typer.Option(min=1, max=32, help=_("Adapters that hear them; each holds its links."))
     ] = 8,
+    heard_by: Annotated[
+        int, typer.Option(min=1, max=32, help=_("So many of the adapters are in reach of a band."))
+    ] = 1,
     minutes: Annotated[
         float, typer.Option(min=0.05, max=1440, help=_("So long, once everybody is heard."))
     ] = 10,
@@ -108,7 +111,12 @@ def gateway(
     from scripts.bench.made_room import RoomPlan
 
     to_link = bands // 5 if linked is None else min(linked, bands)
-    plan = RoomPlan(adverts=bands - to_link, linked=to_link, adapters=adapters)
+    plan = RoomPlan(
+        adverts=bands - to_link,
+        linked=to_link,
+        adapters=adapters,
+        heard_by=min(heard_by, adapters),
+    )
     with _new_folder() as folder, _progress() as progress:
         figures = asyncio.run(run(plan, 60 * minutes, folder, progress))
     if as_json:
