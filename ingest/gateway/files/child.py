@@ -4,6 +4,7 @@ It has little memory, no settings, no keys and none of the gateway's environment
 checked as strictly as what comes over the network (`reader_process`).
 """
 
+import contextlib
 import os
 import resource
 import sys
@@ -25,25 +26,40 @@ READINGS_TOGETHER = 2_000
 MOST_BAD_KEPT = 1_000
 """Of one file, with their bytes; the rest of them is counted, and the file itself is kept."""
 MOST_BAD_BYTES = 4_096
-MEMORY_BYTES = 512 * 2**20
-"""A box may have no more than 1 GB; any usual file needs a tenth of this."""
+MEMORY_BYTES = 384 * 2**20
+"""Of addresses. A box may have no more than 1 GB; any usual file needs a quarter of this."""
 PROCESSOR_S = 6 * 3_600
 NICENESS = 10
+FIRST_TO_GO = "500"
+"""What the kernel's out-of-memory killer adds to it, in thousandths."""
 
 
 def main() -> None:
     """Answer the one request on standard input."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever prints, prints elsewhere
-    os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, PROCESSOR_S))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _be_modest()
     path, *asked = cbor2.load(sys.stdin.buffer)
     try:
         _answer(answers, Path(path), Asked(*asked))
     except BrokenPipeError:
         os._exit(0)  # nobody listens any more, and nothing is to be flushed
+
+
+def _be_modest() -> None:
+    """Take little, and be the first to go. What a service manager forbids, it limits itself."""
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO, "ascii")
+    limits = {
+        resource.RLIMIT_AS: MEMORY_BYTES,
+        resource.RLIMIT_CPU: PROCESSOR_S,
+        resource.RLIMIT_CORE: 0,
+    }
+    for limit, most in limits.items():
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(limit, (most, most))
 
 
 def _answer(answers: BinaryIO, path: Path, asked: Asked) -> None:

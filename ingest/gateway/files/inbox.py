@@ -114,6 +114,7 @@ class Inbox:
     ) -> Account:
         try:
             job = await asyncio.to_thread(jobs.load, note)
+            await asyncio.to_thread(jobs.begin, note)
         except Rejected as error:
             return Account(fault=error)
         progress = Progress.of(cursor, job.token) or Progress(

@@ -22,7 +22,8 @@ from ingest.batch.columns import is_device_key
 from ingest.gateway.files.found import Asked
 
 INBOX, DONE, REFUSED = "inbox", "done", "refused"
-DATA, NOTE = ".data", ".json"
+DATA, NOTE, TRIES = ".data", ".json", ".tries"
+MOST_TRIES = 20
 BLOCK_BYTES = 2**20
 KEPT_S = {DONE: 14 * 86_400, REFUSED: 30 * 86_400}
 """They hold a person's health, and positions: no longer than a mistake takes to be noticed."""
@@ -110,6 +111,24 @@ def load(note: Path) -> Job:
             raise Rejected("note", "not written by this version")
 
 
+def begin(note: Path) -> None:
+    """Count a try, before it: raise Rejected("reader_died") where so many ended with the box.
+
+    A file that takes the whole gateway with it must not do so for ever.
+    """
+    tries = note.with_suffix(TRIES)
+    try:
+        before = len(tries.read_bytes())
+    except FileNotFoundError:
+        before = 0
+    if before >= MOST_TRIES:
+        raise Rejected("reader_died", f"begun {before} times and never ended")
+    with tries.open("ab") as file:
+        file.write(b".")
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def is_finished(note: Path) -> bool:
     """Say whether a file was put aside, and only its note is left of it: there was a crash."""
     gone = not note.with_suffix(DATA).exists()
@@ -126,6 +145,7 @@ def finish(note: Path, where: str, account: Mapping[str, Any]) -> None:
         os.utime(data)
         data.replace(folder / data.name)
     note.unlink(missing_ok=True)
+    note.with_suffix(TRIES).unlink(missing_ok=True)
     _sync_folder(note.parent)
 
 
@@ -147,7 +167,7 @@ def tidy(data_dir: Path) -> None:
     for where, kept_s in KEPT_S.items():
         for path in (inbox / where).glob("*"):
             _delete_older(path, now_s - kept_s)
-    for path in (*inbox.glob(".*.part"), *inbox.glob(f"*{DATA}")):
+    for path in (*inbox.glob(".*.part"), *inbox.glob(f"*{DATA}"), *inbox.glob(f"*{TRIES}")):
         if not path.with_suffix(NOTE).exists():
             _delete_older(path, now_s - UNFINISHED_S)
 

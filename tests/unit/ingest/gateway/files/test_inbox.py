@@ -283,6 +283,21 @@ def test_power_lost_at_every_block_in_turn(box):
     assert box.readings == [pulse(second, 70) for second in seconds]
 
 
+def test_a_file_that_takes_the_box_with_it_again_and_again_is_refused_in_the_end(box):
+    name = box.hand_over(lines(range(3)))
+    box.kill_at = ("before", 0)
+
+    for _ in range(jobs.MOST_TRIES):
+        assert not box.work()
+    box.hand_over(lines(range(5, 8)))
+    box.kill_at = None
+    assert box.work()
+
+    assert box.account(name)["reason"] == "reader_died"
+    assert box.readings == [pulse(second, 70) for second in range(5, 8)]
+    assert list((box.folder / "inbox").glob("*.tries")) == []
+
+
 def test_a_roster_that_changes_after_a_crash_changes_nothing_of_a_file_begun(box):
     seconds = range(child.READINGS_TOGETHER * 2)
     box.hand_over(lines(seconds))
