@@ -35,6 +35,8 @@ class _Recorded(NamedTuple):
 
     results: Whole
     step_rows: pl.DataFrame
+    weeks: pl.DataFrame
+    """Those of `results`, with their state."""
     case: pl.DataFrame
     log: pl.DataFrame | None
     unknown: pl.DataFrame
@@ -51,6 +53,19 @@ def recorded_week(
     Of large files only the rows of the one person are read. Raises Misconfigured where the case or
     the week is not there, Rejected where the case was refused or has no figures.
     """
+    recorded = _judged(files, case, zone, conventions)
+    row = recorded.weeks.filter(pl.col("week") == week)
+    if row.is_empty():
+        listed = recorded.weeks["week"]
+        raise Misconfigured(
+            _("case %(case)s has no week %(week)s: its weeks go from %(first)s to %(last)s")
+            % {"case": case, "week": week, "first": listed.min(), "last": listed.max()}
+        )
+    return _account(recorded, row.row(0, named=True), conventions)
+
+
+def _judged(files: Files, case: str, zone: str, conventions: Conventions) -> _Recorded:
+    """Return the case computed, with the state of its weeks; raise Rejected where there is none."""
     recorded = _compute(files, case, zone, conventions)
     silent = recorded.results.people.drop_nulls("reason")
     late = refused_late(silent, recorded.unknown, recorded.case_rows)
@@ -58,15 +73,7 @@ def recorded_week(
         raise Rejected(refusal(files.cases, late.row(0, named=True)))
     if silent.height:
         raise Rejected(in_words(silent["reason"].item()))
-    weeks = recorded.results.weeks
-    row = judged(weeks, recorded.case, recorded.log).filter(pl.col("week") == week)
-    if row.is_empty():
-        listed = weeks["week"]
-        raise Misconfigured(
-            _("case %(case)s has no week %(week)s: its weeks go from %(first)s to %(last)s")
-            % {"case": case, "week": week, "first": listed.min(), "last": listed.max()}
-        )
-    return _account(recorded, row.row(0, named=True), conventions)
+    return recorded
 
 
 def _compute(files: Files, case: str, zone: str, conventions: Conventions) -> _Recorded:
@@ -86,7 +93,14 @@ def _compute(files: Files, case: str, zone: str, conventions: Conventions) -> _R
     results = whole(samples, step_rows, versions, conventions, log)
     unknown = found.unknown.join(mine, on="case", how="semi")
     return _Recorded(
-        results, step_rows, mine, log, unknown, found.case_rows, files.sha256(zone, conventions)
+        results,
+        step_rows,
+        judged(results.weeks, mine, log),
+        mine,
+        log,
+        unknown,
+        found.case_rows,
+        files.sha256(zone, conventions),
     )
 
 
