@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -6,11 +8,14 @@ import cbor2
 import pycddl
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from ingest.batch.content import content_sha256, pack, unpack
+from config.errors import Rejected
+from ingest.batch.content import Declared, content_sha256, pack, unpack
 from ingest.batch.envelope import kid_of, open_sealed, seal
 from ingest.batch.keys import kid_for
 from ingest.batch.receipt import Receipt, open_receipt, seal_receipt
+from ingest.batch.to_hub import HubSecrets
 from tests.unit.ingest.batch.conftest import NOON_UTC_MS, READINGS, content_of
 
 VECTOR = json.loads(files("ingest.batch").joinpath("vectors/schema_1.json").read_text("utf-8"))
@@ -85,3 +90,38 @@ def test_the_cddl_refuses_what_is_no_batch(key, value):
 
     with pytest.raises(pycddl.ValidationError):
         conforms("batch", cbor2.dumps(wrong))
+
+
+def test_the_encrypted_batch_opens_to_the_same_content():
+    encrypted = json.loads(
+        files("ingest.batch").joinpath("vectors/to_hub_1.json").read_text("utf-8")
+    )
+    hub = bytes.fromhex(encrypted["hub_encryption_private_key"])
+    secrets = HubSecrets([X25519PrivateKey.from_private_bytes(hub)])
+    sealed = bytes.fromhex(encrypted["sealed_batch"])
+    key = Ed25519PublicKey.from_public_bytes(vector("gateway_public_key"))
+    decrypt = partial(secrets.decrypted, centre="lujiazui", gateway="hall-1")
+
+    packed = open_sealed(sealed, key, decrypt)
+
+    assert packed == vector("content")
+    assert content_sha256(packed).hex() == encrypted["content_sha256"]
+    conforms("message", sealed)
+    conforms("to-hub", bytes(cbor2.loads(sealed).value[2]))
+
+
+def test_what_is_declared_lost_is_as_the_contract_says():
+    content = replace(content_of(READINGS), declared=Declared(1, 2, 3, 4))
+
+    packed = pack(content)
+
+    assert unpack(packed) == content
+    conforms("batch", packed)
+
+
+@pytest.mark.parametrize("declared", [[1, 2, 3], [1, 2, 3, -4], [1, 2, 3, "4"], 7])
+def test_a_declaration_that_is_not_four_counts_is_malformed(declared):
+    items = cbor2.loads(pack(content_of(READINGS))) | {11: declared}
+
+    with pytest.raises(Rejected, match="malformed"):
+        unpack(cbor2.dumps(items))
