@@ -82,7 +82,11 @@ def check(
     if Part.RADIO in parts:
         adapters = loaded.radio.adapters
         registered = box.registered()
-        around = asyncio.run(look_around(adapters, registered or {}, for_s=seconds))
+        around = asyncio.run(
+            look_around(
+                adapters, registered or {}, for_s=seconds, identity_keys=box.identity_keys()
+            )
+        )
         new = list(radio_findings(around, adapters))
         findings += new
         if not as_json:
@@ -132,6 +136,11 @@ class _Box:
         """Return the bands of the roster; None: there is none."""
         roster = self._roster()
         return None if roster is None else {band.device_key: band.family for band in roster.bands}
+
+    def identity_keys(self) -> "Mapping[str, bytes]":
+        """Return what the bands of the roster that change their address are known by."""
+        roster = self._roster()
+        return {} if roster is None else {key.device_key: key.irk for key in roster.identity_keys}
 
     def findings(self, part: Part) -> Iterator[Finding]:
         """Yield what a look at one part finds."""

@@ -1,7 +1,7 @@
 """A look around: are the adapters there, does BlueZ answer, which bands are heard now."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass, field
 
@@ -9,6 +9,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from devices.registry import families_of_advert
+from ingest.gateway.irk import AddressResolver
 from ingest.gateway.radio.adapters import AdapterWatch
 from ingest.gateway.radio.border import RadioFault, ended
 from ingest.gateway.radio.pace import Pace
@@ -45,9 +46,17 @@ class Around:
 
 
 async def look_around(
-    adapters: Collection[str], registered: Mapping[str, str | None], *, for_s: float
+    adapters: Collection[str],
+    registered: Mapping[str, str | None],
+    *,
+    for_s: float,
+    identity_keys: Mapping[str, bytes] | None = None,
 ) -> Around:
-    """Listen for a while with these adapters; without any, only say which there are."""
+    """Listen for a while with these adapters; without any, only say which there are.
+
+    `identity_keys` are those of registered bands that change their address: they are named as the
+    roster names them.
+    """
     around, pace = Around(), Pace()
     watch = AdapterWatch(pace, lambda _reason: None)
     watching = asyncio.ensure_future(watch.run())
@@ -65,9 +74,9 @@ async def look_around(
             address: "missing" for address in adapters if address not in watch.adapters
         }
         async with AsyncExitStack() as scans:
-            listener = _listener(
-                around, {key.upper(): family for key, family in registered.items()}
-            )
+            keys = identity_keys or {}
+            own = AddressResolver(lambda: keys).device_key
+            listener = _listener(around, {key.upper() for key in registered}, own)
             for address, hci in names.items():
                 try:
                     await scans.enter_async_context(scanning(hci, listener, pace))
@@ -81,21 +90,24 @@ async def look_around(
     return around
 
 
-def _listener(around: Around, registered: Collection[str]) -> OnAdvert:
+def _listener(
+    around: Around, registered: Collection[str], own: Callable[[str], str | None]
+) -> OnAdvert:
     others: set[str] = set()
 
     def heard(device: BLEDevice, advert: AdvertisementData) -> None:
         families = families_of_advert(
             advert.manufacturer_data, advert.service_data, advert.service_uuids
         )
-        known = device.address in registered
+        address = (own(device.address) or device.address).upper()
+        known = address in registered
         if not families and not known:
-            others.add(device.address)
+            others.add(address)
             around.others = len(others)
             return
-        before = around.bands.get(device.address)
+        before = around.bands.get(address)
         names = {family.key for family in families} | set(before.families if before else ())
         rssi_dbm = max(advert.rssi, before.rssi_dbm) if before else advert.rssi
-        around.bands[device.address] = HeardBand(tuple(sorted(names)), known, rssi_dbm)
+        around.bands[address] = HeardBand(tuple(sorted(names)), known, rssi_dbm)
 
     return heard

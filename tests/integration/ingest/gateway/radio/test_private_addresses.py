@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from devices.virtual.bands import heart_rate_strap, mi_advert
 from ingest.gateway.irk import AddressResolver
-from tests.radio_room import collecting, rising
+from ingest.gateway.radio.check import look_around
+from tests.radio_room import HCI0, collecting, rising
 
 KEY = "c0:ff:ee:00:08:01"
 """As the roster names the band: its identity address."""
@@ -47,3 +48,21 @@ def test_a_band_is_one_band_under_all_its_addresses(on_the_air, family, maker):
         assert stranger.sent_notifications.total() == 0
 
     on_the_air(scene)
+
+
+def test_the_check_names_a_band_behind_a_private_address_as_the_roster_does(on_the_air):
+    async def scene(radio):
+        ours = mi_advert(private(5), rising())
+        stranger = mi_advert(private(6, irk=bytes(16)), rising())
+        for band in (ours, stranger):
+            radio.add_band(band)
+        return stranger.address, await look_around(
+            [HCI0], {KEY: None}, for_s=0.5, identity_keys={KEY: IRK}
+        )
+
+    stranger, around = on_the_air(scene)
+
+    assert {address: band.registered for address, band in around.bands.items()} == {
+        KEY.upper(): True,
+        stranger: False,
+    }
