@@ -14,7 +14,7 @@ from ingest.batch.claim_code import DIGITS
 from ingest.gateway.claims import Standing
 from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.onsite import Page
-from ingest.gateway.onsite_page import Say, Sight, alarms, band_end, button, form, framed
+from ingest.gateway.onsite_frame import Say, Sight, alarms, band_end, button, form, framed
 
 LOOK_AGAIN = "5"
 ALONE = "45;url=/"

@@ -22,7 +22,8 @@ from ingest.gateway.onsite_claim import (
     near,
     type_code,
 )
-from ingest.gateway.onsite_page import Sight, page
+from ingest.gateway.onsite_frame import Sight
+from ingest.gateway.onsite_page import page
 from ingest.gateway.rosters import RosterBook
 
 START = SeeOther("/")

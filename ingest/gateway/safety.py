@@ -31,7 +31,7 @@ from ingest.gateway.events import EVENTS_FILE, EventStore
 from ingest.gateway.irk import AddressResolver
 from ingest.gateway.onsite import Token, listening
 from ingest.gateway.onsite_desk import Desk
-from ingest.gateway.onsite_page import Sight
+from ingest.gateway.onsite_frame import Sight
 from ingest.gateway.outages import Outages
 from ingest.gateway.revoked import REVOKED_FILE, RevocationBook
 from ingest.gateway.rosters import ROSTER_FILE, RosterBook

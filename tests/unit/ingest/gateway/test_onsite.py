@@ -19,7 +19,8 @@ from ingest.gateway.onsite import (
     Token,
     listening,
 )
-from ingest.gateway.onsite_page import Sight, page
+from ingest.gateway.onsite_frame import Sight
+from ingest.gateway.onsite_page import page
 from tests.edges import BAND, worn
 from tests.patience import PATIENCE_S
 
