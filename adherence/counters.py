@@ -15,6 +15,7 @@ K6  Nobody walks faster than a limit: what is more is not counted, only where it
 `band` is an opaque whole number: one band, worn by one person without a break.
 """
 
+import numpy as np
 import polars as pl
 
 from adherence.clock import DAY_MS, MINUTE_MS, SECOND_MS, local_day_number
@@ -38,31 +39,31 @@ day that began unheard, and what the band counts to its next day already."""
 _DAY = ["band", "day"]
 
 
-def increments(counters: pl.LazyFrame, numbers: Counters, *, utc_offset_ms: int) -> pl.LazyFrame:
+def increments(counters: pl.DataFrame, numbers: Counters, *, utc_offset_ms: int) -> pl.DataFrame:
     """Return INCREMENT of COUNTER_ROWS, sorted: one row per reading that is left."""
     rows = _readings(counters, utc_offset_ms=utc_offset_ms)
     falls = _is_same_day() & (pl.col("value") < pl.col("value").shift(1))
     uneven = rows.filter(falls.fill_null(value=False)).select(_DAY).unique()
-    left = pl.concat(
-        [
-            rows.join(uneven, on=_DAY, how="anti"),
-            _without_overtaken(
-                _without_contradicted(rows.join(uneven, on=_DAY, how="semi"), numbers), numbers
-            ),
-        ]
-    ).sort("band", "ts")
-    return _between(left, numbers)
+    if uneven.height:  # nothing is to be left out of a day in which no total fell
+        doubtful = rows.join(uneven, on=_DAY, how="semi", maintain_order="left")
+        sound = _without_overtaken(_without_contradicted(doubtful, numbers), numbers)
+        even = rows.join(uneven, on=_DAY, how="anti", maintain_order="left")
+        rows = pl.concat([even, sound.select(even.columns)]).sort("band", "ts")
+    return _between(rows, numbers)
 
 
-def _readings(counters: pl.LazyFrame, *, utc_offset_ms: int) -> pl.LazyFrame:
+def _readings(counters: pl.DataFrame, *, utc_offset_ms: int) -> pl.DataFrame:
     """Return what is a count, with its local day and where that begins, sorted (K1)."""
     day = local_day_number(pl.col("ts"), utc_offset_ms=utc_offset_ms)
+    is_largest = pl.any_horizontal(
+        pl.col(name) != pl.col(name).shift(-1) for name in ("band", "ts")
+    )
     return (
         counters.filter(pl.col("value").is_finite() & (pl.col("value") >= 0))
         .with_columns(pl.col("value").floor().cast(pl.Int64), day=day)
         .with_columns(midnight_ms=pl.col("day") * DAY_MS - utc_offset_ms)
         .sort("band", "ts", "value")
-        .unique(["band", "ts"], keep="last", maintain_order=True)
+        .filter(is_largest.fill_null(value=True))
     )
 
 
@@ -78,7 +79,7 @@ def _can_walk(steps: pl.Expr, span_ms: pl.Expr, numbers: Counters) -> pl.Expr:
     return steps * MINUTE_MS <= numbers.fastest_cadence_spm * (span_ms + late_ms)
 
 
-def _without_contradicted(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame:
+def _without_contradicted(rows: pl.DataFrame, numbers: Counters) -> pl.DataFrame:
     """Leave out single values that their neighbours contradict (K2); equal ones are one value.
 
     The day's midnight, with nothing walked, is the neighbour before its first value.
@@ -117,7 +118,7 @@ def _without_contradicted(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame
     return numbered.join(runs, on="run", how="anti").drop("run")
 
 
-def _without_overtaken(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame:
+def _without_overtaken(rows: pl.DataFrame, numbers: Counters) -> pl.DataFrame:
     """Leave out readings that are lower than one of the same day shortly before them (K3)."""
     ordered = rows.sort("band", "ts").with_row_index("row")
     highest = ordered.rolling(
@@ -133,7 +134,7 @@ def _without_overtaken(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame:
     )
 
 
-def _between(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame:
+def _between(rows: pl.DataFrame, numbers: Counters) -> pl.DataFrame:
     """Return what was walked to each reading, from the one before it or from midnight (K4-K6)."""
     tolerance_ms = numbers.clock_tolerance_s * SECOND_MS
     value, at, midnight = pl.col("value"), pl.col("ts"), pl.col("midnight_ms")
@@ -189,30 +190,35 @@ def _between(rows: pl.LazyFrame, numbers: Counters) -> pl.LazyFrame:
     )
 
 
-def counter_minutes(found: pl.LazyFrame) -> pl.LazyFrame:
+def counter_minutes(found: pl.DataFrame) -> pl.DataFrame:
     """Return band, minute and steps of the minutes that short increments cover to the last ms.
 
     Only increments of at most a minute feed C15 and C16. One that lies in two minutes is shared out
     by time, the first part rounded down: no step is lost or made.
     """
-    start, end, steps = (pl.col(name) for name in ("start_ms", "end_ms", "steps"))
-    span_ms = end - start
+    span_ms = pl.col("end_ms") - pl.col("start_ms")
+    short = found.filter(pl.col("steps").is_not_null() & (span_ms > 0) & (span_ms <= MINUTE_MS))
+    band, start, end, steps = (
+        short[name].to_numpy() for name in ("band", "start_ms", "end_ms", "steps")
+    )
     first = start // MINUTE_MS
-    edge_ms = (first + 1) * MINUTE_MS
-    before_ms = pl.min_horizontal(end, edge_ms) - start
-    in_first = steps * before_ms // span_ms
-    short = found.filter(steps.is_not_null() & (span_ms > 0) & (span_ms <= MINUTE_MS))
-    parts = [
-        short.select("band", minute=first, steps=in_first, covered_ms=before_ms),
-        short.filter(end > edge_ms).select(
-            "band", minute=first + 1, steps=steps - in_first, covered_ms=end - edge_ms
-        ),
-    ]
-    return (
-        pl.concat(parts)
-        .group_by("band", "minute")
-        .agg(pl.col("steps", "covered_ms").sum())
-        .filter(pl.col("covered_ms") == MINUTE_MS)
-        .select("band", "minute", "steps")
-        .sort("band", "minute")
+    edge = (first + 1) * MINUTE_MS
+    before = np.minimum(end, edge) - start
+    in_first = steps * before // (end - start)
+    # Rows are in order, and so are their parts: that in the first minute, then that in the next.
+    parts = {
+        "band": (band, band),
+        "minute": (first, first + 1),
+        "steps": (in_first, steps - in_first),
+        "covered": (before, end - edge),
+    }
+    is_part = np.column_stack((np.ones(len(band), np.bool_), end > edge)).ravel()
+    columns = {name: np.column_stack(both).ravel()[is_part] for name, both in parts.items()}
+    at, of = columns["minute"], columns["band"]
+    begins = np.flatnonzero(np.append(True, (at[1:] != at[:-1]) | (of[1:] != of[:-1]))[: len(at)])
+    covered, counted = (np.add.reduceat(columns[name], begins) for name in ("covered", "steps"))
+    whole = covered == MINUTE_MS
+    return pl.DataFrame(
+        {"band": of[begins][whole], "minute": at[begins][whole], "steps": counted[whole]},
+        schema={"band": pl.Int64, "minute": pl.Int64, "steps": pl.Int64},
     )

@@ -66,11 +66,11 @@ def steps_in(conn: Connection, spans: pl.DataFrame, conventions: Conventions) ->
     bands = _bands(conn, spans)
     utc_offset_ms = conventions.utc_offset_min * MINUTE_MS
     found = increments(
-        _worn(counters, bands).select(*COUNTER_ROWS).lazy(),
+        _worn(counters, bands).select(*COUNTER_ROWS),
         load_counters(),
         utc_offset_ms=utc_offset_ms,
-    ).collect()
-    of_counters = counter_minutes(found.lazy()).select(
+    )
+    minutes = counter_minutes(found).select(
         (pl.col("band") // ASSIGNMENTS).alias("person"),
         (pl.col("minute") * MINUTE_MS).alias("ts"),
         pl.col("steps").cast(pl.Float64),
@@ -82,12 +82,11 @@ def steps_in(conn: Connection, spans: pl.DataFrame, conventions: Conventions) ->
         bands.lazy().select("band", person="window"),
         utc_offset_ms=utc_offset_ms,
     )
-    minutes, totals_now = pl.collect_all([of_counters, totals])
     both = pl.concat([rows.select(minutes.columns), minutes]).sort("person", "ts")
     ways = found.filter(pl.col("verdict") != COUNTED).select(
         (pl.col("band") // ASSIGNMENTS).alias("person"), *WAYS.names()[1:]
     )
-    return Stepped(both, totals_now.cast(pl.Schema(STEP_TOTAL)), count, ways)
+    return Stepped(both, totals.collect().cast(pl.Schema(STEP_TOTAL)), count, ways)
 
 
 def _bands(conn: Connection, spans: pl.DataFrame) -> pl.DataFrame:

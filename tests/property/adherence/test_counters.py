@@ -21,7 +21,7 @@ ALWAYS = -(2**62)
 
 
 def frame(rows, *, since_ms=ALWAYS, bits=None, band=1):
-    return pl.LazyFrame(
+    return pl.DataFrame(
         [(band, ts, float(value), since_ms, bits) for ts, value in rows],
         schema=COUNTER_ROWS,
         orient="row",
@@ -30,7 +30,7 @@ def frame(rows, *, since_ms=ALWAYS, bits=None, band=1):
 
 def found(rows, **given):
     columns = ("day", "start_ms", "end_ms", "steps", "verdict")
-    return increments(frame(rows, **given), NUMBERS, utc_offset_ms=OFFSET).select(columns).collect()
+    return increments(frame(rows, **given), NUMBERS, utc_offset_ms=OFFSET).select(columns)
 
 
 def total(rows, **given):
@@ -178,7 +178,7 @@ def test_minutes_of_a_band_heard_all_the_time_are_the_cadence_it_was_walked_with
     )
     rows = frame([(ts, walk.until(ts)) for ts in times])
 
-    minutes = counter_minutes(increments(rows, NUMBERS, utc_offset_ms=OFFSET)).collect()
+    minutes = counter_minutes(increments(rows, NUMBERS, utc_offset_ms=OFFSET))
 
     first = walk.begin_ms // MINUTE
     counts = dict(minutes.select("minute", "steps").iter_rows())

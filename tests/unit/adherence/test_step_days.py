@@ -16,7 +16,7 @@ ALWAYS = -(2**62)
 def totals(spans=(), counters=(), people=((1, 7),)):
     """Days as (person, steps), of (band, hour, length, steps) and of (band, hour, total)."""
     found = increments(
-        pl.LazyFrame(
+        pl.DataFrame(
             [
                 (band, MIDNIGHT + round(hour * HOUR), total, ALWAYS, None)
                 for band, hour, total in counters
@@ -36,7 +36,7 @@ def totals(spans=(), counters=(), people=((1, 7),)):
         orient="row",
     )
     bands = pl.LazyFrame(people, schema={"band": pl.Int64, "person": pl.Int64}, orient="row")
-    days = day_totals(told, found, bands, utc_offset_ms=OFFSET).collect()
+    days = day_totals(told, found.lazy(), bands, utc_offset_ms=OFFSET).collect()
     return days.select("person", "steps").rows()
 
 
