@@ -815,6 +815,95 @@ ALTER TABLE public.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: band_claim; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.band_claim (
+    gateway_id integer NOT NULL,
+    claim bytea NOT NULL,
+    device_id integer NOT NULL,
+    patient_id integer NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    why_ended text,
+    assignment_id integer,
+    came_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT band_claim_check CHECK ((ended_at >= began_at)),
+    CONSTRAINT band_claim_check1 CHECK (((why_ended IS NULL) = (ended_at IS NULL))),
+    CONSTRAINT band_claim_claim_check CHECK ((length(claim) = 16)),
+    CONSTRAINT band_claim_why_ended_check CHECK ((why_ended = ANY (ARRAY['finished'::text, 'silent'::text, 'midnight'::text, 'another_wearer'::text, 'another_band'::text, 'roster'::text])))
+);
+
+-- Name: TABLE band_claim; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.band_claim IS 'A wearer''s word on the on-site page that a band is theirs, for one session: where an assignment that nobody of the staff made comes from.';
+
+-- Name: COLUMN band_claim.began_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.band_claim.began_at IS 'Where the box did not know the time, corrected by how long ago it said it was.';
+
+-- Name: COLUMN band_claim.ended_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.band_claim.ended_at IS 'Null while it goes on; the assignment then ends at the latest at the next local midnight.';
+
+-- Name: COLUMN band_claim.assignment_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.band_claim.assignment_id IS 'Null where it covers no time, or the band was assigned to that person anyway.';
+
+-- Name: band_clock; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.band_clock (
+    device_id integer NOT NULL,
+    least_ms bigint NOT NULL,
+    greatest_ms bigint NOT NULL
+);
+
+-- Name: TABLE band_clock; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.band_clock IS 'Between what offsets the clock of a band was taken to be, in all its readings with stamps. Close together: it has one clock, and a stamp means one time.';
+
+-- Name: band_key; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.band_key (
+    device_id integer NOT NULL,
+    irk bytea NOT NULL,
+    put_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT band_key_irk_check CHECK ((length(irk) = 16))
+);
+
+-- Name: TABLE band_key; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.band_key IS 'A secret: what resolves the changing addresses of a band. Read by the rosters alone, which are encrypted to each gateway; never on a page.';
+
+-- Name: COLUMN band_key.irk; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.band_key.irk IS 'The identity resolving key, its most significant byte first; in a table of its own, so that who may read the bands need not be let at it.';
+
+-- Name: band_offer; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.band_offer (
+    gateway_id integer NOT NULL,
+    device_key text NOT NULL,
+    families text[] NOT NULL,
+    boot bytea NOT NULL,
+    number bigint NOT NULL,
+    offered_at timestamp with time zone NOT NULL,
+    came_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT band_offer_boot_check CHECK ((length(boot) = 16)),
+    CONSTRAINT band_offer_number_check CHECK ((number >= 0))
+);
+
+-- Name: TABLE band_offer; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.band_offer IS 'A band near a gateway that somebody there asks the district to register: address and kind, never a value. Kept for 30 days.';
+
+-- Name: COLUMN band_offer.families; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.band_offer.families IS 'What it may be, by its adverts.';
+
+-- Name: COLUMN band_offer.boot; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.band_offer.boot IS 'With the number: which event of the gateway said so last.';
+
 -- Name: batch; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.batch (
@@ -1027,6 +1116,102 @@ ALTER TABLE public.changed ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+-- Name: claim_code; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.claim_code (
+    patient_id integer NOT NULL,
+    salt bytea NOT NULL,
+    hash bytea NOT NULL,
+    given_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT claim_code_hash_check CHECK ((length(hash) = 16)),
+    CONSTRAINT claim_code_salt_check CHECK ((length(salt) = 16))
+);
+
+-- Name: TABLE claim_code; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.claim_code IS 'Who may say on the on-site page that a band is theirs, and the hash of the code they say it with.';
+
+-- Name: COLUMN claim_code.hash; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.claim_code.hash IS 'scrypt; the code itself is nowhere.';
+
+-- Name: claim_said; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.claim_said (
+    id bigint NOT NULL,
+    gateway_id integer NOT NULL,
+    boot bytea NOT NULL,
+    number bigint NOT NULL,
+    claim bytea NOT NULL,
+    device_key text NOT NULL,
+    family text,
+    subject text NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    latest_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    why_ended text,
+    age_ms bigint,
+    came_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT claim_said_age_ms_check CHECK ((age_ms >= 0)),
+    CONSTRAINT claim_said_boot_check CHECK ((length(boot) = 16)),
+    CONSTRAINT claim_said_check CHECK ((latest_at > began_at)),
+    CONSTRAINT claim_said_check1 CHECK ((ended_at >= began_at)),
+    CONSTRAINT claim_said_check2 CHECK (((why_ended IS NULL) = (ended_at IS NULL))),
+    CONSTRAINT claim_said_claim_check CHECK ((length(claim) = 16)),
+    CONSTRAINT claim_said_number_check CHECK ((number >= 0))
+);
+
+-- Name: TABLE claim_said; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.claim_said IS 'What gateways said of claims, once each: the beginning of a claim, and its end.';
+
+-- Name: COLUMN claim_said.boot; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.claim_said.boot IS 'Of one start of the gateway; with the number it is one of its events.';
+
+-- Name: COLUMN claim_said.claim; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.claim_said.claim IS 'Random, given by the gateway: beginning and end name the same claim.';
+
+-- Name: COLUMN claim_said.began_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.claim_said.began_at IS 'By the clock of the box.';
+
+-- Name: COLUMN claim_said.latest_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.claim_said.latest_at IS 'The local midnight at which it ends, if nothing ends it before.';
+
+-- Name: COLUMN claim_said.age_ms; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.claim_said.age_ms IS 'As for edge_event.';
+
+-- Name: claim_said_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.claim_said ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.claim_said_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: clock_heard; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.clock_heard (
+    device_id integer NOT NULL,
+    least_ms bigint NOT NULL,
+    greatest_ms bigint NOT NULL
+);
+
+-- Name: TABLE clock_heard; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.clock_heard IS 'Per stored batch and band the offsets of its clock, as far as it gives stamps; the nightly recomputation deletes what it has claimed.';
+
+-- Name: COLUMN clock_heard.least_ms; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.clock_heard.least_ms IS 'The least time of a reading minus the stamp of the band for it.';
+
 -- Name: day; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.day (
@@ -1104,6 +1289,40 @@ ALTER TABLE public.dead_letter ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     NO MAXVALUE
     CACHE 1
 );
+
+-- Name: declared_loss; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.declared_loss (
+    batch_id bigint NOT NULL,
+    unsealed bigint NOT NULL,
+    sealed bigint NOT NULL,
+    released bigint NOT NULL,
+    released_batches bigint NOT NULL,
+    CONSTRAINT declared_loss_released_batches_check CHECK ((released_batches >= 0)),
+    CONSTRAINT declared_loss_released_check CHECK ((released >= 0)),
+    CONSTRAINT declared_loss_sealed_check CHECK ((sealed >= 0)),
+    CONSTRAINT declared_loss_unsealed_check CHECK ((unsealed >= 0))
+);
+
+-- Name: TABLE declared_loss; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.declared_loss IS 'What a spool file had lost when it sealed this batch, over its life; only batches of spools that have lost something have a row.';
+
+-- Name: COLUMN declared_loss.unsealed; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.declared_loss.unsealed IS 'Readings in rows that were damaged on the disk before they were sealed.';
+
+-- Name: COLUMN declared_loss.sealed; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.declared_loss.sealed IS 'Readings in batches that were damaged on the disk.';
+
+-- Name: COLUMN declared_loss.released; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.declared_loss.released IS 'Readings in batches that were refused, and then given up by an operator or for their age; the dead letters keep their bytes.';
+
+-- Name: COLUMN declared_loss.released_batches; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.declared_loss.released_batches IS 'And how many batches that were.';
 
 -- Name: delivery; Type: TABLE; Schema: public; Owner: -
 
@@ -2021,7 +2240,50 @@ COMMENT ON TABLE public.quarantined_reading IS 'Readings of a good batch that ca
 
 -- Name: COLUMN quarantined_reading.reason; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON COLUMN public.quarantined_reading.reason IS 'not_finite, too_early, too_late or span_too_long.';
+COMMENT ON COLUMN public.quarantined_reading.reason IS 'not_finite, too_early, too_late, span_too_long or clock_suspect.';
+
+-- Name: refused_version; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.refused_version (
+    prescription_id integer NOT NULL,
+    from_day date NOT NULL,
+    until_day date,
+    reason text NOT NULL,
+    found_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT refused_version_reason_check CHECK ((reason = ANY (ARRAY['zone_upside_down'::text, 'no_max'::text, 'no_rest'::text, 'max_not_above_rest'::text, 'ceiling_not_above_zone'::text])))
+);
+
+-- Name: TABLE refused_version; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.refused_version IS 'Versions of prescriptions, or phases of them, that contradict themselves or lack figures: their days and weeks are not judged. The night after a correction takes the row away.';
+
+-- Name: COLUMN refused_version.from_day; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.refused_version.from_day IS 'First local day in force; of a phase its Monday.';
+
+-- Name: COLUMN refused_version.until_day; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.refused_version.until_day IS 'The first local day on which it holds no more.';
+
+-- Name: rest_day; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.rest_day (
+    patient_id integer NOT NULL,
+    date date NOT NULL,
+    rest_bpm double precision NOT NULL,
+    method_version text NOT NULL,
+    input_sha256 bytea NOT NULL,
+    CONSTRAINT rest_day_input_sha256_check CHECK ((length(input_sha256) = 32)),
+    CONSTRAINT rest_day_rest_bpm_check CHECK (((rest_bpm > (0)::double precision) AND (rest_bpm < 'Infinity'::double precision)))
+);
+
+-- Name: TABLE rest_day; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.rest_day IS 'The resting heart rate of a patient''s local day, where the day is long enough for one (C7). No prescription rests on it: a prescription has its own, frozen.';
+
+-- Name: COLUMN rest_day.input_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.rest_day.input_sha256 IS 'Of the held heart rate of the day and the method.';
 
 -- Name: roster_issue; Type: TABLE; Schema: public; Owner: -
 
@@ -2086,6 +2348,29 @@ COMMENT ON COLUMN public.rr_interval.span_ms IS 'The time it stands for; 0 for a
 
 COMMENT ON COLUMN public.rr_interval.flags IS 'Bits: 1 contact is known, 2 contact, 4 suspect, 8 time of hearing, 16 clock suspect.';
 
+-- Name: said_again; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.said_again (
+    reading_table text NOT NULL,
+    device_id integer NOT NULL,
+    device_ts_ms bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    value double precision NOT NULL,
+    span_ms integer NOT NULL
+);
+
+-- Name: TABLE said_again; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.said_again IS 'Readings of band memory that had been read before, under another clock: kept as they came, and counted nowhere. Computed anew whenever such a band gives more.';
+
+-- Name: COLUMN said_again.device_ts_ms; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.said_again.device_ts_ms IS 'The own stamp of the band: the same as that of the reading that counts.';
+
+-- Name: COLUMN said_again.at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.said_again.at IS 'Where the repeated reading was placed.';
+
 -- Name: session_log_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
 ALTER TABLE public.session_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -2096,6 +2381,149 @@ ALTER TABLE public.session_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     NO MAXVALUE
     CACHE 1
 );
+
+-- Name: side_day; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.side_day (
+    enrolment_id integer NOT NULL,
+    date date NOT NULL,
+    prescription_id integer NOT NULL,
+    impulse bigint,
+    over_ceiling_ms bigint,
+    method_version text NOT NULL,
+    side_version text NOT NULL,
+    input_sha256 bytea NOT NULL,
+    CONSTRAINT side_day_impulse_check CHECK ((impulse >= 0)),
+    CONSTRAINT side_day_input_sha256_check CHECK ((length(input_sha256) = 32)),
+    CONSTRAINT side_day_over_ceiling_ms_check CHECK ((over_ceiling_ms >= 0))
+);
+
+-- Name: TABLE side_day; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.side_day IS 'A local day''s part of the side figures of its week, for every day with held time under a prescription. No part of adherence.';
+
+-- Name: COLUMN side_day.prescription_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_day.prescription_id IS 'The version in force on that day.';
+
+-- Name: COLUMN side_day.impulse; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_day.impulse IS 'Training impulse (Banister) in whole billionths; null where sex, maximum or resting heart rate is not known.';
+
+-- Name: COLUMN side_day.over_ceiling_ms; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_day.over_ceiling_ms IS 'Time held at or above the ceiling; null without one.';
+
+-- Name: COLUMN side_day.side_version; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_day.side_version IS 'Of the numbers of the side figures.';
+
+-- Name: COLUMN side_day.input_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_day.input_sha256 IS 'Of everything the row was computed from: the same inputs give the same row.';
+
+-- Name: side_week; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.side_week (
+    enrolment_id integer NOT NULL,
+    week date NOT NULL,
+    prescription_id integer NOT NULL,
+    very_light_min double precision,
+    light_min double precision,
+    moderate_min double precision,
+    vigorous_min double precision,
+    near_max_min double precision,
+    mod_eq_min double precision,
+    trimp double precision,
+    over_ceiling_min double precision,
+    rest_days integer NOT NULL,
+    rest_bpm double precision,
+    rest_base_days integer NOT NULL,
+    rest_base_bpm double precision,
+    rest_drift_bpm double precision,
+    method_version text NOT NULL,
+    side_version text NOT NULL,
+    input_sha256 bytea NOT NULL,
+    counted_to date NOT NULL,
+    CONSTRAINT side_week_check CHECK ((num_nonnulls(very_light_min, light_min, moderate_min, vigorous_min, near_max_min, mod_eq_min) = ANY (ARRAY[0, 6]))),
+    CONSTRAINT side_week_check1 CHECK (((rest_bpm IS NULL) = (rest_days = 0))),
+    CONSTRAINT side_week_check2 CHECK (((rest_drift_bpm IS NULL) = ((rest_bpm IS NULL) OR (rest_base_bpm IS NULL)))),
+    CONSTRAINT side_week_input_sha256_check CHECK ((length(input_sha256) = 32)),
+    CONSTRAINT side_week_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
+);
+
+-- Name: TABLE side_week; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.side_week IS 'Side figures of every stored week, empty ones too. They stand beside adherence: no state, no payment and no alert rests on them.';
+
+-- Name: COLUMN side_week.prescription_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.prescription_id IS 'That of the week''s row.';
+
+-- Name: COLUMN side_week.very_light_min; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.very_light_min IS 'Minutes of all held time in a zone of heart-rate reserve (C10); null, like the others, without figures.';
+
+-- Name: COLUMN side_week.mod_eq_min; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.mod_eq_min IS 'Moderate-equivalent minutes: moderate, and twice the vigorous and near-maximal ones (WHO 2020).';
+
+-- Name: COLUMN side_week.trimp; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.trimp IS 'Training impulse (Banister 1991), without unit; null where sex or figures are not known on a day with held time.';
+
+-- Name: COLUMN side_week.over_ceiling_min; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.over_ceiling_min IS 'Time held at or above the ceiling; null where no version of the week has one.';
+
+-- Name: COLUMN side_week.rest_days; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.rest_days IS 'Days of the week with a resting heart rate (C7).';
+
+-- Name: COLUMN side_week.rest_bpm; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.rest_bpm IS 'Their median.';
+
+-- Name: COLUMN side_week.rest_base_days; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.rest_base_days IS 'Days with one in the weeks before that are the person''s own baseline.';
+
+-- Name: COLUMN side_week.rest_base_bpm; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.rest_base_bpm IS 'Their median; null with too few of them.';
+
+-- Name: COLUMN side_week.rest_drift_bpm; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.rest_drift_bpm IS 'rest_bpm less rest_base_bpm.';
+
+-- Name: COLUMN side_week.side_version; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.side_version IS 'Of the numbers of the side figures.';
+
+-- Name: COLUMN side_week.input_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.input_sha256 IS 'Of the rows of days it was made from and what its prescription says.';
+
+-- Name: COLUMN side_week.counted_to; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.side_week.counted_to IS 'As in the week''s row.';
+
+-- Name: spool_loss; Type: VIEW; Schema: public; Owner: -
+
+CREATE VIEW public.spool_loss AS
+ SELECT b.gateway_id,
+    b.boot,
+    max(l.unsealed) AS unsealed,
+    max(l.sealed) AS sealed,
+    max(l.released) AS released,
+    max(l.released_batches) AS released_batches
+   FROM (public.declared_loss l
+     JOIN public.batch b ON ((b.id = l.batch_id)))
+  GROUP BY b.gateway_id, b.boot;
+
+-- Name: VIEW spool_loss; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON VIEW public.spool_loss IS 'What each spool file has said last of its losses: the counts only rise.';
 
 -- Name: staff; Type: TABLE; Schema: public; Owner: -
 
@@ -2377,6 +2805,31 @@ ALTER TABLE ONLY public.alert_week
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 
+-- Name: band_claim band_claim_assignment_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_claim
+    ADD CONSTRAINT band_claim_assignment_id_key UNIQUE (assignment_id);
+
+-- Name: band_claim band_claim_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_claim
+    ADD CONSTRAINT band_claim_pkey PRIMARY KEY (gateway_id, claim);
+
+-- Name: band_clock band_clock_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_clock
+    ADD CONSTRAINT band_clock_pkey PRIMARY KEY (device_id);
+
+-- Name: band_key band_key_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_key
+    ADD CONSTRAINT band_key_pkey PRIMARY KEY (device_id);
+
+-- Name: band_offer band_offer_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_offer
+    ADD CONSTRAINT band_offer_pkey PRIMARY KEY (gateway_id, device_key);
+
 -- Name: batch batch_gateway_id_boot_seq_key; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.batch
@@ -2412,6 +2865,21 @@ ALTER TABLE ONLY public.care_team
 ALTER TABLE ONLY public.changed
     ADD CONSTRAINT changed_pkey PRIMARY KEY (id);
 
+-- Name: claim_code claim_code_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.claim_code
+    ADD CONSTRAINT claim_code_pkey PRIMARY KEY (patient_id);
+
+-- Name: claim_said claim_said_gateway_id_boot_number_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.claim_said
+    ADD CONSTRAINT claim_said_gateway_id_boot_number_key UNIQUE (gateway_id, boot, number);
+
+-- Name: claim_said claim_said_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.claim_said
+    ADD CONSTRAINT claim_said_pkey PRIMARY KEY (id);
+
 -- Name: day day_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.day
@@ -2426,6 +2894,11 @@ ALTER TABLE ONLY public.dead_letter
 
 ALTER TABLE ONLY public.dead_letter
     ADD CONSTRAINT dead_letter_sha256_topic_reason_key UNIQUE (sha256, topic, reason);
+
+-- Name: declared_loss declared_loss_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.declared_loss
+    ADD CONSTRAINT declared_loss_pkey PRIMARY KEY (batch_id);
 
 -- Name: delivery delivery_alert_id_round_step_channel_recipient_again_key; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -2627,10 +3100,25 @@ ALTER TABLE ONLY public.prescription_phase
 ALTER TABLE ONLY public.prescription
     ADD CONSTRAINT prescription_pkey PRIMARY KEY (id);
 
+-- Name: refused_version refused_version_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.refused_version
+    ADD CONSTRAINT refused_version_pkey PRIMARY KEY (prescription_id, from_day);
+
+-- Name: rest_day rest_day_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.rest_day
+    ADD CONSTRAINT rest_day_pkey PRIMARY KEY (patient_id, date);
+
 -- Name: roster_issue roster_issue_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.roster_issue
     ADD CONSTRAINT roster_issue_pkey PRIMARY KEY (gateway_id);
+
+-- Name: said_again said_again_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.said_again
+    ADD CONSTRAINT said_again_pkey PRIMARY KEY (device_id, reading_table, device_ts_ms, at, value, span_ms);
 
 -- Name: session_log session_log_entry_key_revision_key; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -2641,6 +3129,16 @@ ALTER TABLE ONLY public.session_log
 
 ALTER TABLE ONLY public.session_log
     ADD CONSTRAINT session_log_pkey PRIMARY KEY (id);
+
+-- Name: side_day side_day_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.side_day
+    ADD CONSTRAINT side_day_pkey PRIMARY KEY (enrolment_id, date);
+
+-- Name: side_week side_week_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.side_week
+    ADD CONSTRAINT side_week_pkey PRIMARY KEY (enrolment_id, week);
 
 -- Name: staff staff_code_key; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -2711,6 +3209,14 @@ CREATE INDEX audit_actor_id_idx ON public.audit USING btree (actor, id);
 -- Name: audit_subject_id_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX audit_subject_id_idx ON public.audit USING btree (subject, id);
+
+-- Name: band_claim_device_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX band_claim_device_id_idx ON public.band_claim USING btree (device_id);
+
+-- Name: band_claim_patient_id_began_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX band_claim_patient_id_began_at_idx ON public.band_claim USING btree (patient_id, began_at);
 
 -- Name: batch_queue_max_at_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -2799,6 +3305,18 @@ CREATE INDEX steps_device_id_at_idx ON ONLY public.steps USING btree (device_id,
 -- Name: web_session_staff_id_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX web_session_staff_id_idx ON public.web_session USING btree (staff_id);
+
+-- Name: band_claim call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.band_claim FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
+
+-- Name: band_key call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.band_key FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
+
+-- Name: claim_code call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.claim_code FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
 
 -- Name: device call_for_rosters; Type: TRIGGER; Schema: public; Owner: -
 
@@ -2967,6 +3485,36 @@ ALTER TABLE ONLY public.alert_week
 ALTER TABLE ONLY public.alert_week
     ADD CONSTRAINT alert_week_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
 
+-- Name: band_claim band_claim_assignment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_claim
+    ADD CONSTRAINT band_claim_assignment_id_fkey FOREIGN KEY (assignment_id) REFERENCES public.device_assignment(id) ON DELETE SET NULL;
+
+-- Name: band_claim band_claim_device_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_claim
+    ADD CONSTRAINT band_claim_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+
+-- Name: band_claim band_claim_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_claim
+    ADD CONSTRAINT band_claim_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
+-- Name: band_claim band_claim_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_claim
+    ADD CONSTRAINT band_claim_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+-- Name: band_key band_key_device_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_key
+    ADD CONSTRAINT band_key_device_id_fkey FOREIGN KEY (device_id) REFERENCES public.device(id);
+
+-- Name: band_offer band_offer_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.band_offer
+    ADD CONSTRAINT band_offer_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
 -- Name: batch batch_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.batch
@@ -3002,6 +3550,16 @@ ALTER TABLE ONLY public.changed
 ALTER TABLE ONLY public.changed
     ADD CONSTRAINT changed_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
 
+-- Name: claim_code claim_code_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.claim_code
+    ADD CONSTRAINT claim_code_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+-- Name: claim_said claim_said_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.claim_said
+    ADD CONSTRAINT claim_said_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
 -- Name: day day_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.day
@@ -3011,6 +3569,11 @@ ALTER TABLE ONLY public.day
 
 ALTER TABLE ONLY public.day
     ADD CONSTRAINT day_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
+
+-- Name: declared_loss declared_loss_batch_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.declared_loss
+    ADD CONSTRAINT declared_loss_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(id);
 
 -- Name: delivery delivery_alert_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -3152,6 +3715,16 @@ ALTER TABLE ONLY public.prescription_phase
 ALTER TABLE ONLY public.quarantined_reading
     ADD CONSTRAINT quarantined_reading_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(id);
 
+-- Name: refused_version refused_version_prescription_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.refused_version
+    ADD CONSTRAINT refused_version_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id) ON DELETE CASCADE;
+
+-- Name: rest_day rest_day_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.rest_day
+    ADD CONSTRAINT rest_day_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
 -- Name: roster_issue roster_issue_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.roster_issue
@@ -3171,6 +3744,26 @@ ALTER TABLE ONLY public.session_log
 
 ALTER TABLE ONLY public.session_log
     ADD CONSTRAINT session_log_supervised_by_fkey FOREIGN KEY (supervised_by) REFERENCES public.staff(id);
+
+-- Name: side_day side_day_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.side_day
+    ADD CONSTRAINT side_day_enrolment_id_fkey FOREIGN KEY (enrolment_id) REFERENCES public.enrolment(id);
+
+-- Name: side_day side_day_prescription_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.side_day
+    ADD CONSTRAINT side_day_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
+
+-- Name: side_week side_week_enrolment_id_week_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.side_week
+    ADD CONSTRAINT side_week_enrolment_id_week_fkey FOREIGN KEY (enrolment_id, week) REFERENCES public.week(enrolment_id, week) ON DELETE CASCADE;
+
+-- Name: side_week side_week_prescription_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.side_week
+    ADD CONSTRAINT side_week_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
 
 -- Name: staff staff_organisation_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 

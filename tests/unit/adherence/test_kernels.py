@@ -88,6 +88,26 @@ def test_runs_of_sorted_rows_are_found_by_leaps(seed, dtype):
     assert repeated(runs.heads, np.array(lengths, np.int64)).to_list() == person.to_list()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_people_with_numbers_may_come_mixed_as_those_with_names(seed):
+    hr, steps = people_of(seed)
+    samples, step_rows, cases = core.frames(
+        hr, steps, [CASE | {"case": who, "person": who} for who in "abc"]
+    )
+    expected = core.score(samples, step_rows, cases)
+    number = pl.col("person").replace_strict({"a": 1, "b": 2, "c": 3}, return_dtype=pl.Int32)
+
+    mixed = [rows.collect().sample(fraction=1.0, shuffle=True, seed=seed).lazy()
+             for rows in (samples, step_rows)]  # fmt: skip
+    found = core.score(*(rows.with_columns(person=number) for rows in (*mixed, cases)))
+
+    for result in core.RESULTS:
+        columns = pl.exclude("person") if "person" in expected[result].columns else pl.all()
+        assert_frame_equal(
+            found[result].select(columns), expected[result].select(columns), check_exact=True
+        )
+
+
 def test_people_without_rows_are_found_to_have_none():
     runs = Runs.of(pl.Series(["a", "a", "c"]))
 
