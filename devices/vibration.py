@@ -13,8 +13,6 @@ from devices.value import Value
 
 ALERT_LEVEL = SIG_UUID.format(0x2A06)
 NO_ALERT, HIGH_ALERT = b"\0", b"\2"
-LASTS_S = 5.0
-"""So long is a band shaken, and stayed with."""
 
 IMMEDIATE_ALERT = Vibration(
     (Write(ALERT_LEVEL, HIGH_ALERT, response=False),),
