@@ -31,11 +31,10 @@ Progress = Callable[[str, float], None]
 
 QUOTA_MB = 1024
 """What the settings say unless changed: the disk that is promised to be enough."""
-BYTES_A_READING = 6
-PER_S = 60_000
+BYTES_A_READING = 3
+PER_S = 120_000
 """For the budget: disk a reading takes in the spool and in the count, and how fast it is, about."""
 LOOK_S = 0.5
-START_S = 60.0
 STALLED_S = 180.0
 """Without any progress for so long it has failed."""
 KEYS_FILE = "hub.key"
