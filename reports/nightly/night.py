@@ -46,6 +46,8 @@ class Night:
     workbook: Path
     workbook_sha256: bytes
     input_sha256: bytes
+    method_version: str
+    conventions_sha256: bytes
     patients: int
     patient_weeks: int
     met: int
@@ -238,6 +240,8 @@ def _night(
         workbook=workbook,
         workbook_sha256=digest,
         input_sha256=content.input_sha256,
+        method_version=content.method_version,
+        conventions_sha256=content.conventions_sha256,
         patients=content.patients.height,
         patient_weeks=content.weeks.height,
         met=states.get("met", 0),

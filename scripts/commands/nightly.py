@@ -95,6 +95,8 @@ def said(done: "Night") -> dict[str, object]:
         "workbook": str(done.workbook),
         "workbook_sha256": done.workbook_sha256.hex(),
         "input_sha256": done.input_sha256.hex(),
+        "method_version": done.method_version,
+        "conventions_sha256": done.conventions_sha256.hex(),
         "patients": done.patients,
         "patient_weeks": done.patient_weeks,
         "met": done.met,

@@ -8,6 +8,8 @@ from datetime import date
 
 import pytest
 
+from config.conventions import load_conventions
+from reports.nightly.evidence import conventions_sha256
 from reports.nightly.night import run_night
 from reports.nightly.recompute import recompute
 from reports.nightly.refused import REASONS, refused_versions
@@ -150,7 +152,10 @@ def test_the_command_names_what_is_not_judged(conn, database, tmp_path):
         "the ceiling is not above the heart rate at which the zone begins"
     )
     assert sentence in done[0].stderr
-    assert json.loads(done[1].stdout)["refused"] == [
+    said = json.loads(done[1].stdout)
+    assert said["method_version"] == "c1"
+    assert said["conventions_sha256"] == conventions_sha256(load_conventions()).hex()
+    assert said["refused"] == [
         {
             "case_label": "bad",
             "version": 1,
