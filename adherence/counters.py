@@ -184,9 +184,8 @@ def _between(rows: pl.DataFrame, numbers: Counters) -> pl.DataFrame:
         .with_columns(walked=walked, restarts=pl.col("fell") & ~pl.col("wraps"))
         .with_columns(begins_late=begins_late, is_of_tomorrow=is_of_tomorrow)
         .with_columns(verdict=verdict)
-        .select(
-            *_DAY, "start_ms", end_ms=at, steps=pl.when(has_steps).then("walked"), verdict="verdict"
-        )
+        .with_columns(end_ms=at, steps=pl.when(has_steps).then("walked"))
+        .select(INCREMENT)
     )
 
 
