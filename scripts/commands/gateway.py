@@ -79,6 +79,7 @@ def run(
     import asyncio
 
     loaded = load_gateway(settings, os.environ)
+    os.umask(0o077)  # whatever is written from here on is this account's alone
     final = asyncio.run(_serve(loaded, readings, lane, until_receipted=until_receipted))
     if as_json:
         typer.echo(json.dumps(final.as_dict()))
