@@ -115,12 +115,29 @@ def test_a_file_that_would_take_the_box_s_memory_ends_the_reader_alone(tmp_path,
         "child.read = endless\n"
         "child.main()\n",
     )  # fmt: skip
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ['PYTHONPATH']}:{ROOT}")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
     path = tmp_path / "a.csv"
     path.write_bytes(b"time,hr\n")
 
     with pytest.raises(Rejected, match="too_large"):
         read(path)
+
+
+def test_where_it_may_not_limit_itself_it_reads_all_the_same(tmp_path, monkeypatch):
+    stand_in(
+        monkeypatch, tmp_path,
+        "import os, resource\n"
+        "def forbidden(*_):\n"
+        "    raise PermissionError(1, 'Operation not permitted')\n"
+        "os.nice = resource.setrlimit = forbidden\n"
+        "import ingest.gateway.files.child as child\n"
+        "child.main()\n",
+    )  # fmt: skip
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    path = tmp_path / "a.fit"
+    path.write_bytes(workout(NOON_UTC_MS, [70]))
+
+    assert len(read(path)[1].readings) == 1
 
 
 def test_an_answer_without_end_is_not_waited_for(tmp_path, monkeypatch):
