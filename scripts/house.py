@@ -24,7 +24,7 @@ LOCKS = {
 FORBIDDEN = {
     "a path of one machine": re.compile(r"/(?:work|root|home/[a-z]+|Users)/|[.]pyenv\b"),
     "a package registry's host": re.compile(
-        r"pypi[.]|python[h]osted|npmjs[.]|deb[.]debian|registry[.][a-z]|archive[.]ubuntu|/simple[/]",
+        r"pypi[.]|python[h]osted|npmjs[.]|deb[.]debian|registry[.](?!py\b)[a-z]|archive[.]ubuntu|/simple[/]",
         re.IGNORECASE,
     ),
     "a ticket or a text that is not in the repository": re.compile(

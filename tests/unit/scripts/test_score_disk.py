@@ -34,7 +34,7 @@ def test_a_fault_without_a_word_of_the_system_is_tried_against_the_disk(tmp_path
         stored(broken, tmp_path / "some.parquet")  # there is room: it was something else
     assert list(tmp_path.iterdir()) == []
 
-    monkeypatch.setattr(disk, "TemporaryFile", lambda dir: FULL.open("wb"))  # noqa: A006 - as the library has it
+    monkeypatch.setattr(disk, "TemporaryFile", lambda **_given: FULL.open("wb"))
 
     with pytest.raises(OSError, match="No space left"):
         stored(broken, tmp_path / "some.parquet")
@@ -43,7 +43,7 @@ def test_a_fault_without_a_word_of_the_system_is_tried_against_the_disk(tmp_path
 def test_results_that_find_no_room_on_the_way_say_so(tmp_path, monkeypatch):
     parts = Parts(tmp_path, range_rows=1)
     monkeypatch.setattr(pl.DataFrame, "write_parquet", lambda *_args, **_given: broken())
-    monkeypatch.setattr(disk, "TemporaryFile", lambda dir: FULL.open("wb"))  # noqa: A006 - as above
+    monkeypatch.setattr(disk, "TemporaryFile", lambda **_given: FULL.open("wb"))
 
     with pytest.raises(Unavailable, match="make room or set TMPDIR"):
         parts.add({"weeks": TABLE})
@@ -58,7 +58,7 @@ def test_a_result_that_finds_no_room_leaves_no_half_of_itself(tmp_path, monkeypa
         broken()
 
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", half)
-    monkeypatch.setattr(disk, "TemporaryFile", lambda dir: FULL.open("wb"))  # noqa: A006 - as above
+    monkeypatch.setattr(disk, "TemporaryFile", lambda **_given: FULL.open("wb"))
 
     with pytest.raises(Misconfigured, match=r"cannot be written to \(No space left"):
         write_table(TABLE.lazy(), tmp_path / "weeks.parquet", {})
