@@ -140,3 +140,4 @@ def listening(broker, box, hub_public_key):
     finally:
         client.disconnect()
         client.loop_stop()
+        client.reinitialise()

@@ -61,6 +61,7 @@ class SmallHub:
         if self._client is not None:
             self._client.disconnect()
             self._client.loop_stop()
+            self._client.reinitialise()
             self._client = None
 
     def __enter__(self):

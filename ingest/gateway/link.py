@@ -303,6 +303,7 @@ def _check_room(props: Properties | None) -> None:
 async def _close(client: _Client) -> None:
     client.disconnect()
     await asyncio.to_thread(client.loop_stop)
+    client.reinitialise()  # closes the pipe by which it wakes itself, now instead of some day
 
 
 async def _farewell(link: Link) -> None:

@@ -99,6 +99,7 @@ class Link:
         """Disconnect. What was not acknowledged comes again."""
         self._client.disconnect()
         self._client.loop_stop()
+        self._client.reinitialise()  # closes the pipe by which it wakes itself, now
 
     @property
     def connection(self) -> int:

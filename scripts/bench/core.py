@@ -5,6 +5,7 @@ so for all of them, so the ratios say more than the seconds.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from config.language import _
 from scripts.bench.contenders import CONTENDERS, FIGURES, freeze_figures, zones_of
 from scripts.bench.made_recording import BYTES_A_SAMPLE, Made, make
 from scripts.bench.zones_alone import ZONE_MS
+from scripts.score.memory import ALLOCATOR, TEN_SECONDS
 
 MB = 1_000_000
 RESULT_BYTES_A_SAMPLE = 1
@@ -111,6 +113,7 @@ def run(samples: int, rounds: int, folder: Path, watch: Watch) -> CoreFigures:
 def _in_a_process(name: str, folder: Path) -> dict[str, float]:
     done = subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-m", "scripts.bench.contenders", name, str(folder)],
+        env={ALLOCATOR: TEN_SECONDS} | os.environ,  # as `adhere score` has it; so has each of them
         capture_output=True,
         text=True,
         check=False,

@@ -40,6 +40,9 @@ def score(
     Ends with 3 where a case was refused or a row left out: the rest is written, and
     refused.parquet and failures.parquet say what and why.
     """
+    from scripts.score.memory import keep_for_the_next_block
+
+    keep_for_the_next_block()
     from config.conventions import load_conventions
     from scripts.score import show
     from scripts.score.inputs import Files

@@ -139,6 +139,7 @@ def _spoken(broker: Broker, version: MQTTProtocolVersion, topics: tuple[str, ...
     finally:
         client.disconnect()
         client.loop_stop()
+        client.reinitialise()
     return answered
 
 

@@ -113,6 +113,7 @@ class ScannerSource:
         finally:
             client.disconnect()
             await asyncio.to_thread(client.loop_stop)
+            client.reinitialise()  # closes the pipe by which it wakes itself, now
             self.counters.connected = False
 
 

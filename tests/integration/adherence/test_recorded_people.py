@@ -99,7 +99,7 @@ def files(tmp_path_factory, pytestconfig):
 @pytest.fixture(scope="module")
 def scored(files, tmp_path_factory):
     out = tmp_path_factory.mktemp("scored")
-    adhere("score", *files.options(), "--out", out, "--json")
+    adhere("score", *files.options(), "--out", out, "--json", expect=3)  # `nobody` is refused
     return out
 
 

@@ -61,7 +61,7 @@ def replayed(files, dsn, state):
 @pytest.fixture(scope="module")
 def scored(files, tmp_path_factory):
     out = tmp_path_factory.mktemp("scored")
-    adhere("score", *files.options(), "--out", out)
+    adhere("score", *files.options(), "--out", out, expect=3)  # `nobody` is refused
     return {name: pl.read_parquet(out / f"{name}.parquet") for name in ("days", "bouts", "weeks")}
 
 

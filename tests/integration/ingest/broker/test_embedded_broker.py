@@ -32,6 +32,7 @@ def answer_to(broker, username, password):
     assert heard.wait(PATIENCE_S)
     client.disconnect()
     client.loop_stop()
+    client.reinitialise()
     return answers[0]
 
 
@@ -115,6 +116,7 @@ def test_it_stops_in_order_with_a_client_connected_and_says_nothing():
     _out, err = process.communicate(timeout=PATIENCE_S)
     client.disconnect()
     client.loop_stop()
+    client.reinitialise()
 
     assert process.returncode == 0
     assert err == ""

@@ -34,6 +34,7 @@ class Scanner:
 
     def end(self):
         self.client.loop_stop()
+        self.client.reinitialise()
 
 
 class Hall:

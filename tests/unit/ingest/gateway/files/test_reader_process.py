@@ -161,7 +161,7 @@ def test_the_reader_has_no_secret_of_ours(tmp_path, monkeypatch):
     assert set(said.read_text().split()) <= {*reader_process.PASSED_ON, "LC_CTYPE"}
 
 
-def test_a_reader_that_nobody_waits_for_is_ended(tmp_path):
+def test_a_reader_that_nobody_waits_for_is_ended(tmp_path, monkeypatch):
     path = tmp_path / "a.csv"
     path.write_bytes(
         b"at_utc_ms,hr\n" + b"".join(b"%d,70\n" % (NOON_UTC_MS + n) for n in range(200_000))
@@ -173,6 +173,17 @@ def test_a_reader_that_nobody_waits_for_is_ended(tmp_path):
                 if isinstance(item, Block):
                     break
 
+    begun = []
+    begin = asyncio.create_subprocess_exec
+
+    async def noted(*words, **options):
+        begun.append(await begin(*words, **options))
+        return begun[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted)
     asyncio.run(first_block())
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+
+    (reader,) = begun
+    assert reader.returncode is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(reader.pid, 0)
