@@ -226,7 +226,7 @@ def test_prescriptions_beyond_one_zone_agree_too(otherwise):
 
 
 def test_scoring_again_writes_the_same_bytes(files, scored, tmp_path):
-    adhere("score", *files.options(), "--out", tmp_path, "--json")
+    adhere("score", *files.options(), "--out", tmp_path, "--json", expect=3)
 
     for name in core.RESULTS:
         file = f"{name}.parquet"
