@@ -52,6 +52,13 @@ def test_the_rank_is_rounded_up(low_minutes, rest):
     assert figures(day, rest_hr=None)["rest_hr"] == rest
 
 
+def test_a_minute_with_twins_has_the_mean_of_their_mean():
+    # 30 minutes of 50 and 60 at one time: 55 each, the lowest of 600.
+    day = minutes_at(*[50] * 30, *[66] * 570) + minutes_at(*[60] * 30)
+
+    assert figures(day, rest_hr=None)["rest_hr"] == 55
+
+
 def test_a_day_of_599_minutes_gives_no_rest():
     person = figures(minutes_at(*[60] * 599), rest_hr=None)
 

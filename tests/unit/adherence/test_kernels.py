@@ -49,6 +49,24 @@ def test_spikes_are_those_of_the_plain_method_at_every_pace(seed):
     ]
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_spikes_at_steps_of_the_pulse_are_those_of_the_plain_method(seed):
+    """High and low for some samples each: windows whose one half lies in the next block, or two."""
+    chance = random.Random(seed)
+    pace = chance.choice((1, 2, 3, 5, 10))
+    bpms, high = [], False
+    while len(bpms) < 300:
+        bpms += [120 if high else 70] * chance.choice((1, 3, 5, 7, 8, 9, 15, 16, 17, 24, 40))
+        high = not high
+    hr = at(*((pace * number, bpm) for number, bpm in enumerate(bpms)))
+
+    kept = method.kept(core.frames(hr, [], [])[0], C).collect()
+
+    plain = plain_method.without_spikes(plain_method.samples_of([row[1:] for row in hr]))
+    assert kept["ts"].to_list() == [at_ms for at_ms, _ in plain]
+    assert len(plain) < len(hr)
+
+
 @pytest.mark.parametrize(
     ("rows_in", "least"),
     [
@@ -139,6 +157,21 @@ def test_a_day_is_counted_by_beats_and_fractions_and_what_lies_past_midnight_sta
         (96.0, 20_000),
         (100.5, 10_000),
         (96.0, 40_000),
+    ]
+
+
+def test_a_fraction_that_is_held_past_midnight_has_its_part_of_each_day():
+    hr = at((0, 95), (30, 100.5), (80, 96.5), (100, 97), start="2026-05-03 23:59:00")
+    held = method.held(method.kept(core.frames(hr, [], [])[0], C), C)
+
+    found = method.held_bpm(held, C).collect().sort("date", "bpm_sum")
+
+    assert found.select(pl.col("date").dt.day(), "bpm_sum", "held_ms").rows() == [
+        (3, 95.0, 30_000),
+        (3, 100.5, 30_000),
+        (4, 96.5, 20_000),
+        (4, 97.0, 60_000),
+        (4, 100.5, 20_000),
     ]
 
 
