@@ -54,11 +54,13 @@ def test_spikes_at_steps_of_the_pulse_are_those_of_the_plain_method(seed):
     """High and low for some samples each: windows whose one half lies in the next block, or two."""
     chance = random.Random(seed)
     pace = chance.choice((1, 2, 3, 5, 10))
-    bpms, high = [], False
-    while len(bpms) < 300:
-        bpms += [120 if high else 70] * chance.choice((1, 3, 5, 7, 8, 9, 15, 16, 17, 24, 40))
+    hr, second, high = [], 0, False
+    while len(hr) < 400:
+        for _ in range(chance.choice((1, 3, 5, 7, 8, 8, 8, 9, 15, 16, 17, 24, 40))):
+            hr += at((second, 120 if high else 70))
+            second += pace
         high = not high
-    hr = at(*((pace * number, bpm) for number, bpm in enumerate(bpms)))
+        second += chance.choice((0, 0, 29, 30, 31, 100))
 
     kept = method.kept(core.frames(hr, [], [])[0], C).collect()
 
@@ -104,6 +106,15 @@ def test_runs_of_sorted_rows_are_found_by_leaps(seed, dtype):
     assert looked_at.bounds.tolist() == runs.bounds.tolist()
     assert looked_at.heads.to_list() == runs.heads.to_list()
     assert repeated(runs.heads, np.array(lengths, np.int64)).to_list() == person.to_list()
+
+
+def test_a_run_that_another_interrupts_is_seen_though_its_ends_are_alike():
+    person = pl.Series([1, 1, 2, 1, 1, 1, 3, 1], dtype=pl.Int32)
+    rows = pl.DataFrame({"person": person, "ts": [n * 1000 for n in range(8)], "hr": 70.0})
+
+    kept = method.kept(rows.lazy(), C).collect()
+
+    assert kept["person"].to_list() == [1, 1, 1, 1, 1, 1, 2, 3]
 
 
 @pytest.mark.parametrize("seed", range(3))
