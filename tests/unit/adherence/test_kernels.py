@@ -49,13 +49,13 @@ def test_spikes_are_those_of_the_plain_method_at_every_pace(seed):
     ]
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(60))
 def test_spikes_at_steps_of_the_pulse_are_those_of_the_plain_method(seed):
     """High and low for some samples each: windows whose one half lies in the next block, or two."""
     chance = random.Random(seed)
-    pace = chance.choice((1, 2, 3, 5, 10))
     hr, second, high = [], 0, False
-    while len(hr) < 400:
+    while len(hr) < chance.choice((9, 20, 60, 400)):
+        pace = chance.choice((0.2, 1, 1, 2, 5, 10))
         for _ in range(chance.choice((1, 3, 5, 7, 8, 8, 8, 9, 15, 16, 17, 24, 40))):
             hr += at((second, 120 if high else 70))
             second += pace
@@ -66,7 +66,6 @@ def test_spikes_at_steps_of_the_pulse_are_those_of_the_plain_method(seed):
 
     plain = plain_method.without_spikes(plain_method.samples_of([row[1:] for row in hr]))
     assert kept["ts"].to_list() == [at_ms for at_ms, _ in plain]
-    assert len(plain) < len(hr)
 
 
 @pytest.mark.parametrize(
