@@ -20,7 +20,7 @@ MOST_EXPOSED = 14
 def analyze():
     program = shutil.which("systemd-analyze")
     if program is None:
-        pytest.skip("systemd-analyze is not installed")
+        pytest.skip("no systemd here says what it thinks of a unit")
 
     def run(*words):
         return subprocess.run(
