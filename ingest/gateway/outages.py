@@ -13,6 +13,8 @@ LEAST_MS = 120_000
 """Shorter than that is a restart or a hiccup, and holds of a minute bridge half of it."""
 AGAIN_MS = 3_600_000
 """One that goes on is told again: a night may judge the day meanwhile."""
+LONGEST_OFF_MS = 14 * 86_400_000
+"""A box that was off for longer was out of use, not out of order: that is for people to say."""
 BOX, ADAPTERS = "box", "adapters"
 
 
@@ -24,6 +26,8 @@ class Outages:
         self._add_event, self._time = add_event, time
         self._since_mono_ms: dict[str, int] = {}
         self._told_mono_ms: dict[str, int] = {}
+        self._started_mono_ms = time.mono_ms()
+        self._last_alive_utc_ms: int | None = None
 
     @property
     def standing(self) -> int:
@@ -31,14 +35,19 @@ class Outages:
         return len(self._since_mono_ms)
 
     def was_off(self, last_alive_utc_ms: int) -> None:
-        """Tell that the box did not run from then until now; call it once, at the start."""
-        now_utc_ms = self._time.utc_ms()
-        if now_utc_ms - last_alive_utc_ms >= LEAST_MS:
-            self._tell(BOX, last_alive_utc_ms, now_utc_ms)
+        """Take when the box last ran, by a clock that was right then; call it at the start.
+
+        Until when it was off is told once the hub has said what time it is: a clock that woke in
+        another year would make an outage of that year.
+        """
+        self._last_alive_utc_ms = last_alive_utc_ms
 
     def look(self, away: Collection[str]) -> None:
         """Note which ears are away now; call it every second."""
         now_ms = self._time.mono_ms()
+        if self._last_alive_utc_ms is not None and self._time.hub_ahead_ms is not None:
+            self._tell_that_it_was_off(self._last_alive_utc_ms, now_ms)
+            self._last_alive_utc_ms = None
         for ear in away:
             since_ms = self._since_mono_ms.setdefault(ear, now_ms)
             told_ms = self._told_mono_ms.get(ear, since_ms)
@@ -49,6 +58,11 @@ class Outages:
             if now_ms - since_ms >= LEAST_MS:
                 self._tell_until_now(ear, since_ms, now_ms)
             self._told_mono_ms.pop(ear, None)
+
+    def _tell_that_it_was_off(self, since_utc_ms: int, now_mono_ms: int) -> None:
+        until_utc_ms = self._time.utc_ms() - (now_mono_ms - self._started_mono_ms)
+        if LEAST_MS <= until_utc_ms - since_utc_ms <= LONGEST_OFF_MS:
+            self._tell(BOX, since_utc_ms, until_utc_ms)
 
     def _tell_until_now(self, ear: str, since_mono_ms: int, now_mono_ms: int) -> None:
         self._told_mono_ms[ear] = now_mono_ms

@@ -111,9 +111,10 @@ def age_s(status: Mapping[str, object]) -> float:
 
 
 def last_alive_utc_ms(folder: Path) -> int | None:
-    """Return when the gateway last wrote its status, by the box's clock; None where it did not."""
+    """Return when the gateway last wrote its status; None where no clock known to be right says."""
     try:
-        at = read(folder).get("at_utc_ms")
+        said = read(folder)
     except Misconfigured:
         return None
-    return at if isinstance(at, int) else None
+    at = said.get("at_utc_ms")
+    return at if isinstance(at, int) and said.get("clock_known") is True else None

@@ -118,8 +118,8 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     parts: dict[str, Any] = {"edge": edge, "stop": stop, "drain": until_receipted}
-    if readings is None:
-        edge.outages.was_off(last_alive_utc_ms(settings.data_dir) or edge.time.utc_ms())
+    if readings is None and (alive_utc_ms := last_alive_utc_ms(settings.data_dir)) is not None:
+        edge.outages.was_off(alive_utc_ms)
     parts["supervisor"] = Supervisor.of(os.environ)
     if settings.uplink.encrypt:
         parts["hub_encryption"] = hub.encryption

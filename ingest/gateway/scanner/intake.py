@@ -6,7 +6,7 @@ minutes is not believed.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -44,6 +44,9 @@ class ScannerIntake:
     mono_s: Callable[[], float] = time.monotonic
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 10**6
     passers_by: PassersBy = field(default_factory=PassersBy)
+    heard_of: set[str] = field(default_factory=set)
+    """Scanners that have been there since the start: the broker also keeps the last will of one
+    that was thrown away years ago."""
     _repeats: Repeats = field(default_factory=Repeats)
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
@@ -67,12 +70,18 @@ class ScannerIntake:
     def _life(self, scanner: str, payload: bytes) -> None:
         """Note that a scanner came or went; its last will says that it went."""
         away = dict(self.counters.offline)
-        if payload == b"offline":
-            if away.setdefault(scanner, self.wall_ms()) and scanner not in self.counters.offline:
-                log.warning("scanner_offline", scanner=scanner)
-        elif away.pop(scanner, None) is not None:
-            log.info("scanner_online", scanner=scanner)
+        if payload != b"offline":
+            self.heard_of.add(scanner)
+            if away.pop(scanner, None) is not None:
+                log.info("scanner_online", scanner=scanner)
+        elif scanner not in away:
+            away[scanner] = self.wall_ms()
+            log.warning("scanner_offline", scanner=scanner)
         self.counters.offline = away
+
+    def away(self) -> Sequence[str]:
+        """Return the scanners that were there, and whose last will has come."""
+        return [scanner for scanner in self.counters.offline if scanner in self.heard_of]
 
     def _health(self, scanner: str, payload: bytes) -> None:
         lost = health_of(payload)
@@ -92,6 +101,7 @@ class ScannerIntake:
         self._values(band, pulse.values, origin.scanner, pulse.stamp_utc_ms)
 
     def _advert(self, origin: Origin, payload: bytes) -> None:
+        self.heard_of.add(origin.scanner)
         try:
             advert = read_advert(origin.address, payload)
         except Rejected as error:

@@ -71,8 +71,8 @@ class ScannerSource:
         return list(self._taken.passers_by.offered(self._taken.mono_s()).values())
 
     def away(self) -> Sequence[str]:
-        """Return the scanners that are away, by their last will."""
-        return [f"scanner {name}"[:MAX_EAR_CHARACTERS] for name in self.counters.offline]
+        """Return the scanners that are away, as ears of the box."""
+        return [f"scanner {name}"[:MAX_EAR_CHARACTERS] for name in self._taken.away()]
 
     def status(self) -> Mapping[str, object]:
         """Return the counts."""

@@ -1,5 +1,6 @@
 """Ears of the box that are away: noticed, measured by the steady clock, told once and again."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from ingest.batch.told import open_told, seal_told
 from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.outages import BOX, Outages
 from ingest.gateway.radio.counters import RadioCounters
+from ingest.gateway.status import STATUS_FILE, last_alive_utc_ms
 from tests.edges import NOON_UTC_MS
 from tests.unit.ingest.batch.test_edge_messages import BOX as KEYS
 from tests.unit.ingest.batch.test_edge_messages import BOX_KEY, HUB
@@ -92,12 +94,35 @@ def test_a_wall_clock_that_jumps_makes_no_outage_longer(box):
     assert not told.is_sure
 
 
-def test_a_box_that_was_off_says_so(box):
-    box.outages.was_off(NOON_UTC_MS - 30 * MINUTE)
-    box.outages.was_off(NOON_UTC_MS - MINUTE)
-    box.outages.was_off(NOON_UTC_MS + HOUR)
+@pytest.mark.parametrize(
+    ("off_for", "said"),
+    [
+        (30 * MINUTE, [(BOX, -30, 0)]),
+        (MINUTE, []),
+        (-HOUR, []),
+        (14 * 24 * HOUR, [(BOX, -14 * 24 * 60, 0)]),
+        (14 * 24 * HOUR + 1, []),
+    ],
+)
+def test_a_box_that_was_off_says_so_once_it_knows_the_time(box, off_for, said):
+    box.wall_off_ms = 365 * 24 * HOUR  # it woke in another year
+    box.outages.was_off(NOON_UTC_MS - off_for)
+    box.passes(10 * MINUTE)
+    assert box.said == []
 
-    assert box.said == [(BOX, -30, 0)]
+    box.time.hub_answered(NOON_UTC_MS + box.mono_ms, box.mono_ms)
+    box.passes(10 * MINUTE)
+
+    assert box.said == said
+    assert all(one.is_sure for one in box.told)
+
+
+def test_only_a_status_under_a_right_clock_says_when_the_box_last_ran(tmp_path):
+    assert last_alive_utc_ms(tmp_path) is None
+    for known, alive in ((True, NOON_UTC_MS), (False, None), (None, None)):
+        said = {"at_utc_ms": NOON_UTC_MS, "clock_known": known}
+        (tmp_path / STATUS_FILE).write_text(json.dumps(said))
+        assert last_alive_utc_ms(tmp_path) == alive
 
 
 @pytest.mark.parametrize(
@@ -116,7 +141,9 @@ def test_adapters_are_away_when_none_can_hear(adapters, away):
 
 @pytest.fixture
 def told(box):
-    box.outages.was_off(NOON_UTC_MS - HOUR)
+    box.mono_ms = -HOUR
+    box.passes(HOUR, "adapters")
+    box.passes(MINUTE)
     return replace(box.told[0], centre="centre", gateway="hall-1", boot=bytes(16), number=7)
 
 

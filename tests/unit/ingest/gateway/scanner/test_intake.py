@@ -185,6 +185,7 @@ def test_who_is_away_and_what_a_scanner_lost_is_shown(room):
     ):
         room.intake.take(topic, payload, retained=True)
     assert room.counters.offline == {"s1": NOW_MS}
+    assert room.intake.away() == [], "kept by the broker, of one that nobody has heard"
     assert room.counters.lost_in_scanner == {"s2": 3}
 
     room.mono_s += 60
@@ -192,3 +193,12 @@ def test_who_is_away_and_what_a_scanner_lost_is_shown(room):
     assert room.counters.offline == {"s1": NOW_MS}
     room.intake.take("home/s1/LWT", b"online", retained=False)
     assert room.counters.offline == {}
+
+
+def test_a_scanner_that_was_there_and_went_is_away(room):
+    room.say("s1", act_bpm=90)
+    room.intake.take("home/s2/LWT", b"online", retained=True)
+    for scanner in ("s1", "s2", "s3"):
+        room.intake.take(f"home/{scanner}/LWT", b"offline", retained=False)
+
+    assert room.intake.away() == ["s1", "s2"]
