@@ -11,6 +11,7 @@ to, each process compiles anew, which takes some seconds and changes no figure.
 
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from numba import njit
@@ -27,7 +28,8 @@ class _Kept(FunctionCache):  # type: ignore[misc] # Numba carries no types
         try:
             return super().load_overload(signature, target)
         except (OSError, EOFError, pickle.UnpicklingError):  # cut off by a power failure, say
-            self.disable()
+            with suppress(OSError):
+                self.flush()  # to be written anew
             return None
 
     def save_overload(self, signature: Any, code: Any) -> None:  # noqa: ANN401 - Numba's own
@@ -46,8 +48,7 @@ def compiled(kernel: Callable[Params, Result]) -> Callable[Params, Result]:
     """
     found: Any = njit(nogil=True, error_model="numpy")(kernel)
     if hasattr(found, "enable_caching"):  # not under NUMBA_DISABLE_JIT
-        try:
+        with suppress(RuntimeError):  # no folder can be written to
             found._cache = _Kept(kernel)  # noqa: SLF001 - what its enable_caching does
-        except RuntimeError:  # no folder can be written to
-            return found  # type: ignore[no-any-return]
-    return found  # type: ignore[no-any-return]
+    fast: Callable[Params, Result] = found
+    return fast

@@ -1,6 +1,6 @@
 """What a source of readings hands to the gateway."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingest.batch.columns import Chunk
@@ -27,3 +27,7 @@ class Heard:
     bad: tuple[BadInput, ...] = ()
     by_box_clock: bool = False
     """Their times were made with this box's wall clock: they are put right where it was wrong."""
+
+
+Source = Callable[[Mapping[str, str]], AsyncGenerator[Heard]]
+"""Given where it stood (the stored cursor, {} at first), gives what is heard from there on."""

@@ -26,7 +26,7 @@ from ingest.gateway.disk import Disk
 from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.files.inbox import Inbox
 from ingest.gateway.glance import showing
-from ingest.gateway.heard import Heard
+from ingest.gateway.heard import Heard, Source
 from ingest.gateway.resigning import resigned
 from ingest.gateway.safety import Edge
 from ingest.gateway.sealing import MANY_READINGS, SealPolicy, TakenBytes, sealer
@@ -37,9 +37,6 @@ from ingest.gateway.uplink import Uplink, UplinkPolicy
 from ingest.gateway.watchdog import Supervisor, watch
 
 log = structlog.get_logger()
-
-Source = Callable[[Mapping[str, str]], AsyncGenerator[Heard]]
-"""Given where it stood (the stored cursor, {} at first), gives what is heard from there on."""
 
 SPOOL_FILE = "spool.sqlite"
 HEARD_AHEAD = 4

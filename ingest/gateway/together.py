@@ -3,11 +3,9 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
-from ingest.gateway.heard import Heard
-
-Source = Callable[[Mapping[str, str]], AsyncGenerator[Heard]]
+from ingest.gateway.heard import Heard, Source
 
 MOST_HELD = 4
 """Flushes: beyond, a source is made to wait for whoever takes them."""

@@ -22,8 +22,8 @@ from ingest.batch.enrolment import load_answer
 from ingest.batch.keys import load_keys
 from ingest.batch.reading import Flag, Quantity
 from ingest.gateway import ENROLMENT_FILE, KEY_FILE
-from ingest.gateway.heard import Heard
-from ingest.gateway.run import Source, run_gateway
+from ingest.gateway.heard import Heard, Source
+from ingest.gateway.run import run_gateway
 from scripts.log import set_up_log
 
 FIRST_UTC_MS = 1_767_225_600_000

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from ingest.batch.reading import Reading
     from ingest.batch.roster import RosterBand
     from ingest.gateway.files.inbox import Inbox
-    from ingest.gateway.heard import Heard
+    from ingest.gateway.heard import Heard, Source
     from ingest.gateway.rosters import RosterBook
-    from ingest.gateway.run import Source
     from ingest.gateway.safety import Edge
     from ingest.gateway.status import Status
 

@@ -14,8 +14,8 @@ from config.gateway_settings import GatewaySettings
 from ingest.batch.keys import Keys, load_keys, make_keys, raw, save_keys
 from ingest.gateway import KEY_FILE
 from ingest.gateway.clock import ContentClock
-from ingest.gateway.heard import Heard
-from ingest.gateway.run import Source, run_gateway
+from ingest.gateway.heard import Heard, Source
+from ingest.gateway.run import run_gateway
 from ingest.gateway.sealing import SealPolicy
 from ingest.gateway.status import Status
 from ingest.gateway.uplink import UplinkPolicy

@@ -12,8 +12,8 @@ from devices.virtual.cast import CENTRES
 from ingest.batch.enrolment import Answer, dump, make_request
 from ingest.batch.keys import Keys, make_keys, raw, save_keys
 from ingest.gateway import ENROLMENT_FILE, KEY_FILE
-from ingest.gateway.heard import Heard
-from ingest.gateway.run import Source, run_gateway
+from ingest.gateway.heard import Heard, Source
+from ingest.gateway.run import run_gateway
 from ingest.gateway.sealing import SealPolicy
 from ingest.gateway.status import Status
 from ingest.gateway.uplink import UplinkPolicy

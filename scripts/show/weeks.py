@@ -18,8 +18,7 @@ from devices.virtual.mishaps import WEEKS
 from devices.virtual.telling import Told, tell
 from ingest.batch.columns import Chunk, Columns
 from ingest.batch.reading import Flag, Quantity
-from ingest.gateway.heard import Heard
-from ingest.gateway.run import Source
+from ingest.gateway.heard import Heard, Source
 from scripts.replay.recording import Doctor, Place, Recording, Roster, recording_of
 
 CHUNK_READINGS = 4_500

@@ -24,8 +24,8 @@ from ingest.batch.reading import Quantity, Reading
 from ingest.gateway import ENROLMENT_FILE, KEY_FILE
 from ingest.gateway.clock import BoxClock
 from ingest.gateway.edge_time import EdgeTime
-from ingest.gateway.heard import Heard
-from ingest.gateway.run import Source, run_gateway
+from ingest.gateway.heard import Heard, Source
+from ingest.gateway.run import run_gateway
 from scripts.bench.chaos.clock import go_by
 from scripts.bench.chaos.full_disk import make_fullable
 from scripts.bench.chaos.handing import MAX_LINE_BYTES

@@ -65,6 +65,7 @@ def test_what_was_cut_off_on_disk_is_compiled_anew(expected, tmp_path):
         path.write_bytes(path.read_bytes()[:40])
 
     assert results(NUMBA_CACHE_DIR=str(tmp_path))["results"] == expected
+    assert all(path.stat().st_size > 40 for path in kept), "and written anew"
 
 
 NO_FOLDER = """
