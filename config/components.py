@@ -12,21 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from config.errors import Misconfigured
 from config.language import _
+from config.sourced import SourcedNumber
 
 COMPONENTS_FILE = Path(__file__).with_name("components_c1.toml")
 
 Positive = Annotated[int, Field(gt=0)]
-
-
-class ComponentSource(BaseModel):
-    """Where a number comes from, and whether a clinician has yet to confirm it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    value: int
-    unit: str = Field(min_length=1)
-    source: str = Field(min_length=1)
-    confirm: bool
 
 
 class Components(BaseModel):
@@ -35,7 +25,7 @@ class Components(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     version: str
-    sources: dict[str, ComponentSource]
+    sources: dict[str, SourcedNumber]
 
     logged_from_pct: Annotated[int, Field(ge=0, le=100)]
     steps_days_per_week: Annotated[int, Field(ge=1, le=7)]

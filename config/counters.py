@@ -9,21 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from config.errors import Misconfigured
 from config.language import _
+from config.sourced import SourcedNumber
 
 COUNTERS_FILE = Path(__file__).with_name("counters_c1.toml")
 
 Positive = Annotated[int, Field(gt=0)]
-
-
-class CounterSource(BaseModel):
-    """Where a number comes from, and whether a clinician has yet to confirm it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    value: int
-    unit: str = Field(min_length=1)
-    source: str = Field(min_length=1)
-    confirm: bool
 
 
 class Counters(BaseModel):
@@ -32,7 +22,7 @@ class Counters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     version: str
-    sources: dict[str, CounterSource]
+    sources: dict[str, SourcedNumber]
     bits: dict[str, Annotated[int, Field(ge=8, le=64)]]
     """Family of bands -> how wide its running total is."""
 

@@ -29,6 +29,17 @@ DistrictFile = Annotated[
 DEFAULT_DISTRICT = Path("/etc/adhere/district.toml")
 DataDir = Annotated[Path, typer.Option("--data-dir", help=_("The gateway's data folder."))]
 DEFAULT_DATA = Path("/var/lib/adhere")
+AnswerFile = Annotated[Path, typer.Option(help=_("The answer file to write."))]
+DEFAULT_ANSWER = Path("answer.json")
+BrokerHost = Annotated[
+    str | None, typer.Option(help=_("The broker as the box reaches it; else as the hub does."))
+]
+BrokerPort = Annotated[
+    int | None, typer.Option(min=1, max=65_535, help=_("Its port; else as the hub's."))
+]
+Compared = Annotated[
+    bool, typer.Option("--compared", help=_("The fingerprints were compared: do not ask."))
+]
 
 
 @app.command()
@@ -66,17 +77,11 @@ def answer(
     centre: Annotated[str, typer.Option(help=_("The centre's short name."))],
     gateway: Annotated[str, typer.Option(help=_("The box's short name in its centre."))],
     settings: DistrictFile = DEFAULT_DISTRICT,
-    out: Annotated[Path, typer.Option(help=_("The answer file to write."))] = Path("answer.json"),
-    broker_host: Annotated[
-        str | None, typer.Option(help=_("The broker as the box reaches it; else as the hub does."))
-    ] = None,
-    broker_port: Annotated[
-        int | None, typer.Option(min=1, max=65_535, help=_("Its port; else as the hub's."))
-    ] = None,
+    out: AnswerFile = DEFAULT_ANSWER,
+    broker_host: BrokerHost = None,
+    broker_port: BrokerPort = None,
     *,
-    compared: Annotated[
-        bool, typer.Option("--compared", help=_("The fingerprints were compared: do not ask."))
-    ] = False,
+    compared: Compared = False,
 ) -> None:
     """In the district: enroll the box under its name, and write the answer to take back."""
     from ingest.batch.enrolment import dump, load_request
@@ -119,9 +124,7 @@ def accept(
         Path | None, typer.Option(help=_("Write a settings file for this box, if there is none."))
     ] = None,
     *,
-    compared: Annotated[
-        bool, typer.Option("--compared", help=_("The fingerprints were compared: do not ask."))
-    ] = False,
+    compared: Compared = False,
 ) -> None:
     """On the box: trust the district's hub, and be what it calls this box."""
     from ingest.batch.enrolment import dump, load_answer

@@ -10,8 +10,13 @@ from config.language import _
 from config.settings import load_district
 from ingest.gateway import ENROLMENT_FILE
 from scripts.gateway.enroll import (
+    DEFAULT_ANSWER,
     DEFAULT_DATA,
     DEFAULT_DISTRICT,
+    AnswerFile,
+    BrokerHost,
+    BrokerPort,
+    Compared,
     DataDir,
     DistrictFile,
     answer_to,
@@ -51,17 +56,11 @@ def rotate(
 def confirm(
     rotation_file: Annotated[Path, typer.Argument(help=_("The box's request for new keys."))],
     settings: DistrictFile = DEFAULT_DISTRICT,
-    out: Annotated[Path, typer.Option(help=_("The answer file to write."))] = Path("answer.json"),
-    broker_host: Annotated[
-        str | None, typer.Option(help=_("The broker as the box reaches it; else as the hub does."))
-    ] = None,
-    broker_port: Annotated[
-        int | None, typer.Option(min=1, max=65_535, help=_("Its port; else as the hub's."))
-    ] = None,
+    out: AnswerFile = DEFAULT_ANSWER,
+    broker_host: BrokerHost = None,
+    broker_port: BrokerPort = None,
     *,
-    compared: Annotated[
-        bool, typer.Option("--compared", help=_("The fingerprints were compared: do not ask."))
-    ] = False,
+    compared: Compared = False,
 ) -> None:
     """In the district: let a box have new keys beside those it has, and write the answer."""
     from ingest.batch.enrolment import dump
