@@ -15,7 +15,7 @@ from tests.reference import core
 
 MODULES = sorted(Path(adherence.__file__).parent.glob("*.py"))
 ALLOWED = {"numpy", "polars", "collections", "itertools", "typing", "adherence", "config"}
-ALLOWED_IN = {"compiled": {"numba", "pickle"}}
+ALLOWED_IN = {"compiled": {"contextlib", "numba", "pickle"}}
 """What compiles kernels, and reads what it kept of that."""
 IMPURE = {"fetch", "map_elements", "map_batches", "iter_rows", "open"}
 COLLECTS = {"collect", "collect_all"}

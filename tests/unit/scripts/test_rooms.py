@@ -11,7 +11,7 @@ CORE_MAY_IMPORT = {
     "__future__", "adherence", "collections", "config", "dataclasses", "datetime", "enum",
     "functools", "hashlib", "itertools", "math", "numpy", "operator", "polars", "types", "typing",
 }  # fmt: skip
-KERNELS_ARE_COMPILED_BY = {"numba", "pickle"}
+KERNELS_ARE_COMPILED_BY = {"contextlib", "numba", "pickle"}
 BATCH_MAY_NOT_IMPORT = {"numpy", "polars", "psycopg", "apsw", "paho"}
 
 
