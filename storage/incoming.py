@@ -60,6 +60,10 @@ class IncomingBatch:
     """The signed bytes as they came; kept as evidence."""
     declared: tuple[int, int, int, int] | None = None
     """What the spool says it has lost so far: readings unsealed, sealed, released; batches."""
+    readings_before: int | None = None
+    """In all batches that the spool had sealed before; None where its gateway does not say it."""
+    unread: tuple[str, ...] = ()
+    """Keys of the content that the hub's program does not know."""
 
     def __post_init__(self) -> None:
         """Check what the database would refuse: one bad batch must not fail its neighbours."""
@@ -70,6 +74,7 @@ class IncomingBatch:
             and -(2**63) <= self.sealed_mono_ms < 2**63
             and 0 <= self.schema_version < 2**15
             and self.lane in {"live", "backlog"}
+            and 0 <= (self.readings_before or 0) < 2**63
         ):
             raise Rejected("malformed", "head")
         if any(not key or "\x00" in key for key in self.devices):

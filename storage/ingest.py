@@ -122,6 +122,8 @@ def _enter_in_ledger(
             "sealed_mono_ms": [batch.sealed_mono_ms for batch in batches],
             "reading_count": [batch.reading_count for batch in batches],
             "quarantined_count": quarantined.tolist(),
+            "readings_before": [batch.readings_before for batch in batches],
+            "unread": [" ".join(batch.unread) or None for batch in batches],
         },
     ).fetchall()
     return {(gateway_id, bytes(boot), seq): batch_id for batch_id, gateway_id, boot, seq in rows}

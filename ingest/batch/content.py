@@ -6,8 +6,9 @@ Each column takes the narrowest type that holds it, so the bytes of a batch foll
 says alone, and its SHA-256 names it everywhere: ledger, receipts, the next batch.
 """
 
+import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import accumulate
@@ -39,13 +40,17 @@ SHA256_BYTES = 32
 SCHEMA, CENTRE, GATEWAY, BOOT, SEQ, PREVIOUS, SEALED_UTC, SEALED_MONO, DEVICES, COLUMNS = range(
     1, 11
 )
-DECLARED = 11
+DECLARED, READINGS_BEFORE = 11, 12
 STAMP = 16
 """Of a chunk on the box alone; nothing else has this key."""
 QUANTITY, INDEX, FIRST_AT, STEPS, VALUES, SPANS, FLAGS, STAMP_DISTANCES = range(1, 9)
 
 _SIGNED, _UNSIGNED = "bhiq", "BHI"
 _QUANTITIES = frozenset(Quantity)
+_KNOWN_KEYS = frozenset((*range(SCHEMA, READINGS_BEFORE + 1), STAMP))
+_KNOWN_OF_COLUMNS = frozenset(range(QUANTITY, STAMP_DISTANCES + 1))
+MOST_UNREAD, LONGEST_UNREAD = 16, 24
+"""Of the names of keys that are not known: so many, and so long, are told."""
 
 
 class Declared(NamedTuple):
@@ -78,6 +83,10 @@ class Content:
     columns: tuple[Columns, ...]
     declared: Declared | None = None
     """None where nothing was lost."""
+    readings_before: int | None = None
+    """In all batches this spool file had sealed before; None from gateways that do not say it."""
+    unread: tuple[str, ...] = ()
+    """Keys that a newer gateway wrote and this program does not know; see `unread_keys`."""
 
 
 def content_sha256(packed: bytes) -> bytes:
@@ -99,6 +108,11 @@ def pack(content: Content) -> bytes:
             SEALED_MONO: content.sealed_mono_ms,
             **_chunk_items(content.devices, content.columns),
             **({} if content.declared is None else {DECLARED: list(content.declared)}),
+            **(
+                {}
+                if content.readings_before is None
+                else {READINGS_BEFORE: content.readings_before}
+            ),
         },
     )
 
@@ -121,7 +135,7 @@ def unpack(packed: bytes) -> Content:
     schema = items.get(SCHEMA)
     if isinstance(schema, int) and schema != SCHEMA_VERSION:
         raise Rejected("unsupported_schema", f"version {schema}")
-    previous = items.get(PREVIOUS)
+    previous, before = items.get(PREVIOUS), items.get(READINGS_BEFORE)
     chunk = _chunk(items)
     return Content(
         schema=as_whole(schema, SCHEMA_VERSION, SCHEMA_VERSION),
@@ -135,7 +149,28 @@ def unpack(packed: bytes) -> Content:
         devices=chunk.devices,
         columns=chunk.columns,
         declared=_declared(items.get(DECLARED)),
+        readings_before=None if before is None else as_whole(before, 0, 2**63 - 1),
+        unread=unread_keys(items),
     )
+
+
+def unread_keys(items: Mapping[int | str, Any]) -> tuple[str, ...]:
+    """Return the keys of a content that this program skips, `10.9` for key 9 of columns.
+
+    They stay in the signed bytes, which are kept: a later program reads them there.
+    """
+    unread: list[str] = []
+    if not items.keys() <= _KNOWN_KEYS:
+        unread.extend(map(_told, items.keys() - _KNOWN_KEYS))
+    for group in items.get(COLUMNS, ()):
+        if not group.keys() <= _KNOWN_OF_COLUMNS:
+            unread.extend(f"{COLUMNS}.{_told(key)}" for key in group.keys() - _KNOWN_OF_COLUMNS)
+    return tuple(sorted(set(unread)))[:MOST_UNREAD] if unread else ()
+
+
+def _told(key: int | str) -> str:
+    """Return a key as text that fits any log: a number, or letters and digits alone."""
+    return re.sub(r"[^A-Za-z0-9_-]", "?", str(key))[:LONGEST_UNREAD]
 
 
 def unpack_chunk(packed: bytes) -> Chunk:

@@ -15,6 +15,8 @@ class Draft(NamedTuple):
     previous_sha256: bytes | None
     readings: Chunk
     declared: Declared | None = None
+    readings_before: int | None = None
+    """In all batches that this spool has sealed before."""
 
 
 class Sealed(NamedTuple):

@@ -103,6 +103,7 @@ def sealer(
                 devices=draft.readings.devices,
                 columns=draft.readings.columns,
                 declared=draft.declared,
+                readings_before=draft.readings_before,
             )
         )
         try:

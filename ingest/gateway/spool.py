@@ -202,6 +202,7 @@ class Spool:
                     self._state.previous_sha256,
                     readings,
                     self._declared(),
+                    max(0, self._state.counters["sealed"]),
                 )
                 sealed = make(draft)
             except Rejected as error:

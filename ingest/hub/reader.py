@@ -88,6 +88,8 @@ def _incoming(
         columns=tuple(map(_columns, content.columns)),
         sealed=sealed,
         declared=content.declared,
+        readings_before=content.readings_before,
+        unread=content.unread,
     )
 
 

@@ -2,20 +2,21 @@
 -- Enter batches into the ledger in one order, so that two hubs never wait for each other in a circle.
 INSERT INTO batch (
     gateway_id, boot, seq, content_sha256, previous_sha256, lane, schema_version,
-    sealed_at, sealed_mono_ms, reading_count, quarantined_count
+    sealed_at, sealed_mono_ms, reading_count, quarantined_count, readings_before, unread
 )
 SELECT
     gateway_id, boot, seq, content_sha256, previous_sha256, lane, schema_version,
     timestamptz 'epoch' + sealed_utc_ms * interval '1 millisecond', sealed_mono_ms,
-    reading_count, quarantined_count
+    reading_count, quarantined_count, readings_before, unread
 FROM unnest(
     %(gateway_id)s::integer[], %(boot)b::bytea[], %(seq)s::bigint[], %(content_sha256)b::bytea[],
     %(previous_sha256)b::bytea[], %(lane)s::text[], %(schema_version)s::smallint[],
     %(sealed_utc_ms)s::bigint[], %(sealed_mono_ms)s::bigint[],
-    %(reading_count)s::integer[], %(quarantined_count)s::integer[]
+    %(reading_count)s::integer[], %(quarantined_count)s::integer[],
+    %(readings_before)s::bigint[], %(unread)s::text[]
 ) AS come (
     gateway_id, boot, seq, content_sha256, previous_sha256, lane, schema_version,
-    sealed_utc_ms, sealed_mono_ms, reading_count, quarantined_count
+    sealed_utc_ms, sealed_mono_ms, reading_count, quarantined_count, readings_before, unread
 )
 ORDER BY gateway_id, boot, seq
 ON CONFLICT (gateway_id, boot, seq) DO NOTHING

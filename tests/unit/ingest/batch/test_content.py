@@ -1,4 +1,5 @@
 import random
+import re
 from array import array
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from config.errors import Rejected
 from ingest.batch.columns import Chunk, chunk_of, merged, readings_of
-from ingest.batch.content import pack, pack_chunk, unpack, unpack_chunk
+from ingest.batch.content import MOST_UNREAD, pack, pack_chunk, unpack, unpack_chunk
 from ingest.batch.envelope import seal
 from ingest.batch.limits import MAX_READINGS, MAX_UNPACKED_BYTES
 from ingest.batch.reading import Quantity, Reading
@@ -72,10 +73,27 @@ def test_a_chunk_packs_and_unpacks():
     assert unpack_chunk(pack_chunk(chunk)) == chunk
 
 
-def test_unknown_keys_are_ignored(content):
+def test_unknown_keys_are_skipped_and_told(content):
     packed = with_items(content, k99={"new": [1, 2.5, None, True]}, column={42: b"new"})
 
-    assert unpack(packed) == content
+    assert unpack(packed) == replace(content, unread=("10.42", "99"))
+
+
+def test_what_is_told_of_unknown_keys_is_short_and_plain(content):
+    items = cbor2.loads(pack(content)) | {f"key\n{number:02}" * 20: 0 for number in range(40)}
+
+    unread = unpack(cbor2.dumps(items)).unread
+
+    assert len(unread) == MOST_UNREAD
+    assert all(re.fullmatch(r"[A-Za-z0-9_?-]{1,24}", name) for name in unread)
+
+
+def test_the_running_count_is_said_or_not(content):
+    counted = replace(content, readings_before=2**40)
+
+    assert unpack(pack(counted)) == counted
+    assert rejected(with_items(content, k12=-1)) == "malformed"
+    assert rejected(with_items(content, k12="7")) == "malformed"
 
 
 def test_another_schema_is_said_to_be_unsupported(content):
