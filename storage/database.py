@@ -6,15 +6,21 @@ SQLSTATE and, where there is one, the name of the constraint.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeAlias
 
 import psycopg
+import structlog
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from config.errors import Misconfigured, Rejected, Unavailable
 from config.language import _
+from storage.roles import Role
+
+log = structlog.get_logger()
 
 OLDEST_SERVER = 15
 CONNECT_TIMEOUT_S = 10
@@ -72,12 +78,98 @@ def _described(error: psycopg.Error) -> str:
     return " ".join(parts)
 
 
-def connect(dsn: str, *, application: str = "adhere") -> Connection:
+def connect(dsn: str, *, application: str = "adhere", role: Role | None = None) -> Connection:
     """Open a connection in autocommit, in UTC; close it with `with` or `.close()`.
 
-    Raises Misconfigured for a DSN that cannot be read or a server older than 15, Unavailable where
-    nobody answers or the server turns us away.
+    With a `role` the session works as that role and has its rights alone, whatever else its login
+    may do. Without one it works as its login: for whoever migrates, and owns everything.
+
+    Raises Misconfigured for a DSN that cannot be read, a server older than 15, or a login that is
+    no member of the role; Unavailable where nobody answers or the server turns us away.
     """
+    if role is None:
+        return _connect(dsn, application, "")
+    try:
+        conn = _connect(dsn, application, as_role(role))
+    except Unavailable:
+        # The server says why in words alone, so the same login is asked without the role.
+        with _connect(dsn, application, "") as conn:
+            _require_member(conn, role)
+        raise
+    with border():
+        row = conn.execute(
+            "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = session_user"
+        ).fetchone()
+    if row and row[1]:
+        _warn_of_superuser(str(row[0]))
+    return conn
+
+
+def as_role(role: Role | None) -> str:
+    """Return the options of a session that make it work as `role`, also after a RESET ROLE."""
+    return "" if role is None else f" -c role={role}"
+
+
+@contextmanager
+def working_as(conn: Connection, role: Role) -> Iterator[None]:
+    """Work as `role` for a while, then as before: for a process whose parts have rights of their own.
+
+    `conn` is in no transaction when it begins. Raises Misconfigured where the login is no member.
+    """
+    require_idle(conn)
+    with border():
+        row = conn.execute("SELECT current_setting('role')").fetchone()
+    before = str(row[0]) if row else "none"
+    _require_member(conn, role)
+    _set_role(conn, role)
+    try:
+        yield
+    finally:
+        if conn.info.transaction_status == TransactionStatus.IDLE:  # not broken
+            _set_role(conn, before)
+
+
+def _set_role(conn: Connection, role: str) -> None:
+    with border():
+        conn.execute("SELECT set_config('role', %s, false)", (role,))
+
+
+def _require_member(conn: Connection, role: Role) -> None:
+    """Raise Misconfigured where the login of `conn` may not work as `role`."""
+    # Since 16 a member may be one without the right to SET ROLE.
+    right = "SET" if conn.info.server_version >= 160_000 else "MEMBER"
+    with border():
+        row = conn.execute(
+            "SELECT session_user, pg_has_role(session_user, rol.oid, %s)"
+            " FROM (SELECT to_regrole(%s)::oid AS oid) AS rol",
+            (right, str(role)),
+        ).fetchone()
+    login, member = row or ("", None)
+    if member is None:
+        raise Misconfigured(
+            _("The server has no role %(role)s: run `adhere db migrate`.") % {"role": role}
+        )
+    if not member:
+        raise Misconfigured(
+            _(
+                "The login %(login)s may not work as %(role)s: as an administrator run"
+                " GRANT %(role)s TO %(quoted)s;"
+            )
+            % {
+                "login": login,
+                "role": role,
+                "quoted": sql.Identifier(str(login)).as_string(conn),
+            }
+        )
+
+
+@cache
+def _warn_of_superuser(login: str) -> None:
+    """Say once a process that its login could do everything; the role confines it all the same."""
+    log.warning("database_login_is_superuser", login=login)
+
+
+def _connect(dsn: str, application: str, more_options: str) -> Connection:
     try:
         given = conninfo_to_dict(dsn)
         noticed = {name: value for name, value in NOTICED.items() if name not in given}
@@ -88,7 +180,7 @@ def connect(dsn: str, *, application: str = "adhere") -> Connection:
             application_name=application,
             # What a receipt promises is on disk, whatever the server or the role has as default.
             options=f"{given.get('options') or ''} -c timezone=UTC -c datestyle=ISO"
-            f" -c synchronous_commit=on {_server_notices(**NOTICED)}",
+            f" -c synchronous_commit=on {_server_notices(**NOTICED)}{more_options}",
         )
     except psycopg.ProgrammingError:
         raise Misconfigured(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from config.errors import Misconfigured
 from config.language import _
 from storage.database import Connection, border, require_idle
+from storage.role_setup import make_missing_roles
 
 MIGRATIONS_DIR = Path(__file__).with_name("migrations")
 
@@ -46,6 +47,8 @@ def migrate(conn: Connection, *, folder: Path = MIGRATIONS_DIR) -> list[str]:
                 "applied_at timestamptz NOT NULL DEFAULT clock_timestamp())"
             )
             pending = _pending(conn, folder)
+            if pending:
+                make_missing_roles(conn)  # migrations grant to them
             for path in pending:
                 data = path.read_bytes()
                 with conn.transaction():

@@ -9,7 +9,8 @@ from psycopg_pool import ConnectionPool
 
 from config.errors import Misconfigured
 from config.language import _
-from storage.database import CONNECT_TIMEOUT_S, Connection, border
+from storage.database import CONNECT_TIMEOUT_S, Connection, as_role, border
+from storage.roles import Role
 
 WAIT_FOR_CONNECTION_S = 3.0
 """A person waits for a page: better to say soon that the database is away."""
@@ -17,9 +18,14 @@ LONGEST_STATEMENT_S = 20
 
 
 class Pool:
-    """At most `most` connections; opened when first needed, replaced when the server broke them."""
+    """At most `most` connections; opened when first needed, replaced when the server broke them.
 
-    def __init__(self, dsn: str, *, application: str, most: int = 8) -> None:
+    With a `role` each works as that role, as `storage.database.connect` says.
+    """
+
+    def __init__(
+        self, dsn: str, *, application: str, most: int = 8, role: Role | None = None
+    ) -> None:
         try:
             given = str(conninfo_to_dict(dsn).get("options") or "")
         except psycopg.ProgrammingError:
@@ -30,7 +36,7 @@ class Pool:
             ) from None
         options = (
             f"{given} -c timezone=UTC -c datestyle=ISO -c synchronous_commit=on"
-            f" -c statement_timeout={LONGEST_STATEMENT_S}s"
+            f" -c statement_timeout={LONGEST_STATEMENT_S}s{as_role(role)}"
         )
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             dsn,
