@@ -42,6 +42,7 @@ class House(District):
 
     def __init__(self, conn):
         super().__init__(conn)
+        self.trail_after = 0
         put_organisation(conn, kind="district", code="d", name="District")
         for code, role in ROLES.items():
             put_staff(conn, organisation="c1", code=code, role=role, name=f"Name of {code}")
@@ -152,12 +153,17 @@ class House(District):
         )
 
     def trail(self, action=None):
-        """(actor, action, subject) of the audit trail, oldest first."""
+        """(actor, action, subject) of the audit trail, oldest first, since `begin_trail`."""
         return self.conn.execute(
             "SELECT actor, action, subject FROM audit"
-            " WHERE %(action)s::text IS NULL OR action = %(action)s ORDER BY id",
-            {"action": action},
+            " WHERE id > %(after)s AND (%(action)s::text IS NULL OR action = %(action)s)"
+            " ORDER BY id",
+            {"action": action, "after": self.trail_after},
         ).fetchall()
+
+    def begin_trail(self):
+        """Look at what comes from now on: nobody can remove what came before."""
+        self.trail_after = self.one("SELECT coalesce(max(id), 0) FROM audit")
 
 
 @contextmanager

@@ -73,7 +73,7 @@ def test_a_page_is_there_for_whom_it_is_and_for_nobody_else(browser, conn, house
     browser.enter(conn, code)
     # Log-out last: behind it there is only the way to log in.
     for method, path in sorted(MAY, key=lambda route: route[1] == "/logout"):
-        conn.execute("DELETE FROM audit")
+        house.begin_trail()
         asked = browser.get if method == "GET" else browser.post
 
         answer = asked(place(path))
@@ -157,7 +157,7 @@ def test_every_read_of_a_person_is_in_the_trail(doctor, house):
     house.exercise()
     house.week()
     alert = house.red()
-    house.conn.execute("DELETE FROM audit")
+    house.begin_trail()
 
     doctor.get("/")
     doctor.get("/?auto=1")

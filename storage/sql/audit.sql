@@ -1,0 +1,21 @@
+-- The audit trail as a chain of sealed blocks.
+
+-- name: seal_audit
+SELECT seal_audit();
+
+-- name: newest_audit_block
+SELECT number, sha256 FROM audit_block ORDER BY number DESC LIMIT 1;
+
+-- name: read_audit_blocks
+SELECT
+    number, from_id, to_id, row_count, (extract(epoch FROM sealed_at) * 1000)::bigint, previous_sha256,
+    sha256
+FROM audit_block
+ORDER BY number;
+
+-- name: read_audit_rows
+-- Every field as the text that is sealed.
+SELECT
+    id, (extract(epoch FROM at) * 1000000)::bigint::text, actor, action, subject, detail::text
+FROM audit
+ORDER BY id;
