@@ -1,0 +1,1 @@
+"""How near the whole chain comes to COPY: broker, hub and database, all real, in one run."""
