@@ -164,6 +164,59 @@ def outage(
 
 
 @app.command()
+def ingest(
+    *,
+    readings: Annotated[
+        int, typer.Option(min=1_000, max=50_000_000, help=_("About so many in each run."))
+    ] = 1_200_000,
+    batches_of: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=100_000, help=_("Readings in a batch; several are tried in turn.")),
+    ] = None,
+    workers: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=16, help=_("So many hubs; several are tried in turn.")),
+    ] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, max=100, help=_("So often each is run; the median counts."))
+    ] = 3,
+    dsn: Annotated[
+        str | None,
+        typer.Option(help=_("A server to work on, in a new database; left out: an embedded one.")),
+    ] = None,
+    peer_readings: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help=_("So many for other subscribers; 0: none."))
+    ] = 60_000,
+    esphome_ingestor: Annotated[
+        Path | None,
+        typer.Option(help=_("The mqtt-ingestor of another environment, to be measured as well.")),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the way from the broker to committed rows against COPY of the same rows.
+
+    mosquitto, `adhere hub` and PostgreSQL are real, and so are the batches: signed and encrypted.
+    """
+    from scripts.bench.ingest import shown
+    from scripts.bench.ingest.run import Plan, run
+
+    plan = Plan(
+        readings=readings,
+        per_batch=batches_of or (60, 600, 6000),
+        workers=workers or (1, 2),
+        rounds=rounds,
+        peer_readings=peer_readings,
+        esphome_ingestor=esphome_ingestor,
+    )
+    with _new_folder() as folder, _progress() as progress:
+        figures = run(plan, dsn, folder, progress)
+    if as_json:
+        typer.echo(json.dumps(shown.as_json(figures)))
+    else:
+        shown.show(figures)
+
+
+@app.command()
 def chaos(
     *,
     kills: Annotated[
@@ -199,6 +252,54 @@ def chaos(
     else:
         typer.echo("\n".join(shown.lines(outcome)))
     if outcome.differences:
+        raise typer.Exit(1)
+
+
+@app.command()
+def live(
+    *,
+    bands: Annotated[int, typer.Option(min=40, max=100_000, help=_("So many are worn."))] = 5000,
+    gateways: Annotated[int, typer.Option(min=1, max=1000, help=_("So many hear them."))] = 40,
+    backlog: Annotated[
+        int, typer.Option(min=0, max=1_000_000_000, help=_("Readings of history; 0: none."))
+    ] = 10_000_000,
+    seconds: Annotated[
+        int, typer.Option(min=5, max=86_400, help=_("So long without the backlog."))
+    ] = 60,
+    workers: Annotated[int, typer.Option(min=1, max=16, help=_("So many hubs."))] = 1,
+    seal_after_s: Annotated[
+        float, typer.Option(min=0.5, max=60, help=_("A gateway sends this often, seconds."))
+    ] = 4.0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure from a live reading to its commit and to the alert others see, for a whole town.
+
+    First alone, then while every gateway sends a history as fast as receipts allow. Exit code 1:
+    readings are lost or doubled, or an alarm that was due never came.
+    """
+    import asyncio
+
+    from scripts.bench.live import shown
+    from scripts.bench.live.run import Plan, run
+
+    plan = Plan(
+        bands=bands,
+        gateways=min(gateways, bands),
+        backlog=backlog,
+        a_batch=6000,
+        seconds=seconds,
+        workers=workers,
+        alarms_a_s=4,
+        seal_after_s=seal_after_s,
+    )
+    with _new_folder() as folder, _progress() as progress:
+        figures = asyncio.run(run(plan, folder, progress))
+    if as_json:
+        typer.echo(json.dumps(shown.as_json(figures)))
+    else:
+        shown.show(figures)
+    missed = figures.alone.missed + (figures.beside.missed if figures.beside else 0)
+    if missed or figures.sent != figures.stored:
         raise typer.Exit(1)
 
 
