@@ -1,4 +1,4 @@
-"""Dead letters: what could not be taken, with its bytes and the reason."""
+"""Dead letters: what could not be taken, with its bytes, the reason, and what came of a retry."""
 
 import hashlib
 from datetime import datetime
@@ -26,6 +26,39 @@ class DeadLetter(NamedTuple):
     first_seen_at: datetime
     last_seen_at: datetime
     times_seen: int
+    gateway: str | None = None
+    """On whose topic it came, be it that gateway's or not; None: nobody's that is enrolled."""
+    retried_at: datetime | None = None
+    retry_outcome: str | None = None
+    """`stored`, `duplicate`, `truncated`, `not_retriable`, or why it was refused again."""
+    retry_detail: str | None = None
+
+
+class Kept(NamedTuple):
+    """What a retry begins with."""
+
+    topic: str
+    data: bytes
+    full_length: int
+    waited_ms: int
+    """Since it first came, by the server's clock."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether all of it was kept."""
+        return len(self.data) == self.full_length
+
+
+class Shown(NamedTuple):
+    """A letter as a page shows it."""
+
+    id: int
+    reason: str
+    gateway: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    times_seen: int
+    retry_outcome: str | None
 
 
 def store_dead_letter(conn: Connection, topic: str, reason: str, detail: str, data: bytes) -> int:
@@ -45,12 +78,17 @@ def store_dead_letter(conn: Connection, topic: str, reason: str, detail: str, da
     return int(row[0]) if row else 0
 
 
-def latest(conn: Connection, *, reason: str | None = None, limit: int = 50) -> list[DeadLetter]:
+def latest(
+    conn: Connection,
+    *,
+    reason: str | None = None,
+    gateway_id: int | None = None,
+    limit: int = 50,
+) -> list[DeadLetter]:
     """Return the letters that came last, the latest first."""
+    given = {"reason": reason, "gateway_id": gateway_id, "limit": limit}
     with border():
-        rows = conn.execute(
-            query("latest_dead_letters"), {"reason": reason, "limit": limit}
-        ).fetchall()
+        rows = conn.execute(query("latest_dead_letters"), given).fetchall()
     return [DeadLetter(*row) for row in rows]
 
 
@@ -68,6 +106,38 @@ def bytes_of(conn: Connection, letter_id: int) -> bytes:
     with border():
         row = conn.execute(query("dead_letter_bytes"), {"letter_id": letter_id}).fetchone()
     return bytes(row[0]) if row else b""
+
+
+def to_retry(conn: Connection, reason: str) -> list[int]:
+    """Return the letters of a reason that no retry has settled, in the order they came."""
+    with border():
+        rows = conn.execute(query("dead_letters_to_retry"), {"reason": reason}).fetchall()
+    return [int(row[0]) for row in rows]
+
+
+def kept(conn: Connection, letter_id: int) -> Kept:
+    """Return what there is to try again. Raises Misconfigured for a number that none has."""
+    with border():
+        row = conn.execute(query("dead_letter_to_retry"), {"letter_id": letter_id}).fetchone()
+    if row is None:
+        raise Misconfigured(_("There is no dead letter %(id)d.") % {"id": letter_id})
+    topic, data, full_length, waited_ms = row
+    return Kept(topic, bytes(data), full_length, max(0, waited_ms))
+
+
+def mark_retried(conn: Connection, letter_id: int, outcome: str, detail: str) -> str:
+    """Write what came of a retry; return what the letter says now: `stored` stays."""
+    given = {"letter_id": letter_id, "outcome": outcome, "detail": _storable(detail)}
+    with border():
+        row = conn.execute(query("mark_retried"), given).fetchone()
+    return str(row[0]) if row else outcome
+
+
+def shown(conn: Connection, *, limit: int = 50) -> list[Shown]:
+    """Return the letters that nothing has settled, for a page; the latest first."""
+    with border():
+        rows = conn.execute(query("shown_dead_letters"), {"limit": limit}).fetchall()
+    return [Shown(*row) for row in rows]
 
 
 def _storable(text: str) -> str:

@@ -23,6 +23,11 @@ class Disk:
         """Of the processor, spent in the spool's thread, by part of the work."""
 
     @property
+    def boot(self) -> bytes:
+        """The 16 bytes that name the spool in its batches; they never change."""
+        return self._spool.boot
+
+    @property
     def counters(self) -> Mapping[str, int]:
         """The spool's counters: one unchanging mapping after the other, so any thread may look."""
         return self._spool.counters

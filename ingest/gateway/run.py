@@ -429,6 +429,7 @@ class _Gateway:
             gateway=self.settings.gateway,
             at_utc_ms=time.time_ns() // 10**6,
             connected=traffic.connected,
+            boot=self.spool.boot.hex(),
             stored=count["stored"],
             sealed=count["sealed"],
             receipted=count["receipted"],

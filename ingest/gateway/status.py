@@ -21,6 +21,8 @@ class Status:
     gateway: str
     at_utc_ms: int
     connected: bool
+    boot: str
+    """The spool file that the counts are of, as its batches name it: hexadecimal digits."""
     stored: int
     sealed: int
     receipted: int

@@ -1,26 +1,67 @@
 -- name: insert_dead_letter
 -- The same bytes for the same reason on the same topic are one letter that came again.
-INSERT INTO dead_letter (topic, reason, detail, bytes, full_length, sha256)
-VALUES (%(topic)s, %(reason)s, %(detail)s, %(bytes)b, %(full_length)s, %(sha256)b)
+INSERT INTO dead_letter (topic, reason, detail, bytes, full_length, sha256, gateway_id)
+VALUES (
+    %(topic)s, %(reason)s, %(detail)s, %(bytes)b, %(full_length)s, %(sha256)b,
+    gateway_of_topic(%(topic)s)
+)
 ON CONFLICT (sha256, topic, reason) DO UPDATE
 SET last_seen_at = clock_timestamp(), times_seen = dead_letter.times_seen + 1
 RETURNING id;
 
 -- name: latest_dead_letters
 SELECT
-    id, topic, reason, detail, full_length, encode(sha256, 'hex'),
-    first_seen_at, last_seen_at, times_seen
-FROM dead_letter
-WHERE %(reason)s::text IS NULL OR reason = %(reason)s
-ORDER BY last_seen_at DESC, id DESC
+    letter.id, topic, reason, detail, full_length, encode(sha256, 'hex'),
+    first_seen_at, last_seen_at, times_seen, gateway.code, retried_at, retry_outcome, retry_detail
+FROM dead_letter AS letter
+LEFT JOIN gateway ON gateway.id = gateway_id
+WHERE (%(reason)s::text IS NULL OR reason = %(reason)s)
+    AND (%(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s)
+ORDER BY last_seen_at DESC, letter.id DESC
 LIMIT %(limit)s;
 
 -- name: one_dead_letter
 SELECT
-    id, topic, reason, detail, full_length, encode(sha256, 'hex'),
-    first_seen_at, last_seen_at, times_seen
-FROM dead_letter
-WHERE id = %(letter_id)s;
+    letter.id, topic, reason, detail, full_length, encode(sha256, 'hex'),
+    first_seen_at, last_seen_at, times_seen, gateway.code, retried_at, retry_outcome, retry_detail
+FROM dead_letter AS letter
+LEFT JOIN gateway ON gateway.id = gateway_id
+WHERE letter.id = %(letter_id)s;
 
 -- name: dead_letter_bytes
 SELECT bytes FROM dead_letter WHERE id = %(letter_id)s;
+
+-- name: dead_letters_to_retry
+-- Those of a reason that no retry has settled, in the order in which they came first.
+SELECT id
+FROM dead_letter
+WHERE reason = %(reason)s
+    AND (retry_outcome IS NULL OR retry_outcome NOT IN ('stored', 'duplicate'))
+ORDER BY first_seen_at, id;
+
+-- name: dead_letter_to_retry
+-- How old it is says the clock of the server, as everywhere.
+SELECT
+    topic, bytes, full_length,
+    (extract(epoch FROM clock_timestamp() - first_seen_at) * 1000)::bigint
+FROM dead_letter
+WHERE id = %(letter_id)s;
+
+-- name: mark_retried
+-- What was stored once stays stored: a second try, which finds it there, says nothing new.
+UPDATE dead_letter
+SET retried_at = clock_timestamp(),
+    retry_outcome = CASE WHEN retry_outcome = 'stored' THEN 'stored' ELSE %(outcome)s END,
+    retry_detail = %(detail)s
+WHERE id = %(letter_id)s
+RETURNING retry_outcome;
+
+-- name: shown_dead_letters
+-- For a page: nothing of what came.
+SELECT
+    letter.id, reason, gateway.code, first_seen_at, last_seen_at, times_seen, retry_outcome
+FROM dead_letter AS letter
+LEFT JOIN gateway ON gateway.id = gateway_id
+WHERE retry_outcome IS NULL OR retry_outcome NOT IN ('stored', 'duplicate')
+ORDER BY last_seen_at DESC, letter.id DESC
+LIMIT %(limit)s;

@@ -1,0 +1,123 @@
+-- The completeness ledger: what boxes have sealed, what is here of it, what is missing and why.
+
+-- name: ledger_catch_up
+SELECT ledger_catch_up(%(most)s);
+
+-- name: ledger_anew
+SELECT ledger_anew();
+
+-- name: read_ledger_hours
+-- By centre, gateway and hour, the newest first.
+SELECT
+    centre.code, gateway.code, hour, expected, stored, lost, pending, unknown_batches, batches,
+    quarantined, clock_suspect
+FROM ledger
+JOIN gateway ON gateway.id = gateway_id
+JOIN organisation AS centre ON centre.id = gateway.centre_id
+WHERE hour >= %(since)s AND hour < %(until)s
+    AND (%(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s)
+ORDER BY hour DESC, centre.code, gateway.code
+LIMIT %(limit)s;
+
+-- name: read_ledger_gateways
+-- Every enrolled gateway with its sums, those of which nothing came too; what it says to have on its
+-- disk stands beside, null where nobody knows.
+SELECT
+    gateway.id, centre.code, gateway.code, centre.name,
+    CASE WHEN coalesce(of_hours.unknown_batches, 0) = 0 THEN coalesce(of_hours.expected, 0) END,
+    coalesce(of_hours.stored, 0), coalesce(of_hours.lost, 0), coalesce(of_hours.pending, 0),
+    coalesce(of_hours.unknown_batches, 0), coalesce(of_hours.batches, 0),
+    coalesce(of_hours.quarantined, 0), coalesce(of_hours.clock_suspect, 0),
+    state.online, state.came_at, on_box.pending,
+    (SELECT max(newest_came_at) FROM ledger_spool AS spool WHERE spool.gateway_id = gateway.id),
+    (SELECT count(*) FROM ledger_gap AS gap WHERE gap.gateway_id = gateway.id),
+    (
+        SELECT count(*) FROM ledger_finding AS finding
+        WHERE finding.gateway_id = gateway.id AND seen_at IS NULL
+    ),
+    (
+        SELECT count(*) FROM dead_letter
+        WHERE dead_letter.gateway_id = gateway.id AND first_seen_at >= %(since)s
+            AND first_seen_at < %(until)s
+    )
+FROM gateway
+JOIN organisation AS centre ON centre.id = gateway.centre_id
+LEFT JOIN (
+    SELECT
+        gateway_id, sum(expected)::bigint AS expected, sum(stored)::bigint AS stored,
+        sum(lost)::bigint AS lost, sum(pending)::bigint AS pending,
+        sum(unknown_batches)::bigint AS unknown_batches, sum(batches)::bigint AS batches,
+        sum(quarantined)::bigint AS quarantined, sum(clock_suspect)::bigint AS clock_suspect
+    FROM ledger
+    WHERE hour >= %(since)s AND hour < %(until)s
+    GROUP BY gateway_id
+) AS of_hours ON of_hours.gateway_id = gateway.id
+LEFT JOIN gateway_state AS state ON state.gateway_id = gateway.id
+LEFT JOIN ledger_on_box AS on_box ON on_box.gateway_id = gateway.id
+WHERE %(gateway_id)s::integer IS NULL OR gateway.id = %(gateway_id)s
+ORDER BY centre.code, gateway.code;
+
+-- name: read_ledger_days
+-- By gateway and local day: every enrolled gateway has a row for each day on which anything of it
+-- was sealed, missed or refused.
+SELECT
+    centre.code, gateway.code, of_day.day,
+    CASE WHEN sum(unknown_batches) = 0 THEN sum(stored) + sum(lost) + sum(pending) END::bigint,
+    sum(stored)::bigint, sum(lost)::bigint, sum(pending)::bigint, sum(unknown_batches)::bigint,
+    sum(batches)::bigint, sum(quarantined)::bigint, sum(clock_suspect)::bigint,
+    sum(refused)::bigint
+FROM (
+    SELECT
+        gateway_id, (hour AT TIME ZONE %(time_zone)s)::date AS day, stored, lost, pending,
+        unknown_batches, batches, quarantined, clock_suspect, 0 AS refused
+    FROM ledger
+    WHERE hour >= %(since)s AND hour < %(until)s
+    UNION ALL
+    SELECT
+        gateway_id, (first_seen_at AT TIME ZONE %(time_zone)s)::date, 0, 0, 0, 0, 0, 0, 0, 1
+    FROM dead_letter
+    WHERE gateway_id IS NOT NULL AND first_seen_at >= %(since)s AND first_seen_at < %(until)s
+) AS of_day
+JOIN gateway ON gateway.id = gateway_id
+JOIN organisation AS centre ON centre.id = gateway.centre_id
+GROUP BY centre.code, gateway.code, of_day.day
+ORDER BY centre.code, gateway.code, of_day.day;
+
+-- name: read_ledger_gaps
+-- Open gaps, the newest first.
+SELECT
+    centre.code, gateway.code, encode(boot, 'hex'), first_seq, last_seq, batches, readings, lost,
+    after_at, before_at, opened_at
+FROM ledger_gap
+JOIN gateway ON gateway.id = gateway_id
+JOIN organisation AS centre ON centre.id = gateway.centre_id
+WHERE %(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s
+ORDER BY opened_at DESC, ledger_gap.id DESC
+LIMIT %(limit)s;
+
+-- name: read_ledger_findings
+-- What is held against boxes, the newest first.
+SELECT
+    finding.id, finding.kind, centre.code, gateway.code, encode(boot, 'hex'), seq, dead_letter_id, found_at,
+    seen_at, seen.code
+FROM ledger_finding AS finding
+JOIN gateway ON gateway.id = gateway_id
+JOIN organisation AS centre ON centre.id = gateway.centre_id
+LEFT JOIN staff AS seen ON seen.id = seen_by
+WHERE (%(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s)
+    AND (seen_at IS NULL OR NOT %(unseen)s)
+ORDER BY seen_at IS NULL DESC, found_at DESC, finding.id DESC
+LIMIT %(limit)s;
+
+-- name: see_finding
+-- Once: who saw it first stays.
+UPDATE ledger_finding SET seen_at = clock_timestamp(), seen_by = %(staff_id)s
+WHERE id = %(finding_id)s AND seen_at IS NULL
+RETURNING kind;
+
+-- name: find_gateway_by_code
+-- Of a code alone, or of centre/code.
+SELECT gateway.id
+FROM gateway
+JOIN organisation AS centre ON centre.id = gateway.centre_id
+WHERE gateway.code = %(gateway)s AND (%(centre)s::text IS NULL OR centre.code = %(centre)s);

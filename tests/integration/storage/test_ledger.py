@@ -1,0 +1,311 @@
+"""The ledger against a plain loop over what a box has sealed, in any order and in any parts."""
+
+import hashlib
+import random
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import psycopg
+import pytest
+
+from storage import ledger
+from storage.dead_letters import store_dead_letter
+from tests.batches import a_gateway
+from tests.postgres import new_database
+
+HOUR = timedelta(hours=1)
+NOON = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
+BOOT = bytes(range(16))
+FROM, UNTIL = NOON - timedelta(days=30), NOON + timedelta(days=30)
+
+
+@pytest.fixture
+def database(postgres, template):
+    """Of one kind: no table of the ledger is a hypertable anywhere."""
+    with new_database(postgres.dsn, template=template) as dsn:
+        yield dsn
+
+
+class Sealed(NamedTuple):
+    """What a box has sealed: one batch of `count` readings."""
+
+    seq: int
+    count: int
+    before: int | None
+    at: datetime
+    previous: bytes | None
+    sha256: bytes
+    lost: tuple[int, int, int] = (0, 0, 0)
+
+
+def a_spool(counts, *, every=timedelta(minutes=17), says_count=True, first_seq=0):
+    """The batches of one spool file, sealed one after the other."""
+    batches, before, previous = [], 0, None
+    for number, count in enumerate(counts):
+        seq = first_seq + number
+        sha256 = hashlib.sha256(b"%d %d" % (seq, count)).digest()
+        at = NOON + number * every
+        said = before if says_count else None
+        batches.append(Sealed(seq, count, said, at, previous, sha256))
+        before, previous = before + count, sha256
+    return batches
+
+
+def store(conn, gateway_id, batches, *, boot=BOOT, came_at=None):
+    """Put batches into the ledger as the hub does: in one statement."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO batch (gateway_id, boot, seq, content_sha256, previous_sha256, lane,"
+            " schema_version, sealed_at, sealed_mono_ms, reading_count, quarantined_count,"
+            " readings_before, committed_at)"
+            " VALUES (%s, %s, %s, %s, %s, 'live', 1, %s, 0, %s, 0, %s, %s) RETURNING id",
+            [
+                (
+                    *(gateway_id, boot, one.seq, one.sha256, one.previous, one.at, one.count),
+                    *(one.before, came_at or one.at + timedelta(seconds=5)),
+                )
+                for one in batches
+            ],
+            returning=True,
+        )
+        for one in batches:
+            (batch_id,) = cursor.fetchone()
+            cursor.nextset()
+            if any(one.lost):
+                conn.execute(
+                    "INSERT INTO declared_loss VALUES (%s, %s, %s, %s, 1)", (batch_id, *one.lost)
+                )
+
+
+def by_hour(conn):
+    return {row.hour: row.counted for row in ledger.hours(conn, FROM, UNTIL)}
+
+
+def state_of(conn):
+    """All that the ledger says, but for numbers of rows and times of our own clock."""
+    gaps = [gap._replace(opened_at=None) for gap in ledger.gaps(conn, limit=10_000)]
+    found = [(one.kind, one.gateway, one.boot, one.seq) for one in ledger.findings(conn)]
+    spools = conn.execute(
+        "SELECT gateway_id, boot, first_seq, first_at, first_readings_before, is_beginning,"
+        " last_seq, last_at, sealed_readings, lost_sealed, released FROM ledger_spool"
+        " ORDER BY gateway_id, boot"
+    ).fetchall()
+    losses = conn.execute("SELECT * FROM ledger_loss ORDER BY 1, 2, 3").fetchall()
+    return ledger.hours(conn, FROM, UNTIL), sorted(gaps), sorted(found), spools, losses
+
+
+def missing_runs(everything, stored):
+    """The plain loop: runs of batches that are not here and before the last one that is."""
+    runs, run, here = [], [], {one.seq for one in stored}
+    for one in everything:
+        if one.seq > max(here):
+            break
+        if one.seq in here:
+            runs += [run] if run else []
+            run = []
+        else:
+            run.append(one)
+    return runs
+
+
+def test_a_whole_spool_balances_hour_by_hour(conn):
+    sealed = a_spool([60, 0 + 1, 600, 7, 33] * 3)
+    store(conn, a_gateway(conn), sealed)
+
+    assert ledger.catch_up(conn) == len(sealed)
+
+    for hour, counted in by_hour(conn).items():
+        readings = sum(one.count for one in sealed if hour <= one.at < hour + HOUR)
+        assert counted[:5] == (readings, readings, 0, 0, 0)
+    assert ledger.gaps(conn) == []
+    assert ledger.findings(conn) == []
+
+
+def test_a_gap_says_how_many_readings_it_holds_and_closes_when_they_come(conn):
+    gateway_id = a_gateway(conn)
+    sealed = a_spool([10, 20, 30, 40, 50], every=timedelta(minutes=1))
+    store(conn, gateway_id, [sealed[0], sealed[4]])
+    ledger.catch_up(conn)
+
+    (gap,) = ledger.gaps(conn)
+    assert (gap.first_seq, gap.last_seq, gap.batches, gap.readings, gap.lost) == (1, 3, 3, 90, 0)
+    assert by_hour(conn)[NOON][:5] == (150, 60, 0, 90, 0)
+
+    store(conn, gateway_id, [sealed[2]])
+    ledger.catch_up(conn)
+    assert [(gap.first_seq, gap.last_seq, gap.readings) for gap in ledger.gaps(conn)] in (
+        [(1, 1, 20), (3, 3, 40)],
+        [(3, 3, 40), (1, 1, 20)],
+    )
+    assert len({gap.opened_at for gap in ledger.gaps(conn)}) == 1
+
+    store(conn, gateway_id, [sealed[1], sealed[3]])
+    ledger.catch_up(conn)
+    assert ledger.gaps(conn) == []
+    assert by_hour(conn)[NOON][:5] == (150, 150, 0, 0, 0)
+    closed = conn.execute("SELECT count(*) FROM expected WHERE closed_at IS NOT NULL").fetchone()
+    assert closed == (2,)
+
+
+def test_what_nobody_can_know_is_unknown_and_not_zero(conn):
+    sealed = a_spool([10, 20, 30], every=timedelta(minutes=1), says_count=False)
+    store(conn, a_gateway(conn), [sealed[0], sealed[2]])
+    ledger.catch_up(conn)
+
+    (gap,) = ledger.gaps(conn)
+    assert (gap.batches, gap.readings, gap.lost) == (1, None, None)
+    counted = by_hour(conn)[NOON]
+    assert (counted.expected, counted.stored, counted.unknown_batches) == (None, 40, 1)
+    (box,) = ledger.boxes(conn, FROM, UNTIL)
+    assert (box.counted.expected, box.on_box, box.is_online) == (None, None, None)
+
+
+def test_declared_losses_explain_what_is_missing(conn):
+    gateway_id = a_gateway(conn)
+    sealed = a_spool([10, 20, 30, 40, 50, 60], every=timedelta(minutes=1))
+    # 20 damaged after sealing, 40 refused and given up, and 5 damaged before they were sealed.
+    sealed[5] = sealed[5]._replace(lost=(5, 20, 40))
+    store(conn, gateway_id, [sealed[0], sealed[2], sealed[5]])
+    ledger.catch_up(conn)
+
+    assert sorted((gap.first_seq, gap.readings, gap.lost) for gap in ledger.gaps(conn)) == [
+        (1, 20, 20),
+        (3, 90, 40),
+    ]
+    assert by_hour(conn)[NOON][:5] == (215, 100, 65, 50, 0)
+
+    # One of those declared lost is here after all: its receipt alone was lost.
+    store(conn, gateway_id, [sealed[1], sealed[3]])
+    ledger.catch_up(conn)
+    assert by_hour(conn)[NOON][:5] == (215, 160, 55, 0, 0)
+
+
+def test_the_first_batches_of_a_spool_may_be_missing(conn):
+    sealed = a_spool([10, 20, 30])
+    store(conn, a_gateway(conn), sealed[2:])
+    ledger.catch_up(conn)
+
+    (gap,) = ledger.gaps(conn)
+    assert (gap.first_seq, gap.last_seq, gap.readings, gap.after_at) == (0, 1, 30, None)
+
+
+def test_a_rebuilt_spool_goes_on_at_its_number_without_a_gap(conn):
+    store(conn, a_gateway(conn), a_spool([10, 20], first_seq=500))
+    ledger.catch_up(conn)
+
+    assert ledger.gaps(conn) == []
+
+
+def test_a_broken_chain_is_found_once_and_refuses_nothing(conn):
+    gateway_id = a_gateway(conn)
+    sealed = a_spool([10, 20, 30])
+    sealed[2] = sealed[2]._replace(previous=bytes(32))
+    store(conn, gateway_id, [sealed[2]])
+    ledger.catch_up(conn)
+    assert ledger.findings(conn) == []  # the one before it is not here yet
+
+    store(conn, gateway_id, sealed[:2])
+    ledger.catch_up(conn)
+    ledger.count_anew(conn)
+
+    (found,) = ledger.findings(conn)
+    assert (found.kind, found.boot, found.seq) == ("broken_chain", BOOT.hex(), 2)
+    assert sum(row.stored for row in by_hour(conn).values()) == 60
+
+
+def test_a_count_that_contradicts_the_batch_before_is_found(conn):
+    sealed = a_spool([10, 20, 30])
+    sealed[2] = sealed[2]._replace(before=29)
+    store(conn, a_gateway(conn), sealed)
+    ledger.catch_up(conn)
+
+    assert [(one.kind, one.seq) for one in ledger.findings(conn)] == [("count_contradicts", 2)]
+
+
+def test_a_fork_is_found_the_moment_its_letter_is_kept(conn):
+    a_gateway(conn)
+    for _time in range(2):
+        store_dead_letter(conn, "adhere/v1/east/g1/live", "forked_spool", "", b"other bytes")
+
+    (found,) = ledger.findings(conn, unseen=True)
+    assert (found.kind, found.gateway) == ("forked_spool", "g1")
+    assert found.dead_letter is not None
+
+    assert ledger.boxes(conn, FROM, UNTIL)[0].findings == 1
+
+
+@pytest.mark.parametrize(
+    "sealed_at",
+    [NOON + timedelta(days=900), datetime(1970, 1, 1, tzinfo=UTC)],
+    ids=["future", "1970"],
+)
+def test_a_box_with_a_wrong_clock_is_put_into_the_hour_of_the_hub(conn, sealed_at):
+    (sealed,) = a_spool([10])
+    store(conn, a_gateway(conn), [sealed._replace(at=sealed_at)], came_at=NOON + HOUR / 2)
+    ledger.catch_up(conn)
+
+    assert by_hour(conn) == {NOON: (10, 10, 0, 0, 0, 1, 0, 0)}
+
+
+def test_what_a_box_says_it_still_has_is_pending_until_it_comes(conn):
+    gateway_id = a_gateway(conn)
+    sealed = a_spool([10, 20, 30], every=timedelta(minutes=1))
+    store(conn, gateway_id, sealed[:1])
+    ledger.catch_up(conn)
+    said = {"state": "online", "boot": BOOT.hex(), "sealed": 60, "unsealed": 7}
+    conn.execute(
+        "INSERT INTO gateway_state VALUES (%s, true, %s, %s, %s)",
+        (gateway_id, NOON, NOON + timedelta(minutes=3), psycopg.types.json.Jsonb(said)),
+    )
+
+    assert by_hour(conn)[NOON][:5] == (67, 10, 0, 57, 0)
+    assert ledger.boxes(conn, FROM, UNTIL)[0].on_box == 57
+
+    store(conn, gateway_id, sealed[1:])
+    ledger.catch_up(conn)
+    assert by_hour(conn)[NOON][:5] == (67, 60, 0, 7, 0)
+
+    conn.execute("UPDATE gateway_state SET said = %s", (psycopg.types.json.Jsonb({"sealed": "x"}),))
+    assert ledger.boxes(conn, FROM, UNTIL)[0].on_box is None
+    assert by_hour(conn)[NOON][:5] == (60, 60, 0, 0, 0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_any_order_and_in_any_parts_it_ends_as_the_plain_loop_says(conn, seed):
+    dice = random.Random(seed)
+    gateway_id = a_gateway(conn)
+    everything = a_spool([dice.randint(1, 900) for _ in range(dice.randint(3, 60))])
+    stored = [one for one in everything if dice.random() < dice.choice((0.4, 0.9))]
+    stored = stored or everything[-1:]
+    shuffled = dice.sample(stored, len(stored))
+    while shuffled:
+        cut = dice.randint(1, len(shuffled))
+        store(conn, gateway_id, shuffled[:cut])
+        shuffled = shuffled[cut:]
+        if dice.random() < 0.7:
+            conn.execute("SELECT ledger_catch_up(%s)", (dice.randint(1, 9),))
+    ledger.catch_up(conn)
+
+    runs = missing_runs(everything, stored)
+    assert sorted((gap.first_seq, gap.last_seq, gap.readings) for gap in ledger.gaps(conn)) == [
+        (run[0].seq, run[-1].seq, sum(one.count for one in run)) for run in runs
+    ]
+    rows = by_hour(conn).values()
+    known = [one for one in everything if one.seq <= max(one.seq for one in stored)]
+    assert sum(row.expected for row in rows) == sum(one.count for one in known)
+    assert all(row.expected == row.stored + row.lost + row.pending for row in rows)
+    assert sum(row.stored for row in rows) == sum(one.count for one in stored)
+
+    before = state_of(conn)
+    assert ledger.count_anew(conn) == len(stored)
+    assert state_of(conn) == before
+
+
+def test_two_sessions_never_count_side_by_side(conn, database):
+    store(conn, a_gateway(conn), a_spool([1]))
+    with psycopg.connect(database) as other:
+        other.execute("SELECT ledger_catch_up(10)")
+
+        assert ledger.catch_up(conn) == 0
+    assert ledger.catch_up(conn) == 0
+    assert len(by_hour(conn)) == 1
