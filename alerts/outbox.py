@@ -20,6 +20,7 @@ from config.errors import Unavailable
 from config.waiting import spread_s
 from storage.database import Connection, border, connect
 from storage.queries import query
+from storage.roles import Role
 
 log = structlog.get_logger()
 
@@ -146,7 +147,9 @@ class Postman:
 
     def _connection(self) -> Connection:
         if self._conn is None:
-            self._conn = connect(self._dsn, application=f"adhere watch {self.name}")
+            self._conn = connect(
+                self._dsn, application=f"adhere watch {self.name}", role=Role.ALERTS
+            )
         return self._conn
 
     def _disconnect(self) -> None:

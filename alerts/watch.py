@@ -32,6 +32,7 @@ from config.waiting import spread_s
 from storage.database import Connection, border, connect, exclusively
 from storage.migrate import require_current
 from storage.queries import query
+from storage.roles import Role
 
 log = structlog.get_logger()
 
@@ -178,7 +179,7 @@ class Watch:
 
     def _serve(self, on_ready: Callable[[], None], posts: ExitStack) -> None:
         """Connect, be the only one, and watch until `stop` is set."""
-        with connect(self._dsn, application="adhere watch") as conn:
+        with connect(self._dsn, application="adhere watch", role=Role.ALERTS) as conn:
             require_current(conn)
             end = time.monotonic() + WAIT_FOR_LOCK_S
             while not self._stop.is_set():

@@ -7,7 +7,7 @@ SQLSTATE and, where there is one, the name of the constraint.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TypeAlias
+from typing import LiteralString, TypeAlias
 
 import psycopg
 import structlog
@@ -23,6 +23,8 @@ from storage.roles import Role
 log = structlog.get_logger()
 
 OLDEST_SERVER = 15
+MEMBERS_MAY_LACK_SET = 160_000
+"""From this version on a member of a role may be one without the right to SET ROLE."""
 CONNECT_TIMEOUT_S = 10
 
 NOTICED = {
@@ -112,7 +114,7 @@ def as_role(role: Role | None) -> str:
 
 @contextmanager
 def working_as(conn: Connection, role: Role) -> Iterator[None]:
-    """Work as `role` for a while, then as before: for a process whose parts have rights of their own.
+    """Work as `role` for a while, then as before: for a process whose parts have own rights.
 
     `conn` is in no transaction when it begins. Raises Misconfigured where the login is no member.
     """
@@ -136,8 +138,7 @@ def _set_role(conn: Connection, role: str) -> None:
 
 def _require_member(conn: Connection, role: Role) -> None:
     """Raise Misconfigured where the login of `conn` may not work as `role`."""
-    # Since 16 a member may be one without the right to SET ROLE.
-    right = "SET" if conn.info.server_version >= 160_000 else "MEMBER"
+    right = "SET" if conn.info.server_version >= MEMBERS_MAY_LACK_SET else "MEMBER"
     with border():
         row = conn.execute(
             "SELECT session_user, pg_has_role(session_user, rol.oid, %s)"
@@ -230,9 +231,43 @@ def snapshot(conn: Connection) -> Iterator[None]:
     same rows the second gets Unavailable, and may try again.
     """
     require_idle(conn)
-    with border(), conn.transaction():
+    # Before the transaction, for it would see what stood before it had waited for the lock.
+    with border(), _locked(conn, _WITH_OTHERS), conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield
+
+
+@contextmanager
+def alone_with_days(conn: Connection, *, wait_s: int = 5) -> Iterator[None]:
+    """Keep snapshots out while whole days of readings are dropped or packed anew.
+
+    Neither obeys them: rows that a snapshot should see would be missing in it (TimescaleDB's
+    recompression, and every DROP). Raises psycopg's LockNotAvailable after `wait_s` where one is
+    open. The caller commits inside.
+    """
+    require_idle(conn)
+    with _locked(conn, _ALONE, wait_s=wait_s):
+        yield
+
+
+_WITH_OTHERS, _ALONE = "_shared", ""
+
+
+@contextmanager
+def _locked(conn: Connection, how: LiteralString, *, wait_s: int | None = None) -> Iterator[None]:
+    """Hold the session's lock on the days of readings."""
+    key: LiteralString = "(hashtextextended('adhere.reading_days', 0))"
+    if wait_s is None:
+        conn.execute("SELECT pg_advisory_lock" + how + key)
+    else:
+        with conn.transaction():
+            conn.execute("SELECT set_config('lock_timeout', %s, true)", (f"{wait_s}s",))
+            conn.execute("SELECT pg_advisory_lock" + how + key)
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock" + how + key)
 
 
 @contextmanager

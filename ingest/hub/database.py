@@ -8,6 +8,7 @@ from config.errors import Unavailable
 from config.waiting import spread_s
 from ingest.hub.counters import Counters
 from storage.database import Connection, connect
+from storage.roles import Role
 
 log = structlog.get_logger()
 
@@ -29,7 +30,7 @@ class Database:
     def connection(self) -> Connection:
         """Return the connection; raises Unavailable while nobody answers."""
         if self._conn is None:
-            self._conn = connect(self._dsn, application=self._application)
+            self._conn = connect(self._dsn, application=self._application, role=Role.HUB)
         return self._conn
 
     def is_well(self) -> None:

@@ -29,8 +29,9 @@ from reports.nightly.weeks import OpeningHours
 from reports.payment.store import evaluate_due
 from reports.workbook.book import build_workbook
 from reports.workbook.content import Content, Coverage
-from storage.database import Connection, border, exclusively, snapshot
+from storage.database import Connection, border, exclusively, snapshot, working_as
 from storage.queries import query
+from storage.roles import Role
 
 log = structlog.get_logger()
 
@@ -94,7 +95,8 @@ def run_night(
     `with_side`: the workbook shows side figures, and so is for those who treat; not with `schemes`,
     whose workbook a payer reads.
 
-    `conn` is in autocommit. Running it again changes nothing until results have changed. Raises
+    `conn` is in autocommit; its login is a member of the roles of core and of reports, and works as
+    each for its part. Running it again changes nothing until results have changed. Raises
     Unavailable while another runner is at work.
     """
     conventions = load_conventions()
@@ -102,10 +104,12 @@ def run_night(
     started_at = datetime.now(UTC)
     with only_runner(conn):
         clear_unfinished(report_dir)
-        recomputed = recompute(conn, through=night, conventions=conventions, opening=opening)
+        with working_as(conn, Role.CORE):
+            recomputed = recompute(conn, through=night, conventions=conventions, opening=opening)
         counted_to = recomputed.through or night
-        evaluate_due(conn, schemes, counted_to)
-        with snapshot(conn):
+        with working_as(conn, Role.REPORTS):
+            evaluate_due(conn, schemes, counted_to)
+        with working_as(conn, Role.REPORTS), snapshot(conn):
             content = content_of(
                 conn,
                 night,

@@ -18,9 +18,10 @@ from config.conventions import Conventions
 from config.language import _
 from reports.nightly.recompute import Recomputed, recompute
 from scripts.bench.made_night import Group, enrol, night_of, some_of, store_night
-from storage.database import Connection, connect
+from storage.database import Connection, connect, working_as
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
+from storage.roles import Role
 
 PARTS = ("reading", "computing", "writing")
 FEWER = (10, 100)
@@ -83,7 +84,8 @@ def run(
     figures = NightFigures(people)
     with EmbeddedPostgres(folder) as server, connect(server.dsn) as conn:
         migrate(conn)
-        groups = enrol(conn, people)
+        with working_as(conn, Role.OPERATOR):
+            groups = enrol(conn, people)
         plan = [(number, groups) for number in range(nights)]
         behind = 0
         for part in FEWER:
@@ -108,11 +110,12 @@ def _store(
     progress: Callable[[str, float], None],
 ) -> None:
     since, before = time.perf_counter(), figures.stored
-    for done, stored in store_night(
-        conn, groups, number, utc_offset_min=conventions.utc_offset_min
-    ):
-        figures.stored = before + stored
-        progress(_("Storing %(night)s") % {"night": night_of(number)}, done)
+    with working_as(conn, Role.HUB):
+        for done, stored in store_night(
+            conn, groups, number, utc_offset_min=conventions.utc_offset_min
+        ):
+            figures.stored = before + stored
+            progress(_("Storing %(night)s") % {"night": night_of(number)}, done)
     figures.storing_seconds += time.perf_counter() - since
 
 
@@ -121,7 +124,8 @@ def _measured(
 ) -> NightCost:
     _forget_peak()
     cpu, since = _cpu_seconds(conn), time.perf_counter()
-    done = recompute(conn, through=through, conventions=conventions)
+    with working_as(conn, Role.CORE):
+        done = recompute(conn, through=through, conventions=conventions)
     seconds, cpu_after = time.perf_counter() - since, _cpu_seconds(conn)
     return NightCost(
         night=night,

@@ -236,8 +236,13 @@ def claims(
 
 def _database() -> "Connection":
     from storage.database import connect
+    from storage.roles import Role
 
-    return connect(database_dsn(os.environ).get_secret_value(), application="adhere band")
+    return connect(
+        database_dsn(os.environ).get_secret_value(),
+        application="adhere band",
+        role=Role.OPERATOR,
+    )
 
 
 def _show(found: "Iterable[dict[str, object]]", lines: "Iterable[str]", *, as_json: bool) -> None:

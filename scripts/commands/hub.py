@@ -82,8 +82,9 @@ def revoke(centre: str, gateway: str) -> None:
     """Take nothing from this gateway any more: its box was lost, stolen or replaced."""
     from storage.database import connect
     from storage.gateways import revoke_gateway
+    from storage.roles import Role
 
-    with connect(database_dsn(os.environ).get_secret_value()) as conn:
+    with connect(database_dsn(os.environ).get_secret_value(), role=Role.OPERATOR) as conn:
         ended = revoke_gateway(conn, centre=centre, gateway=gateway)
     typer.echo(_("%(count)d keys revoked.") % {"count": ended})
 

@@ -135,7 +135,8 @@ def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
     from config.schemes import load_schemes
     from reports.nightly.night import run_night
     from reports.nightly.weeks import OpeningHours
-    from storage.database import connect
+    from storage.database import connect, working_as
+    from storage.roles import Role
 
     nightly_settings = settings.nightly
     schemes = load_schemes(settings.payment.schemes)
@@ -145,7 +146,7 @@ def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
 
     def one(night: date) -> "Night":
         with connect(
-            settings.database_dsn.get_secret_value(), application="adhere nightly"
+            settings.database_dsn.get_secret_value(), application="adhere nightly", role=Role.CORE
         ) as conn:
             done = run_night(
                 conn,
@@ -158,7 +159,9 @@ def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
                 with_side=nightly_settings.side_sheet,
             )
             # The watch looks at the weeks as well, now and then; so they are judged without one.
-            judge_weeks(conn, load_alert_rules(), datetime.now(ZoneInfo(settings.time_zone)).date())
+            today = datetime.now(ZoneInfo(settings.time_zone)).date()
+            with working_as(conn, Role.ALERTS):
+                judge_weeks(conn, load_alert_rules(), today)
             return done
 
     return one
@@ -168,10 +171,13 @@ def _serve(settings: DistrictSettings) -> None:
     from reports.nightly.night import last_finished_night
     from reports.nightly.schedule import Schedule, cron
     from storage.database import connect
+    from storage.roles import Role
 
     def last_night() -> date | None:
         with connect(
-            settings.database_dsn.get_secret_value(), application="adhere nightly"
+            settings.database_dsn.get_secret_value(),
+            application="adhere nightly",
+            role=Role.REPORTS,
         ) as conn:
             return last_finished_night(conn)
 

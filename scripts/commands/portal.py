@@ -57,9 +57,11 @@ def create_admin(
     from storage.accounts import find_account, issue_link, open_account, set_password_hash
     from storage.database import connect
     from storage.people import put_staff
+    from storage.roles import Role
 
     district = load_district(settings, os.environ)
-    with connect(district.database_dsn.get_secret_value(), application="adhere portal") as conn:
+    dsn = district.database_dsn.get_secret_value()
+    with connect(dsn, application="adhere portal", role=Role.OPERATOR) as conn:
         account = find_account(conn, code)
         if account is not None and account.role != "administrator":
             raise Misconfigured(
@@ -100,9 +102,11 @@ def one_time_link(
     from storage import audit
     from storage.accounts import issue_link
     from storage.database import connect
+    from storage.roles import Role
 
     district = load_district(settings, os.environ)
-    with connect(district.database_dsn.get_secret_value(), application="adhere portal") as conn:
+    dsn = district.database_dsn.get_secret_value()
+    with connect(dsn, application="adhere portal", role=Role.OPERATOR) as conn:
         token = issue_link(conn, staff, timedelta(hours=hours), sets_password=True)
         audit.note(conn, actor="terminal", action="issue_link", subject=staff)
     _show_link(district.portal.public_url, token, hours)

@@ -87,10 +87,11 @@ def _stored(settings: Path, case: str, monday: date) -> "Account":
     from config.settings import load_district
     from scripts.why.stored import stored_week
     from storage.database import connect
+    from storage.roles import Role
 
     district = load_district(settings, os.environ)
     dsn = district.database_dsn.get_secret_value()
-    with connect(dsn, application="adhere why") as conn:
+    with connect(dsn, application="adhere why", role=Role.REPORTS) as conn:
         return stored_week(conn, case, monday)
 
 

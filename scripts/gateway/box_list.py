@@ -25,8 +25,9 @@ def keys(centre: str, gateway: str, *, as_json: Json = False) -> None:
     """In the district: list the keys of a box, the newest first."""
     from storage.database import connect
     from storage.gateways import gateway_keys
+    from storage.roles import Role
 
-    with connect(database_dsn(os.environ).get_secret_value()) as conn:
+    with connect(database_dsn(os.environ).get_secret_value(), role=Role.OPERATOR) as conn:
         known = gateway_keys(conn, centre=centre, gateway=gateway)
     if as_json:
         typer.echo(json.dumps([_plain(key) for key in known]))
@@ -55,8 +56,9 @@ def retire(
     from storage import audit
     from storage.database import connect
     from storage.gateways import gateway_keys, newest_batches, retire_gateway_keys
+    from storage.roles import Role
 
-    with connect(database_dsn(os.environ).get_secret_value()) as conn:
+    with connect(database_dsn(os.environ).get_secret_value(), role=Role.OPERATOR) as conn:
         in_force = [
             key
             for key in gateway_keys(conn, centre=centre, gateway=gateway)

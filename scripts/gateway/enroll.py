@@ -90,6 +90,7 @@ def answer(
     from storage import audit
     from storage.database import connect
     from storage.gateways import enrol_gateway
+    from storage.roles import Role
 
     district = load_district(settings, os.environ)
     hub = load_keys(district.data_dir / HUB_KEY_FILE)
@@ -101,7 +102,7 @@ def answer(
     if not compared:
         question = _("Does the box show the same digits?")
         typer.confirm(question, abort=True)
-    with connect(district.database_dsn.get_secret_value()) as conn:
+    with connect(district.database_dsn.get_secret_value(), role=Role.OPERATOR) as conn:
         enrol_gateway(
             conn,
             centre=centre,

@@ -70,6 +70,7 @@ def confirm(
     from storage import audit
     from storage.database import connect
     from storage.gateways import add_gateway_key
+    from storage.roles import Role
 
     district = load_district(settings, os.environ)
     hub = load_keys(district.data_dir / HUB_KEY_FILE)
@@ -90,7 +91,7 @@ def confirm(
     if not compared:
         question = _("Does the box show the same digits?")
         typer.confirm(question, abort=True)
-    with connect(district.database_dsn.get_secret_value()) as conn:
+    with connect(district.database_dsn.get_secret_value(), role=Role.OPERATOR) as conn:
         add_gateway_key(
             conn,
             centre=asked.centre,

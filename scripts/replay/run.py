@@ -36,6 +36,7 @@ from storage.counts import Committed, committed, counted_readings
 from storage.database import connect
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
+from storage.roles import Role
 
 LOOK_S = 0.25
 
@@ -107,12 +108,10 @@ async def replay(
     with ExitStack() as services:
         with shares.part("start"):
             around = _around(services, folder, options)
-            with connect(around.dsn, application="adhere-replay") as conn:
-                migrate(conn)
         with shares.part("freeze"):
             cases = frozen_cases(recording, conventions)
             boxes = boxes_of(recording, folder.gateways)
-            with connect(around.dsn, application="adhere-replay") as conn:
+            with connect(around.dsn, application="adhere-replay", role=Role.OPERATOR) as conn:
                 put_people(conn, recording, cases, utc_offset_min=conventions.utc_offset_min)
                 enrol(conn, boxes)
         centres = sorted({box.centre for box in boxes})
@@ -121,7 +120,9 @@ async def replay(
         if stop.is_set():
             raise Interrupted
         # A connection of its own: the database may have come and gone meanwhile.
-        conn = services.enter_context(connect(around.dsn, application="adhere-replay"))
+        conn = services.enter_context(
+            connect(around.dsn, application="adhere-replay", role=Role.CORE)
+        )
         with shares.part("count"):
             ledger = committed(conn, centres)
             counted = counted_readings(conn, [box.device_key for box in boxes])
@@ -168,8 +169,11 @@ def _around(services: ExitStack, folder: StateFolder, options: Options) -> _Arou
     watches: list[Callable[[], Coroutine[Any, Any, None]]] = []
     if dsn is None:
         postgres = services.enter_context(EmbeddedPostgres(folder.postgres))
-        dsn = postgres.dsn
+        _migrate(postgres.dsn)
+        dsn = postgres.process_dsn()
         watches.append(lambda: alive(_("the embedded database"), lambda: postgres.pid))
+    else:
+        _migrate(dsn)
     if broker is None:
         embedded = services.enter_context(EmbeddedBroker())
         broker = Broker(
@@ -180,6 +184,11 @@ def _around(services: ExitStack, folder: StateFolder, options: Options) -> _Arou
         )
         watches.append(lambda: alive(_("the embedded broker"), lambda: embedded.pid))
     return _Around(dsn, broker, tuple(watches))
+
+
+def _migrate(dsn: str) -> None:
+    with connect(dsn, application="adhere-replay") as conn:
+        migrate(conn)
 
 
 async def _send(
@@ -233,7 +242,9 @@ async def _watching(dsn: str, centres: Sequence[str], watch: Watch) -> AsyncIter
             await asyncio.sleep(LOOK_S)
 
     async def look_while_it_lasts() -> None:
-        with await asyncio.to_thread(connect, dsn, application="adhere-replay") as conn:
+        with await asyncio.to_thread(
+            connect, dsn, application="adhere-replay", role=Role.CORE
+        ) as conn:
             while True:
                 watch((await asyncio.to_thread(committed, conn, centres)).readings)
                 await asyncio.sleep(LOOK_S)

@@ -23,6 +23,7 @@ from scripts.show.folder import ShowFolder
 from scripts.show.links import LINK_LASTS
 from scripts.show.minding import Minding
 from scripts.show.result import LiveAccount, NetworkCut, RedAlert
+from scripts.show.services import APPLICATION
 from scripts.show.weeks import Weeks
 from scripts.show.wire import Wire, wire_to
 from storage.accounts import issue_link
@@ -30,7 +31,6 @@ from storage.counts import committed, counted_readings
 from storage.database import Connection, connect
 from storage.people import Prescription
 
-APPLICATION = "adhere-demo"
 ON_THE_AIR_S = 0.5
 """What was said last is still on its way through bus and box."""
 CUT_FROM, CUT_FOR = 0.15, 0.2

@@ -29,15 +29,14 @@ from scripts.show.payment import paid
 from scripts.show.people import put_outages, put_people, with_ceiling
 from scripts.show.ports import held_port
 from scripts.show.result import Shown
-from scripts.show.services import Ground, Portal, district, ground, once
+from scripts.show.services import APPLICATION, Ground, Portal, district, ground, once
 from scripts.show.services import write_settings as write_district
 from scripts.show.weeks import Weeks
 from storage.counts import committed, counted_readings
 from storage.database import connect
-from storage.migrate import migrate
 from storage.people import Prescription
+from storage.roles import Role
 
-APPLICATION = "adhere-demo"
 SCHEME = "base_performance_s1.toml"
 
 First = TypeVar("First")
@@ -93,8 +92,6 @@ async def showing(
         with shares.part("start"):
             tell(_("starting database and broker"))
             around = ground(running, folder)
-            with connect(around.dsn, application=APPLICATION) as conn:
-                migrate(conn)
             hub = hub_keys(folder.hub)
             boxes = make_boxes(folder, lambda: running.enter_context(held_port()))
             portal = Portal(running.enter_context(held_port()))
@@ -191,7 +188,7 @@ def _write_settings(
 def _put_everybody(
     around: Ground, weeks: Weeks, cases: Mapping[str, Case], boxes: tuple[Box, ...], hub: Keys
 ) -> None:
-    with connect(around.dsn, application=APPLICATION) as conn:
+    with connect(around.dsn, application=APPLICATION, role=Role.OPERATOR) as conn:
         put_people(conn, weeks, cases)
         enrol(conn, boxes, hub, around.broker)
         put_outages(conn, weeks)

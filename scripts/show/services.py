@@ -21,8 +21,11 @@ from scripts.replay.hub_process import secrets_of
 from scripts.replay.leash import leashed
 from scripts.replay.process import OurProcess, started
 from scripts.show.folder import ShowFolder
+from storage.database import connect
 from storage.embedded import EmbeddedPostgres
+from storage.migrate import migrate
 
+APPLICATION = "adhere-demo"
 Watch = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -31,6 +34,7 @@ class Ground:
     """Database and broker, which everything else stands on."""
 
     dsn: str
+    """Of a login that is no superuser."""
     broker: Broker
     watches: tuple[Watch, ...]
     """Each ends with Unavailable when its service does."""
@@ -42,8 +46,10 @@ class Ground:
 
 
 def ground(services: ExitStack | AsyncExitStack, folder: ShowFolder) -> Ground:
-    """Start the embedded database and the embedded broker."""
+    """Start the embedded database, brought up to date, and the embedded broker."""
     postgres = services.enter_context(EmbeddedPostgres(folder.postgres))
+    with connect(postgres.dsn, application=APPLICATION) as conn:
+        migrate(conn)
     embedded = services.enter_context(EmbeddedBroker())
     broker = Broker(
         host=embedded.host,
@@ -52,7 +58,7 @@ def ground(services: ExitStack | AsyncExitStack, folder: ShowFolder) -> Ground:
         password=SecretStr(embedded.password),
     )
     return Ground(
-        postgres.dsn,
+        postgres.process_dsn(),
         broker,
         (
             lambda: alive(_("the embedded database"), lambda: postgres.pid),

@@ -26,10 +26,13 @@ from config.language import _
 from storage.embedded import leftovers, place, programs
 from storage.embedded.account import Account, plain_environment
 from storage.embedded.guard import Guard
+from storage.roles import Role
 
 log = structlog.get_logger()
 
 ROLE = DATABASE = "adhere"
+PROCESSES = "adhere_processes"
+"""The login of those who only work in the database; ROLE owns it, and the server."""
 DEFAULT_BASE = Path("/var/lib/adhere")
 """Where root keeps programs and data that the account could not reach elsewhere."""
 POLL_S = 0.02
@@ -116,8 +119,25 @@ class EmbeddedPostgres:
 
     def dsn_of(self, database: str) -> str:
         """Return the DSN of another database of this server."""
+        return self._dsn_of(database, ROLE)
+
+    def _dsn_of(self, database: str, login: str) -> str:
         where = f"host={quote(str(self._sockets), safe='')}&port={self._port}"
-        return f"postgresql://{ROLE}:{self._password}@/{quote(database, safe='')}?{where}"
+        return f"postgresql://{login}:{self._password}@/{quote(database, safe='')}?{where}"
+
+    def process_dsn(self) -> str:
+        """Return a DSN of the program's database whose login is no superuser and owns nothing.
+
+        It may work as each of the group roles; those are there once the database was migrated.
+        """
+        login, password = sql.Identifier(PROCESSES), sql.Literal(self._password)
+        with psycopg.connect(self.dsn, autocommit=True) as conn:
+            found = conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (PROCESSES,))
+            if found.rowcount == 0:
+                conn.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(login, password))
+            groups = sql.SQL(", ").join(map(sql.Identifier, Role))
+            conn.execute(sql.SQL("GRANT {} TO {}").format(groups, login))
+        return self._dsn_of(DATABASE, PROCESSES)
 
     @property
     def _port(self) -> int:

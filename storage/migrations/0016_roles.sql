@@ -52,11 +52,12 @@ REVOKE ALL ON FUNCTION drop_claimed_assignment FROM PUBLIC;
 -- The hub: what gateways send goes in; it reads devices, keys and the ledger, and what a roster says.
 GRANT SELECT, INSERT ON batch, claim_said, edge_event TO adhere_hub;
 GRANT INSERT ON
-    declared_loss, quarantined_reading, touched, batch_queue, clock_heard,
+    audit, declared_loss, quarantined_reading, touched, batch_queue, clock_heard,
     heart_rate, steps, steps_counter, rr_interval, battery
 TO adhere_hub;
 GRANT INSERT, SELECT (content_sha256) ON batch_payload TO adhere_hub;
-GRANT EXECUTE ON FUNCTION ensure_reading_days, drop_claimed_assignment TO adhere_hub;
+GRANT EXECUTE ON FUNCTION ensure_reading_days TO adhere_hub;
+GRANT EXECUTE ON FUNCTION drop_claimed_assignment TO adhere_hub, adhere_operator;
 GRANT INSERT, SELECT (id, sha256, topic, reason, times_seen),
     UPDATE (last_seen_at, times_seen) ON dead_letter TO adhere_hub;
 GRANT SELECT ON
@@ -81,7 +82,8 @@ GRANT SELECT (
 -- The nightly recomputation: reads readings and records, writes results, takes what is to be done.
 GRANT SELECT ON
     organisation, enrolment, prescription, prescription_phase, prescribed, pause, logged_session,
-    device, device_assignment, gateway, gateway_outage, batch, heart_rate, steps, steps_counter
+    device, device_assignment, gateway, gateway_outage, batch, heart_rate, steps, steps_counter,
+    rr_interval, battery
 TO adhere_core;
 GRANT SELECT (id, pseudonym, centre_id, family_doctor_id) ON patient TO adhere_core;
 GRANT SELECT (id, code) ON staff TO adhere_core;

@@ -452,7 +452,8 @@ JOIN patient AS p ON p.id = a.patient_id
 WHERE d.id = next.id AND a.id = d.alert_id
 RETURNING
     d.id, d.alert_id, d.round, d.step, d.recipient, d.again, a.tier,
-    CASE WHEN d.round = 0 THEN a.raised_at ELSE a.last_at END, p.name, p.pseudonym, d.attempts;
+    CASE WHEN d.round = 0 THEN a.raised_at ELSE a.last_at END, initial_of_name(p.id),
+    p.pseudonym, d.attempts;
 
 -- name: settle_delivery
 -- How a message fared; nothing is settled twice.

@@ -74,7 +74,7 @@ WHERE id = %(assignment_id)s AND lower(worn) < %(until)s;
 
 -- name: drop_empty_assignment
 -- Of a claim that was over before it began, or in the moment it did.
-DELETE FROM device_assignment WHERE id = %(assignment_id)s AND lower(worn) >= %(until)s;
+SELECT drop_claimed_assignment(%(assignment_id)s, %(until)s);
 
 -- name: end_claim
 UPDATE band_claim

@@ -129,8 +129,10 @@ WHERE (%(centre_id)s::integer IS NULL OR patient.centre_id = %(centre_id)s)
 ORDER BY patient.centre_id, patient.pseudonym, held.starts_on, held.id, held.from_day;
 
 -- name: lock_gateway
--- One hub at a time issues a gateway's roster; what refers to the gateway is not held up.
-SELECT id FROM gateway WHERE id = %(gateway_id)s FOR NO KEY UPDATE;
+-- One hub at a time issues a gateway's roster; what refers to the gateway is not held up. A lock on
+-- its row would ask for the right to change it.
+SELECT id, pg_advisory_xact_lock(hashtextextended('adhere.roster', id)) FROM gateway
+WHERE id = %(gateway_id)s;
 
 -- name: next_roster
 SELECT

@@ -1,6 +1,8 @@
 -- name: lock_gateway_of_outage
 -- Two messages of one outage are stored one after the other.
-SELECT FROM gateway WHERE id = %(gateway_id)s FOR UPDATE;
+-- A lock on its row would ask for the right to change it.
+SELECT pg_advisory_xact_lock(hashtextextended('adhere.outage', id)) FROM gateway
+WHERE id = %(gateway_id)s;
 
 -- name: told_outage
 -- The times of a box without the hub's word may differ by seconds from one message to the next.
