@@ -8,16 +8,23 @@ from pydantic_core import PydanticCustomError
 
 from config.fields import Broker, ClockTime, Strict, TimeZone, is_here
 from config.language import later
+from config.retention import load_retention
 
 
 class HubSettings(Strict):
     """From broker to database."""
 
     buffer_messages: int = Field(
-        default=256, ge=1, le=65_536, description="Messages held unacknowledged at most"
+        default=1024,
+        ge=1,
+        le=65_536,
+        description="Messages but the backlog's held unacknowledged at most",
+    )
+    backlog_messages: int = Field(
+        default=32, ge=1, le=65_536, description="Messages of the backlog held so at most"
     )
     buffer_mb: int = Field(
-        default=16, ge=1, le=4096, description="And their bytes at most, sealed, MiB"
+        default=16, ge=1, le=4096, description="And their bytes at most, of either, sealed, MiB"
     )
     hold_s: float = Field(
         default=2,
@@ -27,13 +34,32 @@ class HubSettings(Strict):
         "(its gateway sends it again), seconds",
     )
     commit_rows: int = Field(
-        default=50_000, ge=1, le=1_000_000, description="Readings in one transaction, about"
+        default=50_000, ge=1, le=1_000_000, description="Readings in one transaction at most, about"
+    )
+    commit_s: float = Field(
+        default=0.25,
+        ge=0.01,
+        le=10,
+        description="A transaction holds what is stored in about this time: a live batch waits for "
+        "one of the backlog, seconds",
     )
     key_refresh_s: float = Field(
         default=10, ge=0, le=3600, description="A revoked gateway is refused after this, seconds"
     )
     status_every_s: float = Field(
         default=60, gt=0, le=86_400, description="The counters are logged this often, seconds"
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address that /metrics is served on; figures, never of a person",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65_535,
+        description="Port of /metrics, one for each hub of a machine; 0: any free one; left out: "
+        "no metrics",
     )
 
 
@@ -127,11 +153,70 @@ class PortalSettings(Strict):
         return self
 
 
+class StorageSettings(Strict):
+    """How long readings stay in the database, and how; the night sees to it."""
+
+    policies: bool = Field(
+        default=True,
+        description="Off: the night compresses, drops and purges nothing (recordings played back "
+        "may be years old)",
+    )
+    compress_after_days: int = Field(
+        default=21,
+        ge=15,
+        le=3650,
+        description="Where the server has TimescaleDB, a day is compressed so many days after it "
+        "(gateways may be offline for 14)",
+    )
+    retain_readings_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Readings, and the signed bytes they came in, are dropped after so many days; "
+        "never before the legal floor of `config/retention.toml`. Left out: kept",
+    )
+
+    @model_validator(mode="after")
+    def _as_long_as_the_law_asks(self) -> Self:
+        floor = load_retention().readings_floor
+        kept = self.retain_readings_days
+        if kept is not None and kept < floor.value:
+            raise PydanticCustomError(
+                "below_floor",
+                "{name} is below the legal floor",
+                {
+                    "name": "retain_readings_days",
+                    "floor": floor.value,
+                    "source": floor.source,
+                },
+            )
+        return self
+
+
 class PaymentSettings(Strict):
     """What is paid for."""
 
     schemes: tuple[Path, ...] = Field(
         default=(), description="Payment schemes in force, TOML; left out: none is evaluated"
+    )
+
+
+class BackupSettings(Strict):
+    """Where backups go, and how many stay."""
+
+    folder: Path = Field(
+        default=Path("/var/backups/adhere"), description="Folder the backups are written to"
+    )
+    keep: int = Field(default=14, ge=1, le=3660, description="The newest so many stay")
+    leave_free_mb: int = Field(
+        default=1024,
+        ge=0,
+        le=1_000_000_000,
+        description="No backup is begun that would leave less free on its disk, MiB",
+    )
+    programs: Path | None = Field(
+        default=None,
+        description="Folder of pg_dump and pg_restore; left out: those of the server's version",
     )
 
 
@@ -146,6 +231,7 @@ class DistrictSettings(Strict):
     alerts: AlertSettings = AlertSettings()
     portal: PortalSettings = PortalSettings()
     payment: PaymentSettings = PaymentSettings()
+    backup: BackupSettings = BackupSettings()
     time_zone: TimeZone = Field(
         default="Asia/Shanghai", description="Zone of the nightly clock time"
     )

@@ -31,6 +31,9 @@ SENTENCES = {
     "model_type": later("must be a table of settings"),
     "model_attributes_type": later("must be a table of settings"),
     "dict_type": later("must be a table of settings"),
+    "below_floor": later(
+        "%(name)s is below the legal floor: keep them at least %(floor)d days (%(source)s)"
+    ),
 }
 
 

@@ -1,5 +1,6 @@
 """One block of windows: the day and bout rows that follow from its readings, with their hashes."""
 
+from datetime import date
 from typing import NamedTuple
 
 import polars as pl
@@ -27,6 +28,18 @@ class Block(NamedTuple):
     side: SideDays
     samples: int
     step_rows: int
+
+    def since(self, first_day: date) -> "Block":
+        """Return what of it lies on that local day or later; what is stored before it stands."""
+        number = (first_day - date(1970, 1, 1)).days
+        return self._replace(
+            windows=self.windows.with_columns(
+                pl.max_horizontal("first_day", pl.lit(number)).alias("first_day")
+            ),
+            days=self.days.filter(pl.col("date") >= first_day),
+            bouts=self.bouts.filter(pl.col("date") >= first_day),
+            side=SideDays(*(rows.filter(pl.col("date") >= first_day) for rows in self.side)),
+        )
 
 
 def compute_block(

@@ -1,8 +1,9 @@
 """Claiming what came in or changed since the last night, as patients' local days."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
+import structlog
 
 from config.conventions import Conventions
 from reports.nightly.edges import TOUCHED, really_touched
@@ -12,6 +13,9 @@ from reports.nightly.windows import DIRTY
 from storage.database import Connection
 from storage.memory import renew_repeats
 from storage.queries import query
+from storage.retention import last_day_gone
+
+log = structlog.get_logger()
 
 _DATED = pl.Schema({**TOUCHED, "day": pl.Date()})
 _CHANGED = pl.Schema({"patient_id": pl.Int64, "first_day": pl.Date, "last_day": pl.Date})
@@ -32,6 +36,7 @@ def claim_dirty_days(
     }
     renew_repeats(conn)
     conn.execute(query("claim_touched"))
+    conn.execute(query("note_unowned_spans"))
     touched = frame_of(conn, "touched_days", terms, _DATED).with_columns(_number("day"))
     changed = frame_of(conn, "claim_changed", terms, _CHANGED)
     with_data = _days_with_data(conn, changed, terms["offset"])
@@ -43,7 +48,36 @@ def claim_dirty_days(
             really_touched(conn, doubtful, reach, conventions),
         ]
     )
-    return dirty.unique(), changed
+    return _not_gone(conn, dirty.unique(), terms["offset"]), changed
+
+
+def first_kept_day(conn: Connection, utc_offset: timedelta) -> date | None:
+    """Return the first local day that can be computed anew; None: all there ever were.
+
+    Of the days before it readings were dropped and are nowhere else: their results stand.
+    """
+    gone = last_day_gone(conn)
+    if gone is None:
+        return None
+    kept_from = (
+        datetime(gone.year, gone.month, gone.day, tzinfo=UTC) + timedelta(days=1) + utc_offset
+    )
+    day = kept_from.date()
+    return (
+        day
+        if kept_from == datetime(day.year, day.month, day.day, tzinfo=UTC)
+        else day + timedelta(days=1)
+    )
+
+
+def _not_gone(conn: Connection, dirty: pl.DataFrame, utc_offset: timedelta) -> pl.DataFrame:
+    first = first_kept_day(conn, utc_offset)
+    if first is None:
+        return dirty
+    kept = dirty.filter(pl.col("day") >= (first - date(1970, 1, 1)).days)
+    if kept.height < dirty.height:
+        log.info("results_stand", patient_days=dirty.height - kept.height, before=str(first))
+    return kept
 
 
 def _number(day: str) -> pl.Expr:

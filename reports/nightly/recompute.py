@@ -7,14 +7,14 @@ patient's local day; a window of days is widened until no chain of effort crosse
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import structlog
 
 from config.conventions import Conventions, load_conventions
 from reports.nightly.blocks import compute_block
-from reports.nightly.changes import claim_dirty_days
+from reports.nightly.changes import claim_dirty_days, first_kept_day
 from reports.nightly.reach import reach_of
 from reports.nightly.refused import note_refused
 from reports.nightly.rounds import Clock
@@ -77,6 +77,7 @@ def _recompute(
     make_staging(conn)
     reach = reach_of(conventions)
     dirty, changed = claim_dirty_days(conn, reach, conventions)
+    kept_from = first_kept_day(conn, timedelta(minutes=conventions.utc_offset_min))
     windows = windows_of(dirty, most_days=MOST_DAYS)
     patients = pl.concat([dirty["patient_id"], changed["patient_id"]]).unique().sort().to_list()
     enrolments = frame_of(
@@ -94,6 +95,8 @@ def _recompute(
         at_once = max(int((days_in <= ROWS_AT_ONCE / rows_a_day).sum()), 1)
         block = compute_block(conn, windows.head(at_once), conventions, reach, clock)
         windows = windows.slice(at_once)
+        if kept_from is not None:
+            block = block.since(kept_from)
         written = store_block(conn, block, enrolments, conventions.version)
         clock.lap("writing")
         counts["patient_days"] += int(

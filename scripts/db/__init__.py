@@ -1,0 +1,1 @@
+"""Subcommands of `adhere db`, one file each."""
