@@ -303,6 +303,37 @@ def live(
         raise typer.Exit(1)
 
 
+@app.command()
+def chaos_hub(
+    *,
+    faults: Annotated[int, typer.Option(min=1, max=100_000, help=_("So many faults fall."))] = 200,
+    seed: Annotated[int, typer.Option(min=0, help=_("Other moments, in another order."))] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=16, help=_("So many hubs."))] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Kill, wipe, fill and starve the district side while halls send, and balance its accounts.
+
+    Hubs, broker and database server are killed, the database's disk is filled (root), all its
+    connections are taken. Exit code 1: a reading is lost, doubled or changed, a receipt came before
+    its commit, or the service was not back within a minute.
+    """
+    import asyncio
+
+    from scripts.bench.chaos_hub import shown
+    from scripts.bench.chaos_hub.run import Plan, run
+
+    plan = Plan(faults, seed, workers)
+    typer.echo(shown.budget(plan), err=True)
+    with _new_folder() as folder, _progress() as progress:
+        outcome = asyncio.run(run(plan, folder, progress))
+    if as_json:
+        typer.echo(json.dumps(shown.as_json(outcome)))
+    else:
+        typer.echo("\n".join(shown.lines(outcome)))
+    if outcome.differences:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _new_folder() -> Iterator[Path]:
     """Yield a folder that is removed at the end."""

@@ -105,7 +105,7 @@ def said(bands: int, from_ms: int, until_ms: int) -> tuple[NDArray[np.int64], ND
 
 def pulses(at_ms: NDArray[np.int64], band: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return what bands of a hall say at these times while they are calm, in bpm."""
-    return CALM_BPM + _noise(at_ms // S, band, 5)
+    return (_noise(at_ms // S, band, 5) + CALM_BPM).astype(np.float64)
 
 
 def _noise(second: NDArray[np.int64], band: NDArray[np.int64], below: int) -> NDArray[np.int64]:

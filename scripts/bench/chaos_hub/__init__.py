@@ -1,0 +1,1 @@
+"""`adhere bench chaos-hub`: the district side killed, wiped, filled, starved; and its accounts."""
