@@ -1,0 +1,1 @@
+"""Readings of closed days in files: export, verify, drop, and reading them back."""
