@@ -148,7 +148,7 @@ def hours(
     given = {"since": since, "until": until, "gateway_id": gateway_id, "limit": limit}
     with border():
         rows = conn.execute(query("read_ledger_hours"), given).fetchall()
-    return [Hour(*row[:3], Counted(*row[3:])) for row in rows]
+    return [Hour(centre, gateway, hour, Counted(*row)) for centre, gateway, hour, *row in rows]
 
 
 def boxes(
@@ -158,7 +158,10 @@ def boxes(
     given = {"since": since, "until": until, "gateway_id": gateway_id}
     with border():
         rows = conn.execute(query("read_ledger_gateways"), given).fetchall()
-    return [Box(*row[:4], Counted(*row[4:12]), *row[12:]) for row in rows]
+    return [
+        Box(gateway_id, centre, gateway, name, Counted(*row[:8]), *row[8:])
+        for gateway_id, centre, gateway, name, *row in rows
+    ]
 
 
 def days(conn: Connection, since: datetime, until: datetime, *, time_zone: str) -> list[Day]:
@@ -166,7 +169,10 @@ def days(conn: Connection, since: datetime, until: datetime, *, time_zone: str) 
     given = {"since": since, "until": until, "time_zone": time_zone}
     with border():
         rows = conn.execute(query("read_ledger_days"), given).fetchall()
-    return [Day(*row[:3], Counted(*row[3:11]), row[11]) for row in rows]
+    return [
+        Day(centre, gateway, day, Counted(*counts), refused)
+        for centre, gateway, day, *counts, refused in rows
+    ]
 
 
 def gaps(conn: Connection, *, gateway_id: int | None = None, limit: int = 100) -> list[Gap]:

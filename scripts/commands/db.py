@@ -8,13 +8,17 @@ import typer
 
 from config.language import _
 from config.settings import database_dsn
-from scripts.db import dead_letter, ledger, retention
+from scripts.db import audit, backup, dead_letter, ledger, retention
 from scripts.db.roles import roles
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(dead_letter.app, name="dead-letter")
 app.command("ledger")(ledger.ledger)
 app.command("roles")(roles)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("drill")(backup.drill)
+app.add_typer(audit.audit, name="audit")
 app.add_typer(retention.app, name="policies")
 
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))]

@@ -1,13 +1,17 @@
 """The ledger against a plain loop over what a box has sealed, in any order and in any parts."""
 
 import hashlib
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
+from config.errors import Misconfigured
+from scripts.commands.db import app
 from storage import ledger
 from storage.dead_letters import store_dead_letter
 from tests.batches import a_gateway
@@ -309,3 +313,26 @@ def test_two_sessions_never_count_side_by_side(conn, database):
         assert ledger.catch_up(conn) == 0
     assert ledger.catch_up(conn) == 0
     assert len(by_hour(conn)) == 1
+
+
+def test_the_command_says_the_sum_gateway_by_gateway(conn, database):
+    gateway_id = a_gateway(conn)
+    now = datetime.now(UTC) - timedelta(minutes=30)
+    sealed = [one._replace(at=now) for one in a_spool([10, 20, 30, 40])]
+    sealed[3] = sealed[3]._replace(previous=bytes(32), lost=(0, 5, 0))
+    store(conn, gateway_id, [sealed[0], sealed[2], sealed[3]])
+    env = {"ADHERE_DATABASE_DSN": database}
+
+    plain = CliRunner().invoke(app, ["ledger", "--gateway", "east/g1"], env=env)
+    anew = CliRunner().invoke(app, ["ledger", "--anew", "--since", "2020-01-01", "--json"], env=env)
+    nobody = CliRunner().invoke(app, ["ledger", "--gateway", "g2"], env=env)
+
+    assert "100 = " in plain.stdout
+    assert plain.exit_code == anew.exit_code == 1  # nobody has taken note of the broken chain
+    said = json.loads(anew.stdout)
+    (box,) = said["gateways"]
+    assert [box[name] for name in ("expected", "stored", "lost", "pending")] == [100, 80, 5, 15]
+    assert box["on_box"] is None
+    assert [(gap["first_seq"], gap["readings"]) for gap in said["gaps"]] == [(1, 20)]
+    assert [found["kind"] for found in said["findings"]] == ["broken_chain"]
+    assert isinstance(nobody.exception, Misconfigured)
