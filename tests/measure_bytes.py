@@ -36,20 +36,23 @@ def heard(readings, bands):
 
 def packed(readings, bands):
     """Return the content of a batch."""
-    chunk = chunk_of(heard(readings, bands))
-    content = Content(
+    return pack(content_of(chunk_of(heard(readings, bands)), T0_MS + readings * 1000))
+
+
+def content_of(chunk, sealed_utc_ms):
+    """Return what a batch with these readings says."""
+    return Content(
         schema=SCHEMA_VERSION,
         centre="centre",
         gateway="gateway",
         boot=bytes(range(16)),
         seq=1,
         previous_sha256=bytes(range(32)),
-        sealed_utc_ms=T0_MS + readings * 1000,
-        sealed_mono_ms=readings * 1000,
+        sealed_utc_ms=sealed_utc_ms,
+        sealed_mono_ms=sealed_utc_ms - T0_MS,
         devices=chunk.devices,
         columns=chunk.columns,
     )
-    return pack(content)
 
 
 def sealed_bytes(readings, bands):
