@@ -103,7 +103,7 @@ def connect(dsn: str, *, application: str = "adhere", role: Role | None = None) 
             "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = session_user"
         ).fetchone()
     if row and row[1]:
-        _warn_of_superuser(str(row[0]))
+        warn_of_superuser(str(row[0]))
     return conn
 
 
@@ -165,7 +165,7 @@ def _require_member(conn: Connection, role: Role) -> None:
 
 
 @cache
-def _warn_of_superuser(login: str) -> None:
+def warn_of_superuser(login: str) -> None:
     """Say once a process that its login could do everything; the role confines it all the same."""
     log.warning("database_login_is_superuser", login=login)
 
@@ -285,4 +285,7 @@ def exclusively(conn: Connection, work: str) -> Iterator[bool]:
         yield mine
     finally:
         if mine and not conn.closed:
-            conn.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (f"adhere.{work}",))
+            with border():
+                conn.execute(
+                    "SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (f"adhere.{work}",)
+                )

@@ -4,6 +4,8 @@ Roles belong to the server, not to a database: two databases that migrate at onc
 missing, and a dump restored on another server finds none.
 """
 
+from typing import NamedTuple
+
 import psycopg
 from psycopg import sql
 
@@ -11,7 +13,7 @@ from config.errors import Misconfigured
 from config.language import _
 from storage.database import Connection, border, require_idle
 from storage.queries import query
-from storage.roles import Role
+from storage.roles import LOGINS, Role
 
 ALREADY_MADE = (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation)
 """Of a role that somebody made before, and of one that somebody makes at the same moment."""
@@ -44,6 +46,52 @@ def missing_roles(conn: Connection) -> list[Role]:
     with border():
         there = {name for (name,) in conn.execute(query("find_roles"), {"roles": list(Role)})}
     return [role for role in Role if role not in there]
+
+
+class Login(NamedTuple):
+    """Somebody who may log in to the server, and the group roles it may work as."""
+
+    name: str
+    is_superuser: bool
+    roles: tuple[str, ...]
+
+
+def logins(conn: Connection) -> list[Login]:
+    """Return who may work as a group role: superusers last, they may as all."""
+    with border():
+        rows = conn.execute(query("members_of_roles"), {"roles": list(Role)}).fetchall()
+    return [Login(str(name), bool(is_superuser), tuple(of)) for name, is_superuser, of in rows]
+
+
+def overpowered_roles(conn: Connection) -> list[str]:
+    """Return the group roles with an attribute no role of ours needs (LOGIN, SUPERUSER, ...)."""
+    with border():
+        rows = conn.execute(query("overpowered_roles"), {"roles": list(Role)}).fetchall()
+    return [str(name) for (name,) in rows]
+
+
+def statements_for_logins(conn: Connection) -> list[str]:
+    """Return the SQL that gives each process a login of its own, as far as it is not there.
+
+    They have no password: on the server's own machine each is known by its account (`peer`);
+    elsewhere an administrator adds what the server's pg_hba.conf asks for.
+    """
+    there = {login.name: login.roles for login in logins(conn)}
+    with border():
+        known = {
+            name
+            for (name,) in conn.execute(query("find_roles"), {"roles": list(LOGINS)}).fetchall()
+        }
+    wanted = []
+    for name, roles in LOGINS.items():
+        login = sql.Identifier(name)
+        if name not in known:
+            wanted.append(sql.SQL("CREATE ROLE {} LOGIN;").format(login))
+        lacking = [role for role in roles if role not in there.get(name, ())]
+        if lacking:
+            groups = sql.SQL(", ").join(map(sql.Identifier, lacking))
+            wanted.append(sql.SQL("GRANT {} TO {};").format(groups, login))
+    return [one.as_string(conn) for one in wanted]
 
 
 def statement_of(conn: Connection, role: Role) -> str:

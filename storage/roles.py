@@ -27,3 +27,13 @@ class Role(StrEnum):
     """Reads who has seen what, and nothing else."""
     OPERATOR = "adhere_operator"
     """Registers people, bands and boxes, and looks after what could not be taken."""
+
+
+LOGINS = {
+    "adhere-hub": (Role.HUB,),
+    "adhere-watch": (Role.ALERTS,),
+    "adhere-nightly": (Role.CORE, Role.REPORTS, Role.ALERTS),
+    "adhere-portal": (Role.PORTAL,),
+}
+"""One login for each process of the district, named as its account and its service are. People who
+give commands have logins of their own, members of the operator's role."""

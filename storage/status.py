@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from storage import migrate
 from storage.database import Connection, border
+from storage.privileges import Difference, difference
 from storage.queries import query
+from storage.role_setup import missing_roles
 
 
 class Status(NamedTuple):
@@ -27,6 +29,12 @@ class Status(NamedTuple):
     declared_lost: int = 0
     """Readings that gateways themselves say they have lost or given up; they are in no batch here,
     but for those of refused batches, which the dead letters keep."""
+    roles_missing: tuple[str, ...] = ()
+    """Group roles that the server lacks; `migrate` makes them."""
+    rights_missing: int = 0
+    """Rights that a role should have and has not: its process will fail."""
+    rights_beyond: int = 0
+    """Rights that somebody has and nobody needs."""
 
 
 def look(conn: Connection) -> Status:
@@ -35,4 +43,14 @@ def look(conn: Connection) -> Status:
     with border():
         server, timescale = conn.execute(query("server_versions")).fetchall()[0]
         counts = () if migrations.pending else conn.execute(query("stored_counts")).fetchall()[0]
-    return Status(server, timescale, *migrations, *counts)
+    missing = tuple(map(str, missing_roles(conn)))
+    rights = Difference((), ()) if migrations.pending else difference(conn)
+    return Status(
+        server,
+        timescale,
+        *migrations,
+        *counts,
+        roles_missing=missing,
+        rights_missing=len(rights.missing),
+        rights_beyond=len(rights.beyond),
+    )

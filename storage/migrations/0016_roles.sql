@@ -52,7 +52,7 @@ REVOKE ALL ON FUNCTION drop_claimed_assignment FROM PUBLIC;
 -- The hub: what gateways send goes in; it reads devices, keys and the ledger, and what a roster says.
 GRANT SELECT, INSERT ON batch, claim_said, edge_event TO adhere_hub;
 GRANT INSERT ON
-    audit, declared_loss, quarantined_reading, touched, batch_queue, clock_heard,
+    declared_loss, quarantined_reading, touched, batch_queue, clock_heard,
     heart_rate, steps, steps_counter, rr_interval, battery
 TO adhere_hub;
 GRANT INSERT, SELECT (content_sha256) ON batch_payload TO adhere_hub;
@@ -93,7 +93,6 @@ GRANT SELECT, INSERT, UPDATE ON band_clock TO adhere_core;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     day, bout, week, side_day, rest_day, side_week, refused_version
 TO adhere_core;
-GRANT INSERT ON audit TO adhere_core;
 GRANT EXECUTE ON FUNCTION asked_in_week TO adhere_core, adhere_reports, adhere_portal;
 
 -- The watch: judges rules, keeps alerts, sends messages.
@@ -124,7 +123,6 @@ GRANT SELECT (times_seen) ON dead_letter TO adhere_reports;
 GRANT SELECT, INSERT ON nightly_run, payment_period, payment_line_week TO adhere_reports;
 GRANT SELECT, INSERT, DELETE ON payment_line TO adhere_reports;
 GRANT SELECT, INSERT, UPDATE (signed_by, signed_on) ON payment_scheme TO adhere_reports;
-GRANT INSERT ON audit TO adhere_reports;
 
 -- The pages: records and results, accounts and sessions, alerts that people close; no reading.
 GRANT SELECT ON
@@ -141,7 +139,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     login_link, login_wait, web_session, known_browser
 TO adhere_portal;
 GRANT SELECT, UPDATE ON alert, delivery TO adhere_portal;
-GRANT SELECT, INSERT ON alert_event, audit TO adhere_portal;
+GRANT SELECT, INSERT ON alert_event TO adhere_portal;
+GRANT SELECT ON audit TO adhere_portal;
+
+-- The audit trail: its numbers and times are its own.
+GRANT INSERT (actor, action, subject, detail) ON audit TO
+    adhere_hub, adhere_core, adhere_reports, adhere_portal, adhere_operator;
 
 -- Whoever inspects who has seen what.
 GRANT SELECT ON audit TO adhere_auditor;
@@ -164,4 +167,3 @@ GRANT SELECT (staff_id, password_hash, disabled_at), INSERT, UPDATE (password_ha
 ON login TO adhere_operator;
 GRANT SELECT, INSERT, UPDATE, DELETE ON login_link TO adhere_operator;
 GRANT SELECT, DELETE, UPDATE (may_set_password) ON web_session TO adhere_operator;
-GRANT INSERT ON audit TO adhere_operator;
