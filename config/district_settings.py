@@ -231,6 +231,7 @@ class DistrictSettings(Strict):
     alerts: AlertSettings = AlertSettings()
     portal: PortalSettings = PortalSettings()
     payment: PaymentSettings = PaymentSettings()
+    storage: StorageSettings = StorageSettings()
     backup: BackupSettings = BackupSettings()
     time_zone: TimeZone = Field(
         default="Asia/Shanghai", description="Zone of the nightly clock time"

@@ -3,21 +3,25 @@
 import json
 import os
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
+import structlog
 import typer
 
 from config.district_settings import DistrictSettings
-from config.errors import Misconfigured
+from config.errors import Misconfigured, Unavailable
 from config.language import _
 from config.settings import load_district
 from scripts.stopping import on_stop_signal
 
 if TYPE_CHECKING:
     from reports.nightly.night import Night
+    from storage.database import Connection
+
+log = structlog.get_logger()
 
 app = typer.Typer(add_completion=False)
 
@@ -162,9 +166,21 @@ def _runner(settings: DistrictSettings) -> Callable[[date], "Night"]:
             today = datetime.now(ZoneInfo(settings.time_zone)).date()
             with working_as(conn, Role.ALERTS):
                 judge_weeks(conn, load_alert_rules(), today)
+            if settings.storage.policies:
+                _see_to_storage(conn, settings)
             return done
 
     return one
+
+
+def _see_to_storage(conn: "Connection", settings: DistrictSettings) -> None:
+    """Compress, drop and purge what is due; what cannot be done now the next night does."""
+    from storage.retention import apply_policies, policies_of
+
+    try:
+        apply_policies(conn, policies_of(settings.storage), now=datetime.now(UTC), actor="nightly")
+    except Unavailable as error:
+        log.warning("policies_wait", reason=str(error))
 
 
 def _serve(settings: DistrictSettings) -> None:

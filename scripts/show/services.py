@@ -109,6 +109,9 @@ def write_settings(
         f"public_url = {json.dumps(portal.url)}",
         "[payment]",
         f"schemes = {json.dumps([str(path) for path in schemes])}",
+        # What is shown may be a recording of years ago.
+        "[storage]",
+        "policies = false",
     ]
     folder.settings.write_text("\n".join(lines) + "\n", "utf-8")
 
