@@ -1,7 +1,7 @@
 """How long Polars keeps memory that one block no longer needs, for the next one.
 
-By itself it gives it back within a second, and asks for it again: of a long recording a tenth of
-the time goes into that (docs/reference/figures.md).
+By itself it gives it back within a second, and asks for it again a moment later; over a long
+recording that is a noticeable part of the time.
 """
 
 import os
