@@ -19,8 +19,7 @@ CARELESS = frozenset({"nobarrier", "barrier=0", "data=writeback"})
 """Options by which a commit may be lost, or torn, when the power goes."""
 MIB = 2**20
 BYTES_A_READING = 4.0
-"""On disk, pages and reserve included: what is promised. `adhere bench outage` prints what it takes;
-a third of this for pieces of a minute."""
+"""On disk, pages and reserve included, as promised; `adhere bench outage` prints what is needed."""
 DAYS = 14
 SECONDS_A_DAY = 86_400
 WORN_WARN, WORN_BAD = 8, 11
