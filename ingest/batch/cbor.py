@@ -25,6 +25,8 @@ _ARGUMENT = {
     27: struct.Struct(">Q"),
 }
 _FLOAT = {25: struct.Struct(">e"), 26: struct.Struct(">f"), 27: struct.Struct(">d")}
+_TEXT, _LONG_TEXT = 0x60, 0x78
+"""The first bytes of texts whose length stands in them, up to 23, are these and those between."""
 _SIMPLE_OR_FLOAT = 7
 _SIMPLE = {20: False, 21: True, 22: None}
 
@@ -49,6 +51,8 @@ def read(data: bytes | memoryview) -> Any:  # noqa: ANN401 - whatever the bytes 
 
 
 class _Reader:
+    """A place in the bytes. Most items are short and many, so the way to them is a short one."""
+
     def __init__(self, data: memoryview) -> None:
         self.data, self.at, self.items_left = data, 0, MAX_ITEMS
 
@@ -56,31 +60,52 @@ class _Reader:
         self.items_left -= 1
         if depth_left < 0 or self.items_left < 0:
             raise _malformed("nested too deeply" if depth_left < 0 else "too many items")
-        (initial,) = self.take(1)
-        major, info = initial >> 5, initial & 31
-        if major == _SIMPLE_OR_FLOAT:
-            return self.simple(info)
-        argument = self.argument(info)
+        try:
+            initial = self.data[self.at]
+        except IndexError:
+            raise _malformed("cut short") from None
+        self.at += 1
+        major, argument = initial >> 5, initial & 31
+        if argument >= _ONE_BYTE or major == _SIMPLE_OR_FLOAT:
+            if major == _SIMPLE_OR_FLOAT:
+                return self.simple(argument)
+            argument = self.argument(argument)
         return _READ[major](self, argument, depth_left)
 
     def array(self, length: int, depth_left: int) -> list[Any]:
         self.expect(length)
-        return [self.item(depth_left - 1) for _ in range(length)]
+        item, depth_left = self.item, depth_left - 1
+        found: list[Any] = self.equal_texts(length) if depth_left >= 0 else []
+        return found or [item(depth_left) for _ in range(length)]
+
+    def equal_texts(self, count: int) -> list[str]:
+        """Read ASCII texts of one length below 24, or nothing: a batch names its bands so."""
+        initial = self.data[self.at] if self.at < len(self.data) else 0
+        if not _TEXT < initial < _LONG_TEXT:
+            return []
+        stride = 1 + initial - _TEXT
+        block = bytes(self.data[self.at : self.at + count * stride])
+        if block[::stride] != bytes([initial]) * count or len(block) != count * stride:
+            return []
+        if not block.isascii():
+            return []
+        self.at += len(block)
+        self.items_left -= count
+        texts = block.decode("ascii")
+        return [texts[at : at + stride - 1] for at in range(1, len(texts), stride)]
 
     def tagged(self, tag: int, depth_left: int) -> Tagged:
         return Tagged(tag, self.item(depth_left - 1))
 
-    def take(self, length: int) -> memoryview:
+    def take(self, length: int, _depth_left: int = 0) -> memoryview:
         end = self.at + length
-        if end > len(self.data):
-            raise _malformed("cut short")
         part = self.data[self.at : end]
+        if len(part) != length:
+            raise _malformed("cut short")
         self.at = end
         return part
 
     def argument(self, info: int) -> int:
-        if info < _ONE_BYTE:
-            return info
         form = _ARGUMENT.get(info)
         if form is None:
             raise _malformed("indefinite or reserved length")
@@ -90,7 +115,7 @@ class _Reader:
         if items > self.items_left:
             raise _malformed("too many items")
 
-    def text(self, length: int) -> str:
+    def text(self, length: int, _depth_left: int) -> str:
         try:
             return str(self.take(length), "utf-8")
         except UnicodeDecodeError as error:
@@ -98,12 +123,13 @@ class _Reader:
 
     def mapping(self, pairs: int, depth_left: int) -> dict[int | str, Any]:
         self.expect(2 * pairs)
+        item, depth_left = self.item, depth_left - 1
         found: dict[int | str, Any] = {}
         for _ in range(pairs):
-            key = self.item(depth_left - 1)
+            key = item(depth_left)
             if isinstance(key, bool) or not isinstance(key, int | str) or key in found:
                 raise _malformed("a map key is of another kind, or twice there")
-            found[key] = self.item(depth_left - 1)
+            found[key] = item(depth_left)
         return found
 
     def simple(self, info: int) -> bool | float | None:
@@ -118,8 +144,8 @@ class _Reader:
 _READ: tuple[Callable[[_Reader, int, int], Any], ...] = (
     lambda _reader, argument, _depth: argument,
     lambda _reader, argument, _depth: -1 - argument,
-    lambda reader, length, _depth: reader.take(length),
-    lambda reader, length, _depth: reader.text(length),
+    _Reader.take,
+    _Reader.text,
     _Reader.array,
     _Reader.mapping,
     _Reader.tagged,

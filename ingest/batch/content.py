@@ -9,7 +9,8 @@ says alone, and its SHA-256 names it everywhere: ledger, receipts, the next batc
 import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from itertools import accumulate
 from operator import add, sub
@@ -131,13 +132,23 @@ def unpack(packed: bytes) -> Content:
 
     Raises Rejected: `unpacked_oversize`, `unsupported_schema`, `unsupported_quantity`, `malformed`.
     """
+    content, groups = unpack_head(packed)
+    return replace(content, columns=_all_columns(groups, len(content.devices)))
+
+
+def unpack_head(packed: bytes) -> tuple[Content, list[Any]]:
+    """Return everything but the readings, and their groups of columns as they were read.
+
+    The groups are checked by nothing yet: the hub makes other arrays of them than `unpack` does.
+    Raises as `unpack` does, but for what is wrong with the readings.
+    """
     items = _mapping(packed)
     schema = items.get(SCHEMA)
     if isinstance(schema, int) and schema != SCHEMA_VERSION:
         raise Rejected("unsupported_schema", f"version {schema}")
     previous, before = items.get(PREVIOUS), items.get(READINGS_BEFORE)
-    chunk = _chunk(items)
-    return Content(
+    devices, groups = _devices_and_groups(items)
+    content = Content(
         schema=as_whole(schema, SCHEMA_VERSION, SCHEMA_VERSION),
         centre=as_code(items.get(CENTRE)),
         gateway=as_code(items.get(GATEWAY)),
@@ -146,12 +157,13 @@ def unpack(packed: bytes) -> Content:
         previous_sha256=None if previous is None else as_bytes(previous, SHA256_BYTES),
         sealed_utc_ms=as_whole(items.get(SEALED_UTC), 0, MAX_UTC_MS),
         sealed_mono_ms=as_whole(items.get(SEALED_MONO), 0, 2**63 - 1),
-        devices=chunk.devices,
-        columns=chunk.columns,
+        devices=devices,
+        columns=(),
         declared=_declared(items.get(DECLARED)),
         readings_before=None if before is None else as_whole(before, 0, 2**63 - 1),
         unread=unread_keys(items),
     )
+    return content, groups
 
 
 def unread_keys(items: Mapping[int | str, Any]) -> tuple[str, ...]:
@@ -237,21 +249,36 @@ def _mapping(packed: bytes) -> dict[int | str, Any]:
 
 
 def _chunk(items: dict[int | str, Any]) -> Chunk:
+    devices, groups = _devices_and_groups(items)
+    return Chunk(devices, _all_columns(groups, len(devices)))
+
+
+def _devices_and_groups(items: dict[int | str, Any]) -> tuple[tuple[str, ...], list[Any]]:
     names, groups = items.get(DEVICES), items.get(COLUMNS)
     if not isinstance(names, list) or not isinstance(groups, list):
         raise Rejected("malformed", "no devices or no columns")
     if not 0 < len(names) <= MAX_DEVICES or not 0 < len(groups) <= MAX_COLUMNS:
         raise Rejected("malformed", "too many devices or columns, or none")
-    if not all(isinstance(name, str) and is_device_key(name) for name in names):
+    if not all(isinstance(name, str) and _is_device_key(name) for name in names):
         raise Rejected("malformed", "a device cannot be called that")
     if len(set(names)) != len(names):
         raise Rejected("malformed", "a device is named twice")
+    if not all(isinstance(group, dict) for group in groups):
+        raise Rejected("malformed", "columns are no map")
+    return tuple(names), groups
+
+
+_is_device_key = lru_cache(maxsize=65_536)(is_device_key)
+"""Of a city's bands, which are the same ones every few seconds."""
+
+
+def _all_columns(groups: Iterable[object], devices: int) -> tuple[Columns, ...]:
     columns = []
     for group in groups:
-        columns.append(_columns(group, len(names)))
+        columns.append(_columns(group, devices))
         if sum(map(len, columns)) > MAX_READINGS:
             raise Rejected("malformed", f"more than {MAX_READINGS} readings")
-    return Chunk(tuple(names), tuple(columns))
+    return tuple(columns)
 
 
 def _columns(items: object, devices: int) -> Columns:

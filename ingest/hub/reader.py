@@ -4,26 +4,22 @@ The order is the cheapest and safest first: topic, size, key, signature, and onl
 The key is looked up by the centre and gateway of the topic, so a gateway can speak for itself only.
 """
 
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from numpy.typing import NDArray
 
 from config.errors import Rejected
-from ingest.batch.columns import Columns
-from ingest.batch.content import Content, content_sha256, unpack
-from ingest.batch.envelope import kid_of, open_sealed
+from ingest.batch.content import Content, content_sha256, unpack_head
+from ingest.batch.envelope import open_sealed, parsed
 from ingest.batch.to_hub import HubSecrets
 from ingest.batch.topics import Lane, is_lane, parse_topic
 from ingest.hub.buffer import Message
+from ingest.hub.columns import reading_columns
 from ingest.hub.counters import Times
 from ingest.hub.keyring import Keyring
 from storage.ingest import IncomingBatch, ReadingColumns
-
-if TYPE_CHECKING:
-    from array import array
 
 
 class Identity(NamedTuple):
@@ -55,24 +51,31 @@ def opened(message: Message, keyring: Keyring, secrets: HubSecrets, times: Times
         topic = parse_topic(message.topic)
         if not is_lane(topic.lane):
             raise Rejected("unknown_topic", "no batches travel there")
-        key = keyring.key(topic.centre, topic.gateway, kid_of(message.payload))
+        signed = parsed(message.payload)
+        key = keyring.key(topic.centre, topic.gateway, signed.kid)
         packed = open_sealed(
-            message.payload,
+            signed,
             Ed25519PublicKey.from_public_bytes(key.signing_key),
             partial(secrets.decrypted, centre=topic.centre, gateway=topic.gateway),
         )
         sha256 = content_sha256(packed)
     with times.unpack:
-        content = unpack(packed)
+        content, groups = unpack_head(packed)
         if (content.centre, content.gateway) != (topic.centre, topic.gateway):
             raise Rejected("wrong_identity", "signed as another gateway than the topic's")
-        batch = _incoming(content, topic.lane, key.gateway_id, sha256, message.payload)
+        columns = reading_columns(groups, len(content.devices))
+        batch = _incoming(content, columns, topic.lane, key.gateway_id, sha256, message.payload)
     identity = Identity(content.centre, content.gateway, content.boot, content.seq, sha256)
     return Opened(message, identity, batch)
 
 
 def _incoming(
-    content: Content, lane: Lane, gateway_id: int, sha256: bytes, sealed: bytes
+    content: Content,
+    columns: Sequence[ReadingColumns],
+    lane: Lane,
+    gateway_id: int,
+    sha256: bytes,
+    sealed: bytes,
 ) -> IncomingBatch:
     return IncomingBatch(
         gateway_id=gateway_id,
@@ -85,26 +88,9 @@ def _incoming(
         sealed_utc_ms=content.sealed_utc_ms,
         sealed_mono_ms=content.sealed_mono_ms,
         devices=content.devices,
-        columns=tuple(map(_columns, content.columns)),
+        columns=columns,
         sealed=sealed,
         declared=content.declared,
         readings_before=content.readings_before,
         unread=content.unread,
     )
-
-
-def _columns(group: Columns) -> ReadingColumns:
-    """Wrap the arrays; nothing is copied."""
-    return ReadingColumns(
-        quantity=str(group.quantity),
-        device_index=_wrapped(group.device_index),
-        at_utc_ms=_wrapped(group.at_utc_ms),
-        value=_wrapped(group.value),
-        span_ms=_wrapped(group.span_ms),
-        flags=_wrapped(group.flags),
-        device_ts_ms=None if group.device_ts_ms is None else _wrapped(group.device_ts_ms),
-    )
-
-
-def _wrapped(numbers: "array[int] | array[float]") -> NDArray[Any]:
-    return np.frombuffer(numbers, numbers.typecode)

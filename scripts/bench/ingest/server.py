@@ -26,7 +26,15 @@ from storage.migrate import migrate
 
 TABLE = "heart_rate"
 COPY_ROWS = f"COPY {TABLE} ({', '.join(READING_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-EMPTY = f"TRUNCATE {TABLE}, batch, batch_payload, touched, clock_heard RESTART IDENTITY CASCADE"
+FILLED = """
+SELECT relname FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+    AND (
+        relname IN ('batch', 'batch_payload', 'clock_heard')
+        OR EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'batch_id')
+    )
+"""
+"""What storing batches fills: the ledger, and whatever speaks of a batch."""
 ROW_BYTES = 64
 """Of a row without the band's own stamp: see storage/pgcopy.py."""
 BLOCK_BYTES = 2**16
@@ -61,7 +69,10 @@ class Server:
     def empty(self) -> None:
         """Remove readings and ledger, and let nothing of earlier runs reach into the next."""
         with border():
-            self.conn.execute(EMPTY.encode())
+            filled = [sql.Identifier(name) for (name,) in self.conn.execute(FILLED)]
+            self.conn.execute(
+                sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(filled))
+            )
             try:
                 self.conn.execute("CHECKPOINT")
             except psycopg.errors.InsufficientPrivilege:
