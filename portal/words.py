@@ -74,6 +74,7 @@ ACTIONS: Mapping[str, str] = {
     "read_payment": later("read the payment lines"),
     "read_audit": later("read the audit trail"),
     "read_accounts": later("read the accounts"),
+    "see_finding": later("took note of a finding against a gateway"),
     "refused": later("refused"),
     "show_names": later("showed names in full"),
     "alert_acknowledged": later("acknowledged an alert"),
@@ -96,6 +97,18 @@ ACTIONS: Mapping[str, str] = {
     "payment_evaluated": later("evaluated a month's payment lines"),
     "payment_line_replaced": later("replaced a payment line"),
     "payment_line_removed": later("removed a payment line"),
+    "enrol_gateway": later("enrolled a gateway"),
+    "add_gateway_key": later("gave a gateway a new key"),
+    "retire_gateway_keys": later("ended a gateway's former keys"),
+    "revoke_gateway": later("revoked a gateway"),
+    "export_readings": later("exported readings to files"),
+    "drop_exported_readings": later("dropped readings that are in files"),
+    "read_readings": later("read readings"),
+    "drop_readings": later("dropped old readings"),
+    "drop_payloads": later("dropped old signed batches"),
+    "purge_unowned": later("deleted readings that belong to nobody"),
+    "back_up": later("made a backup"),
+    "restore_backup": later("restored a backup"),
 }
 
 KINDS: Mapping[str, str] = {

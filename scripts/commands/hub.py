@@ -80,12 +80,16 @@ def change_key(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
 @app.command()
 def revoke(centre: str, gateway: str) -> None:
     """Take nothing from this gateway any more: its box was lost, stolen or replaced."""
+    from storage import audit
     from storage.database import connect
     from storage.gateways import revoke_gateway
     from storage.roles import Role
 
     with connect(database_dsn(os.environ).get_secret_value(), role=Role.OPERATOR) as conn:
         ended = revoke_gateway(conn, centre=centre, gateway=gateway)
+        if ended:
+            subject = f"{centre}/{gateway}"
+            audit.note(conn, actor="terminal", action="revoke_gateway", subject=subject)
     typer.echo(_("%(count)d keys revoked.") % {"count": ended})
 
 
