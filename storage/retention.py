@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 TRIES = 3
 """A step that finds others at the same day waits for them in the database, so often."""
+WAIT_S = 5
 PAYLOADS_AT_ONCE = 10_000
 
 
@@ -275,7 +276,7 @@ def _step(
     """Do one step while no snapshot is open; None where others were at work all the time."""
     for _try in range(TRIES):
         try:
-            with alone_with_days(conn), conn.transaction():
+            with alone_with_days(conn, wait_s=WAIT_S), conn.transaction():
                 row = conn.execute(query(name), given).fetchone()
                 return noted(int(row[0])) if row else False
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):

@@ -55,7 +55,7 @@ BEGIN
             'WHEN own.status & 10 <> 0 THEN ''touched'' ELSE ''compressed'' END, '
             'pg_total_relation_size(format(''%I.%I'', c.chunk_schema, c.chunk_name)::regclass) '
             '+ coalesce(pg_total_relation_size('
-            'format(''%I.%I'', packed.schema_name, packed.table_name)::regclass), 0) '
+            'to_regclass(quote_ident(packed.schema_name) || ''.'' || quote_ident(packed.table_name))), 0) '
             'FROM timescaledb_information.chunks AS c '
             'JOIN _timescaledb_catalog.chunk AS own '
             'ON own.schema_name = c.chunk_schema AND own.table_name = c.chunk_name '

@@ -1,9 +1,14 @@
 """Where the server has TimescaleDB the tables of readings are hypertables by day."""
 
+import threading
+from datetime import UTC, datetime
+
 import pytest
 
+from storage.database import connect, snapshot
 from storage.ingest import store_batches
 from storage.reading_tables import TABLE_OF
+from storage.retention import Policies, apply_policies
 from storage.status import look
 from tests.batches import DAY_MS, T0_MS, a_batch, a_gateway, columns
 from tests.postgres import new_database
@@ -41,9 +46,37 @@ def test_days_need_not_be_made(conn):
 def test_compressed_days_can_be_written_and_read(conn):
     gateway_id = a_gateway(conn)
     store_batches(conn, [a_batch(gateway_id, 1, columns([T0_MS], [60]))])
-    conn.execute("ALTER TABLE heart_rate SET (timescaledb.compress)")
-    conn.execute("SELECT compress_chunk(chunk) FROM show_chunks('heart_rate') AS chunk")
+    packed(conn)
 
     store_batches(conn, [a_batch(gateway_id, 2, columns([T0_MS + 1], [61]))])
 
     assert conn.execute("SELECT value FROM heart_rate ORDER BY at").fetchall() == [(60,), (61,)]
+
+
+def packed(conn):
+    """Compress what is three weeks old."""
+    policies = Policies(
+        compress_after_days=21, retain_readings_days=None, purge_unowned_after_days=30
+    )
+    return apply_policies(conn, policies, now=datetime.now(UTC), actor="nightly")
+
+
+def test_a_snapshot_misses_no_row_of_a_day_that_is_compressed_again(conn, database):
+    gateway_id = a_gateway(conn)
+    ats = [T0_MS + n * 1000 for n in range(100)]
+    store_batches(conn, [a_batch(gateway_id, 1, columns(ats, [60] * 100))])
+    packed(conn)
+    store_batches(conn, [a_batch(gateway_id, 2, columns([T0_MS + 500], [61]))])
+    done = []
+    with connect(database) as other:
+        packing = threading.Thread(target=lambda: done.append(packed(other)))
+        with snapshot(conn):
+            conn.execute("SELECT 1 FROM batch LIMIT 1")
+            packing.start()
+            packing.join(1)
+            assert packing.is_alive()
+            assert conn.execute("SELECT count(*) FROM heart_rate").fetchone() == (101,)
+        packing.join()
+
+    assert done[0].compressed_days == 1
+    assert conn.execute("SELECT count(*) FROM heart_rate").fetchone() == (101,)
