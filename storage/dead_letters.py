@@ -133,10 +133,11 @@ def mark_retried(conn: Connection, letter_id: int, outcome: str, detail: str) ->
     return str(row[0]) if row else outcome
 
 
-def shown(conn: Connection, *, limit: int = 50) -> list[Shown]:
+def shown(conn: Connection, *, gateway_id: int | None = None, limit: int = 50) -> list[Shown]:
     """Return the letters that nothing has settled, for a page; the latest first."""
+    given = {"gateway_id": gateway_id, "limit": limit}
     with border():
-        rows = conn.execute(query("shown_dead_letters"), {"limit": limit}).fetchall()
+        rows = conn.execute(query("shown_dead_letters"), given).fetchall()
     return [Shown(*row) for row in rows]
 
 

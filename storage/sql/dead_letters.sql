@@ -62,6 +62,7 @@ SELECT
     letter.id, reason, gateway.code, first_seen_at, last_seen_at, times_seen, retry_outcome
 FROM dead_letter AS letter
 LEFT JOIN gateway ON gateway.id = gateway_id
-WHERE retry_outcome IS NULL OR retry_outcome NOT IN ('stored', 'duplicate')
+WHERE (retry_outcome IS NULL OR retry_outcome NOT IN ('stored', 'duplicate'))
+    AND (%(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s)
 ORDER BY last_seen_at DESC, letter.id DESC
 LIMIT %(limit)s;

@@ -21,10 +21,15 @@ LIMIT %(limit)s;
 
 -- name: read_ledger_gateways
 -- Every enrolled gateway with its sums, those of which nothing came too; what it says to have on its
--- disk stands beside, null where nobody knows.
+-- disk stands beside, null where nobody knows. Of one that is silent in that time nothing is known,
+-- and that is not zero.
 SELECT
     gateway.id, centre.code, gateway.code, centre.name,
-    CASE WHEN coalesce(of_hours.unknown_batches, 0) = 0 THEN coalesce(of_hours.expected, 0) END,
+    CASE
+        WHEN coalesce(of_hours.unknown_batches, 0) = 0
+            AND (of_hours.gateway_id IS NOT NULL OR on_box.gateway_id IS NOT NULL)
+            THEN coalesce(of_hours.expected, 0)
+    END,
     coalesce(of_hours.stored, 0), coalesce(of_hours.lost, 0), coalesce(of_hours.pending, 0),
     coalesce(of_hours.unknown_batches, 0), coalesce(of_hours.batches, 0),
     coalesce(of_hours.quarantined, 0), coalesce(of_hours.clock_suspect, 0),

@@ -1,0 +1,77 @@
+"""What came in and what is missing, gateway by gateway: for whoever looks after the boxes.
+
+Readings are counted here and never shown; nothing of a patient is on this page.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Response
+
+from config.language import later
+from portal.visit import Visit, reads, see_other, writes
+from storage import ledger
+from storage.dead_letters import shown
+from storage.people import Role
+
+router = APIRouter()
+
+OPERATORS: frozenset[Role] = frozenset({"operator"})
+Operator = Annotated[Visit, Depends(reads(OPERATORS), scope="function")]
+OperatorWrites = Annotated[Visit, Depends(writes(OPERATORS), scope="function")]
+
+REFRESH_S = 60
+SLICES = 1
+"""Of batches counted for one look at the page; the watch counts the rest."""
+HOURS = {"24": 24, "168": 168, "744": 744}
+"""How far back one may look: a day, a week, a month."""
+ROWS_SHOWN = 50
+HOURS_SHOWN = 744
+
+KINDS = {
+    "broken_chain": later("broken chain: the batch before it is another one"),
+    "count_contradicts": later("the box counted other readings than it sent"),
+    "forked_spool": later("forked spool: restored or cloned box"),
+}
+"""What may be held against a box."""
+
+
+@router.get("/operations")
+def operations_page(visit: Operator, hours: str = "24", gateway: int | None = None) -> Response:
+    """Show every gateway; with `gateway` (its number) that one hour by hour."""
+    ledger.catch_up(visit.conn, most_slices=SLICES)
+    now = datetime.now(UTC)
+    back = HOURS.get(hours, HOURS["24"])
+    since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=back - 1)
+    until = now + timedelta(hours=1)
+    boxes = ledger.boxes(visit.conn, since, until)
+    chosen = next((box for box in boxes if box.id == gateway), None)
+    only = None if chosen is None else chosen.id
+    of_chosen = (
+        []
+        if only is None
+        else ledger.hours(visit.conn, since, until, gateway_id=only, limit=HOURS_SHOWN)
+    )
+    return visit.page(
+        "operations.html",
+        boxes=boxes,
+        chosen=chosen,
+        of_chosen=of_chosen,
+        findings=ledger.findings(visit.conn, gateway_id=only, limit=ROWS_SHOWN),
+        gaps=ledger.gaps(visit.conn, gateway_id=only, limit=ROWS_SHOWN),
+        letters=shown(visit.conn, gateway_id=only, limit=ROWS_SHOWN),
+        kinds=KINDS,
+        back=back,
+        choices=HOURS.values(),
+        refresh_s=REFRESH_S,
+        now=now,
+    )
+
+
+@router.post("/operations/seen")
+def seen(visit: OperatorWrites, finding: Annotated[int, Form(ge=0)] = 0) -> Response:
+    """Take note of a finding: from then on it is no open alert."""
+    kind = ledger.see_finding(visit.conn, finding, staff_id=visit.person.staff_id)
+    if kind is not None:
+        visit.note("see_finding", f"finding {finding}", kind=kind)
+    return see_other("/operations")

@@ -1,0 +1,69 @@
+"""The operator's page: what came in, what is missing, what is held against a box."""
+
+from datetime import UTC, datetime, timedelta
+
+from storage.dead_letters import store_dead_letter
+from tests.integration.storage.test_ledger import a_spool, store
+
+
+def a_gap(conn, house, *, says_count=True):
+    """A batch of 60 readings, a gap of 40, a batch of 5; the last one's chain is broken."""
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    sealed = [one._replace(at=now) for one in a_spool([60, 40, 5, 6], says_count=says_count)]
+    sealed[3] = sealed[3]._replace(previous=bytes(32))
+    store(conn, house.gateway, [sealed[0], sealed[2], sealed[3]])
+
+
+def test_with_nothing_heard_of_a_gateway_nothing_is_known_of_it(browser, conn, house):
+    page = browser.enter(conn, "op").get("/operations").text
+
+    assert "c1/g1" in page
+    assert "unknown" in page
+    assert "No batch is missing between two that are here." in page
+    assert "There are no dead letters." in page
+
+
+def test_an_operator_is_led_to_it(browser, conn, house):
+    assert browser.enter(conn, "op").get("/").headers["location"] == "/operations"
+
+
+def test_it_says_what_is_missing_and_of_what_nobody_knows_how_much(browser, conn, house):
+    a_gap(conn, house)
+    letter = store_dead_letter(conn, "adhere/v1/c1/g1/live", "unknown_key", "", b"bytes")
+    op = browser.enter(conn, "op")
+
+    page = op.get("/operations").text
+    hours = op.get(f"/operations?hours=168&gateway={house.gateway}").text
+
+    assert '<td class="n">111</td><td class="n">71<small>64.0%</small></td>' in page
+    assert '<td class="n"><b>40</b></td>' in page
+    assert f'<td class="n">{letter}</td><td><code>unknown_key</code></td><td>g1</td>' in page
+    assert "1 findings against boxes that nobody has taken note of." in page
+    assert "Hour by hour" in hours
+    assert "p1" not in page + hours
+
+
+def test_a_gap_of_unknown_size_is_not_shown_as_nothing(browser, conn, house):
+    a_gap(conn, house, says_count=False)
+
+    page = browser.enter(conn, "op").get("/operations").text
+
+    assert "1 batches of unknown size" in page
+    assert '<td>1</td><td class="n"><span class="off">unknown</span></td>' in page
+
+
+def test_a_finding_is_an_open_alert_until_an_operator_takes_note_of_it(browser, conn, house):
+    a_gap(conn, house)
+    op = browser.enter(conn, "op")
+    op.get("/operations")
+    finding = house.one("SELECT id FROM ledger_finding")
+
+    for _time in range(2):
+        assert (
+            op.post("/operations/seen", {"finding": finding}).headers["location"] == "/operations"
+        )
+
+    page = op.get("/operations").text
+    assert "broken chain" in page
+    assert "nobody has taken note of" not in page
+    assert house.trail("see_finding") == [("op", "see_finding", f"finding {finding}")]
