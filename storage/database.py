@@ -51,6 +51,10 @@ def border() -> Iterator[None]:
     try:
         yield
     except (psycopg.DataError, psycopg.IntegrityError) as error:
+        if isinstance(error, psycopg.errors.CheckViolation) and not error.diag.constraint_name:
+            # No constraint of ours: the day's partition was dropped since it was asked for. Asked
+            # for again it is made again.
+            raise Unavailable(f"database: {_described(error)}") from None
         raise Rejected("database_refused", _described(error)) from None
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
         raise Unavailable(f"database: {_described(error)}") from None

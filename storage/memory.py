@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from storage.cold.reading import stamped_in_files
 from storage.database import Connection
 from storage.queries import query
 
@@ -129,6 +130,7 @@ def renew_repeats(conn: Connection) -> None:
     for (device_id,) in rows:
         devices = {"devices": [device_id]}
         found = conn.execute(query("stamped_readings"), devices).fetchall()
+        found += stamped_in_files(conn, [device_id])
         again = repeats_in(pl.DataFrame(found, schema=STAMPED, orient="row"))
         conn.execute(query("clear_said_again"))
         with conn.cursor() as cursor, cursor.copy(query("stage_said_again")) as copy:

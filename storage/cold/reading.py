@@ -73,7 +73,6 @@ def readings_in_files(
     conn: Connection,
     reading_table: str,
     spans: pl.DataFrame,
-    *,
     longest_span_ms: int,
     without: Sequence[int],
 ) -> Iterator[pl.DataFrame]:

@@ -83,7 +83,9 @@ def _verify_day(conn: Connection, day: date, parts: list[Part]) -> Verified:
         for part in parts:
             of_part = [one for one in known if one.part == part.part]
             named |= _verify_part(part, of_part, seen.faults)
-        for folder in {part.folder for part in parts}:
+        # Without its manifest nobody can say which files are a part's.
+        listed = seen.is_sound or not any("manifest" in fault.where for fault in seen.faults)
+        for folder in {part.folder for part in parts} if listed else ():
             for path in files.files_in(folder, day):
                 if path not in named and not path.name.endswith(files.UNFINISHED):
                     seen.faults.append(Fault("stray_file", str(path)))

@@ -94,14 +94,11 @@ WHERE device_id = ANY (%(devices)s)
 SELECT drop_exported_day(%(day)s);
 
 -- name: are_days_cold
--- Whether readings of these UTC days are in files alone; none are, where one may not know of it.
-SELECT CASE
-    WHEN has_table_privilege('cold_part', 'SELECT') THEN EXISTS (
-        SELECT FROM cold_part
-        WHERE dropped_at IS NOT NULL AND day BETWEEN %(first)s::date AND %(last)s::date
-    )
-    ELSE false
-END;
+-- Whether readings of these UTC days are in files alone.
+SELECT EXISTS (
+    SELECT FROM cold_part
+    WHERE dropped_at IS NOT NULL AND day BETWEEN %(first)s::date AND %(last)s::date
+);
 
 -- name: cold_files_of
 -- The files with readings of patients in spans of time, by whoever was assigned then, and of each file

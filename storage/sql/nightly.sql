@@ -102,6 +102,15 @@ FROM (
     ) AS r
     WHERE a.patient_id = ANY(%(patients)s)
     UNION ALL
+    SELECT
+        a.patient_id,
+        (min(c.day)::timestamp + %(offset)s::interval)::date,
+        (max(c.day)::timestamp + interval '1 day' + %(offset)s::interval)::date
+    FROM device_assignment AS a
+    JOIN cold_content AS c ON c.device_id = a.device_id
+    WHERE a.patient_id = ANY(%(patients)s)
+    GROUP BY a.patient_id
+    UNION ALL
     SELECT e.patient_id, min(d.date), max(d.date)
     FROM enrolment AS e
     JOIN day AS d ON d.enrolment_id = e.id

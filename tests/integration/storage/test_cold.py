@@ -1,0 +1,431 @@
+"""Days of readings in files: written once, compared with the tables, dropped, and read back."""
+
+import hashlib
+import json
+import os
+import stat
+import threading
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from config.errors import Misconfigured, Unavailable
+from reports.nightly.night import run_night
+from reports.nightly.recompute import recompute
+from storage.cold import export, files
+from storage.cold.drop import CHANGED, DROPPED, NOT_VERIFIED, drop_day, free_from, verified_days
+from storage.cold.export import days_before, export_days
+from storage.cold.verify import verify_days
+from storage.database import connect, working_as
+from storage.ingest import IncomingBatch, Outcome, ReadingColumns, store_batches
+from storage.migrate import migrate
+from storage.roles import Role
+from tests.district import District, every, from_scratch, local_ms, results
+from tests.postgres import new_database
+
+MINUTE = 60_000
+NIGHT = date(2026, 11, 15)
+TUESDAY = local_ms("2026-11-10 07:30:00")
+"""Half an hour before a UTC midnight: what begins here lies in two files."""
+DAYS = [date(2026, 11, 9), date(2026, 11, 10)]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def district(conn):
+    return filled(District(conn))
+
+
+def filled(district):
+    """Two people with all that a band can say, and a band of nobody's."""
+    for label in ("p1", "p2"):
+        district.wear(label)
+        district.hear(label, heart_rate=every(TUESDAY, TUESDAY + 70 * MINUTE, 120))
+        walked = every(TUESDAY, TUESDAY + 70 * MINUTE, 110, step_ms=MINUTE)
+        district.hear(label, steps=walked)
+    memory = every(TUESDAY + 90 * MINUTE, TUESDAY + 120 * MINUTE, 95)
+    for shift_ms in (0, 20_000, 7_200_000):  # read again by another gateway, and by another clock
+        told = [(ms + shift_ms, bpm) for ms, bpm in memory]
+        district.hear("p1", heart_rate=told, stamps=[ms for ms, _bpm in memory])
+    count(district, "p2", [(TUESDAY + n * MINUTE, 100 * n) for n in range(70)])
+    district.hear("passer-by", heart_rate=every(TUESDAY, TUESDAY + MINUTE, 77))
+    return district
+
+
+def count(district, key, totals):
+    """One batch of running totals of steps."""
+    seq = next(district.seq)
+    rows = len(totals)
+    columns = ReadingColumns(
+        "steps_counter",
+        np.zeros(rows, np.uint16),
+        np.array([ms for ms, _total in totals], np.int64),
+        np.array([total for _ms, total in totals], np.float64),
+        np.zeros(rows, np.int64),
+        np.zeros(rows, np.uint8),
+    )
+    batch = IncomingBatch(
+        gateway_id=district.gateway,
+        boot=bytes(16),
+        seq=seq,
+        content_sha256=hashlib.sha256(b"%d" % seq).digest(),
+        previous_sha256=None,
+        lane="backlog",
+        schema_version=1,
+        sealed_utc_ms=totals[-1][0],
+        sealed_mono_ms=0,
+        devices=(key,),
+        columns=[columns],
+        sealed=b"sealed %d" % seq,
+    )
+    assert store_batches(district.conn, [batch]) == [Outcome.STORED]
+
+
+def exported(conn, archive, *, buckets=3):
+    """Write what is not yet in the archive, as the command does."""
+    with working_as(conn, Role.CORE):
+        return list(export_days(conn, days_before(conn, NIGHT), archive, buckets))
+
+
+def verified(conn):
+    with working_as(conn, Role.CORE):
+        return {seen.day: seen for seen in verify_days(conn)}
+
+
+def dropped(conn, days=DAYS):
+    with working_as(conn, Role.OPERATOR):
+        return [drop_day(conn, day) for day in days]
+
+
+def in_tables(conn):
+    return [
+        conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - of this list
+        for table in ("heart_rate", "steps", "steps_counter")
+    ]
+
+
+def faults(seen):
+    return sorted({fault.what for one in seen.values() for fault in one.faults})
+
+
+def rows_of(archive):
+    frames = [
+        pl.read_parquet(path, hive_partitioning=False)
+        for path in sorted(archive.glob("day=*/patient_bucket=*/*.parquet"))
+    ]
+    return pl.concat([frame.rename({frame.columns[2]: "value"}) for frame in frames])
+
+
+def test_a_week_out_of_files_is_the_week_out_of_the_tables(conn, district, archive, tmp_path):
+    before = run_night(conn, NIGHT, tmp_path, "en")
+    stored = results(conn)
+
+    parts = exported(conn, archive)
+    assert [(seen.faults, seen.late) for seen in verified(conn).values()] == [([], 0), ([], 0)]
+    assert dropped(conn) == [DROPPED, DROPPED]
+    assert in_tables(conn) == [0, 0, 0]
+    from_scratch(conn)
+    conn.execute("TRUNCATE said_again, band_clock")
+    conn.execute("INSERT INTO clock_heard SELECT id, 0, 7200000 FROM device")
+    after = run_night(conn, NIGHT, tmp_path, "en")
+
+    assert [(part.day, part.part) for part in parts] == [(day, 1) for day in DAYS]
+    assert results(conn) == stored
+    assert stored["bout"]
+    assert conn.execute("SELECT count(*) FROM said_again").fetchone()[0] > 0
+    assert (after.is_new, after.workbook_sha256) == (False, before.workbook_sha256)
+    assert after.input_sha256 == before.input_sha256
+    after.workbook.unlink()
+    again = run_night(conn, NIGHT, tmp_path, "en")
+    assert hashlib.sha256(again.workbook.read_bytes()).digest() == before.workbook_sha256
+
+
+def test_late_readings_and_corrections_count_as_they_would_have(conn, district, archive, request):
+    late = every(TUESDAY + 20 * MINUTE, TUESDAY + 25 * MINUTE, 140, step_ms=1_000)
+    later = every(TUESDAY + 40 * MINUTE, TUESDAY + 45 * MINUTE, 141, step_ms=1_000)
+
+    def hand_over(some):
+        """The band of p1 was the other's from half past eight on: found out afterwards."""
+        conn = some.conn
+        at = datetime.fromtimestamp((TUESDAY + 60 * MINUTE) / 1000, UTC)
+        conn.execute(
+            "UPDATE device_assignment SET worn = tstzrange(NULL, %s)"
+            " WHERE device_id = (SELECT id FROM device WHERE device_key = 'p1')",
+            (at,),
+        )
+        conn.execute(
+            "INSERT INTO device_assignment (device_id, patient_id, worn)"
+            " SELECT device.id, patient.id, tstzrange(%s, NULL) FROM device, patient"
+            " WHERE device_key = 'p1' AND pseudonym = 'p2'",
+            (at,),
+        )
+
+    exported(conn, archive)
+    verified(conn)
+    assert dropped(conn) == [DROPPED, DROPPED]
+    recompute(conn, through=NIGHT)
+    district.hear("p1", heart_rate=late)
+    recompute(conn, through=NIGHT)
+    assert [(part.day, part.part, part.readings) for part in exported(conn, archive)] == [
+        (DAYS[0], 2, len(late))
+    ]
+    district.hear("p1", heart_rate=later)
+    hand_over(district)
+    recompute(conn, through=NIGHT)
+    once = results(conn)
+    assert [(part.day, part.part) for part in exported(conn, archive)] == [(DAYS[1], 2)]
+    assert {seen.late for seen in verified(conn).values()} == {0}
+    assert dropped(conn) == [DROPPED, DROPPED]
+    from_scratch(conn)
+    recompute(conn, through=NIGHT)
+
+    with new_database(request.getfixturevalue("postgres").dsn) as dsn, connect(dsn) as other:
+        migrate(other)
+        never_exported = filled(District(other))
+        for rows in (late, later):
+            never_exported.hear("p1", heart_rate=rows)
+        hand_over(never_exported)
+        recompute(other, through=NIGHT)
+        assert results(conn) == once == results(other)
+    assert in_tables(conn)[0] == 0
+
+
+def test_nothing_new_is_nothing_written(conn, district, archive):
+    exported(conn, archive)
+    before = sorted((path, path.stat().st_mtime_ns) for path in archive.rglob("*"))
+
+    assert exported(conn, archive) == []
+
+    assert sorted((path, path.stat().st_mtime_ns) for path in archive.rglob("*")) == before
+
+
+def test_files_hold_somebodys_readings_under_a_pseudonym_for_us_alone(conn, district, archive):
+    conn.execute("UPDATE patient SET name = 'Zhang Wei'")
+
+    exported(conn, archive)
+
+    rows = rows_of(archive)
+    (theirs,) = conn.execute(
+        "SELECT (SELECT count(*) FROM heart_rate) + (SELECT count(*) FROM steps)"
+        " + (SELECT count(*) FROM steps_counter) - 12"
+    ).fetchone()
+    assert set(rows["person"]) == {"p1", "p2"}
+    assert len(rows) == theirs
+    assert not any(b"Zhang" in path.read_bytes() for path in archive.rglob("*") if path.is_file())
+    modes = {
+        (path.is_dir(), stat.S_IMODE(path.stat().st_mode))
+        for path in (archive, *archive.rglob("*"))
+    }
+    assert modes == {(True, 0o700), (False, 0o600)}
+    manifest = json.loads((archive / "day=2026-11-10" / "manifest-1.json").read_text("utf-8"))
+    for file in manifest["files"]:
+        data = (archive / "day=2026-11-10" / file["name"]).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file["bytes"], file["sha256"])
+
+
+def test_what_was_nobodys_is_exported_when_it_is_somebodys(conn, district, archive):
+    exported(conn, archive)
+    seen = verified(conn)[DAYS[0]]
+    free = free_from(seen, nobody_days=30, keep_days=1)
+    patient = district.add_patient("p3")
+    district.assign(district.add_device("passer-by"), patient)
+
+    assert [(part.day, part.part, part.readings) for part in exported(conn, archive)] == [
+        (DAYS[0], 2, 12)
+    ]
+
+    assert free - timedelta(days=30) == seen.nobody_since
+    assert free_from(verified(conn)[DAYS[0]], nobody_days=30, keep_days=3) == datetime(
+        2026, 11, 13, tzinfo=UTC
+    )
+
+
+class Killed(BaseException):
+    """Nobody catches it: what follows is not done, as after SIGKILL."""
+
+
+def test_an_export_killed_anywhere_is_made_good_by_the_next(
+    conn, database, district, archive, monkeypatch
+):
+    """Before and after every fsync and every rename, and before every step of the database."""
+    steps = 0
+    reached = []
+
+    def dying(module, name):
+        real = getattr(module, name)
+
+        def call(*args, **kwargs):
+            nonlocal steps
+            steps -= 1
+            if steps == 0:
+                reached.append(name)
+                raise Killed
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, call)
+
+    for module, name in (
+        (os, "fsync"),
+        (files.Path, "rename"),
+        (files, "sync_folder"),
+        (export, "query"),
+        (export, "manifest_bytes"),
+    ):
+        dying(module, name)
+    for kill_at in range(1, 500):
+        steps = kill_at
+        try:
+            with connect(database, role=Role.CORE) as killed:
+                list(export_days(killed, [DAYS[0]], archive, 3))
+        except Killed:
+            continue
+        break
+    else:
+        pytest.fail("it never came to its end")
+    monkeypatch.undo()
+
+    assert {"fsync", "rename", "query", "manifest_bytes"} <= set(reached)
+    assert len(reached) > 20
+    assert faults(verified(conn)) == []
+    assert not list(archive.rglob("*.unfinished"))
+    assert [seen.late for seen in verified(conn).values()] == [0]
+    rows = rows_of(archive)
+    assert len(rows) == len(rows.unique())
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("flip", ["file_changed"]),
+        ("remove", ["file_missing"]),
+        ("manifest", ["manifest_changed"]),
+        ("stray", ["stray_file"]),
+        ("forge", ["manifest_changed"]),
+        ("alter", ["not_in_tables"]),
+        ("lose", ["not_in_tables"]),
+    ],
+)
+def test_damage_is_found_and_nothing_is_dropped(conn, district, archive, damage, told):
+    exported(conn, archive)
+    folder = archive / "day=2026-11-10"
+    path = next(folder.rglob("heart_rate-1-0.parquet"))
+    manifest = folder / "manifest-1.json"
+    match damage:
+        case "flip":
+            data = bytearray(path.read_bytes())
+            data[len(data) // 2] ^= 1
+            path.write_bytes(data)
+        case "remove":
+            path.unlink()
+        case "manifest":
+            manifest.write_text(manifest.read_text("utf-8").replace("p1", "p9"), "utf-8")
+        case "stray":
+            (folder / "heart_rate-9-0.parquet").write_bytes(path.read_bytes())
+        case "forge":  # a file and the manifest changed together
+            rows = pl.read_parquet(path, hive_partitioning=False).with_columns(pl.col("hr") + 1)
+            rows.write_parquet(path)
+            said = json.loads(manifest.read_text("utf-8"))
+            for file in said["files"]:
+                data = (folder / file["name"]).read_bytes()
+                file |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            manifest.write_text(json.dumps(said), "utf-8")
+        case "alter":
+            conn.execute("UPDATE heart_rate SET value = 121 WHERE at = '2026-11-10 00:10:00Z'")
+        case "lose":
+            conn.execute("DELETE FROM heart_rate WHERE at = '2026-11-10 00:10:00Z'")
+
+    seen = verified(conn)
+
+    assert faults(seen) == told
+    assert seen[DAYS[0]].is_sound
+    assert dropped(conn) == [DROPPED, NOT_VERIFIED]
+    assert verified_days(conn) == set()
+
+
+def test_a_day_that_changed_after_it_was_verified_stays(conn, district, archive):
+    exported(conn, archive)
+    verified(conn)
+    before = in_tables(conn)
+    district.hear("p1", heart_rate=every(TUESDAY, TUESDAY + MINUTE, 140))
+    conn.execute(
+        "UPDATE device_assignment SET worn = tstzrange(NULL, '2026-11-10 01:00:00Z')"
+        " WHERE device_id = (SELECT id FROM device WHERE device_key = 'p2')"
+    )
+
+    assert dropped(conn) == [CHANGED, CHANGED]
+
+    assert in_tables(conn) == [before[0] + 12, *before[1:]]
+    assert verified(conn)[DAYS[0]].late == 12
+    assert dropped(conn)[0] == CHANGED
+
+
+def test_a_batch_that_comes_while_the_day_is_dropped_is_kept(conn, database, district, archive):
+    exported(conn, archive)
+    verified(conn)
+    rows = every(TUESDAY, TUESDAY + MINUTE, 140)
+    outcome = []
+
+    def hub():
+        with connect(database) as own:
+            other = District.__new__(District)
+            other.conn, other.seq, other.gateway = own, district.seq, district.gateway
+            for _attempt in range(5):
+                try:
+                    other.hear("p1", heart_rate=rows)
+                except Unavailable:
+                    continue
+                outcome.append("stored")
+                return
+
+    with connect(database) as dropping:
+        with dropping.transaction():
+            assert dropping.execute("SELECT drop_exported_day(%s)", (DAYS[0],)).fetchone() == (
+                DROPPED,
+            )
+            writer = threading.Thread(target=hub)
+            writer.start()
+            while not conn.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]:
+                assert writer.is_alive()
+        writer.join()
+
+    assert outcome == ["stored"]
+    assert conn.execute("SELECT count(*) FROM heart_rate WHERE at < '2026-11-10'").fetchone() == (
+        12,
+    )
+
+
+def test_a_night_does_not_take_a_missing_file_for_a_day_without_readings(
+    conn, district, archive, tmp_path
+):
+    exported(conn, archive)
+    verified(conn)
+    dropped(conn)
+    from_scratch(conn)
+    (archive / "day=2026-11-10").rename(tmp_path / "elsewhere")
+
+    with pytest.raises(Misconfigured, match="archive"):
+        recompute(conn, through=NIGHT)
+
+    assert results(conn)["day"] == []
+    (tmp_path / "elsewhere").rename(archive / "day=2026-11-10")
+    recompute(conn, through=NIGHT)
+    assert results(conn)["day"]
+
+
+def test_an_archive_of_another_database_is_not_written_into(conn, district, archive):
+    exported(conn, archive)
+    conn.execute("TRUNCATE cold_part CASCADE")
+
+    with pytest.raises(Misconfigured, match="does not know"):
+        exported(conn, archive)
+
+
+def test_a_day_that_is_not_over_is_not_exported(conn):
+    with pytest.raises(Misconfigured, match="not begun"):
+        days_before(conn, datetime.now(UTC).date() + timedelta(days=1))
