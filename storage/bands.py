@@ -3,14 +3,18 @@
 An identity key and the hash of a claim code are written here and read by the rosters alone.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from config.errors import Misconfigured
+from config.errors import Misconfigured, Rejected
 from config.language import _
 from storage.database import Connection, border
 from storage.people import assign_device, put_device
 from storage.queries import query
+
+MOMENT = timedelta(microseconds=1)
+"""The least the database tells apart."""
 
 
 class OfferedBand(NamedTuple):
@@ -81,24 +85,8 @@ def hand_out(
     """
     with border(), conn.transaction():
         put_device(conn, device_key)
-        ids = [int(row[0]) for row in conn.execute(query("lock_band"), {"device_key": device_key})]
-        asked = {"device_ids": ids, "began_at": since, "until": until}
-        for assignment_id, _patient, _since, is_claim in conn.execute(
-            query("assigned_meanwhile"), asked
-        ).fetchall():
-            if is_claim:
-                over = {
-                    "assignment_id": assignment_id,
-                    "ended_at": since,
-                    "until": since,
-                    "why_ended": "roster",
-                }
-                conn.execute(query("end_claim"), over)
-                conn.execute(query("cut_assignment"), over)
-                conn.execute(query("drop_empty_assignment"), over)
-        assign_device(
-            conn, device_key=device_key, patient=patient, worn_from=since, worn_until=until
-        )
+        _end_claims(conn, _held(conn, device_key, since, until), since)
+        _give(conn, device_key, patient, since, until)
 
 
 def take_back(conn: Connection, device_key: str, *, at: datetime) -> str | None:
@@ -107,6 +95,99 @@ def take_back(conn: Connection, device_key: str, *, at: datetime) -> str | None:
         given = {"device_key": device_key, "until": at}
         row = conn.execute(query("end_assignment"), given).fetchone()
     return None if row is None else str(row[0])
+
+
+def lend(
+    conn: Connection, device_key: str, *, patient: str, since: datetime, until: datetime
+) -> str | None:
+    """Give a band to somebody for a while, and then back to whoever had it; return the lender.
+
+    None: nobody had it, and nobody has it afterwards. Claims of that time end where it begins.
+    Raises Rejected (`lent_to_its_wearer`, `band_changes_hands`) where the person has it anyway, or
+    where more than one had it in that time.
+    """
+    with border(), conn.transaction():
+        put_device(conn, device_key)
+        held = _held(conn, device_key, since, until)
+        _end_claims(conn, held, since)
+        lenders = [one for one in held if not one.is_claim]
+        if len(lenders) > 1:
+            raise Rejected("band_changes_hands", "more than one has it in that time")
+        for lender in lenders:
+            if lender.patient == patient:
+                raise Rejected("lent_to_its_wearer", "the person has it in that time")
+            _end_at(conn, lender, max(since, lender.since or since))
+            if lender.until is None or lender.until > until:
+                _give(conn, device_key, lender.patient, until, lender.until)
+        _give(conn, device_key, patient, since, until)
+    return lenders[0].patient if lenders else None
+
+
+def swap(conn: Connection, device_key: str, other_key: str, *, at: datetime) -> tuple[str, str]:
+    """Let two people exchange their bands; return who wears the first one now, and the other.
+
+    Each keeps a band for as long as before. Claims end there. Raises Rejected
+    (`nobody_wears_it`, `same_wearer`) where there is nothing to exchange.
+    """
+    with border(), conn.transaction():
+        keys = (device_key, other_key)
+        # In one order, so that two exchanges never wait for each other in a circle.
+        found = {key: _held(conn, key, at, at + MOMENT) for key in sorted(keys, key=str.upper)}
+        worn = [next((one for one in found[key] if one.has(at)), None) for key in keys]
+        mine, theirs = worn
+        if mine is None or theirs is None:
+            raise Rejected("nobody_wears_it", "both bands must be worn at that time")
+        if mine.patient == theirs.patient:
+            raise Rejected("same_wearer", "one person wears both")
+        for one in (mine, theirs):
+            _end_claims(conn, [one], at)
+            _end_at(conn, one, at)
+        _give(conn, device_key, theirs.patient, at, theirs.until)
+        _give(conn, other_key, mine.patient, at, mine.until)
+    return theirs.patient, mine.patient
+
+
+class _Held(NamedTuple):
+    """Who has a band, and from when to when; None: without end."""
+
+    assignment_id: int
+    patient: str
+    since: datetime | None
+    until: datetime | None
+    is_claim: bool
+
+    def has(self, at: datetime) -> bool:
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+
+def _held(
+    conn: Connection, device_key: str, since: datetime, until: datetime | None
+) -> list[_Held]:
+    """Return who has it in that time, earliest first; nobody else changes that meanwhile."""
+    ids = [int(row[0]) for row in conn.execute(query("lock_band"), {"device_key": device_key})]
+    given = {"device_ids": ids, "since": since, "until": until}
+    return [_Held(*row) for row in conn.execute(query("worn_during"), given).fetchall()]
+
+
+def _end_claims(conn: Connection, held: Sequence[_Held], at: datetime) -> None:
+    """End by the staff's word what wearers said themselves."""
+    for one in held:
+        if one.is_claim:
+            over = {"assignment_id": one.assignment_id, "ended_at": at, "why_ended": "roster"}
+            conn.execute(query("end_claim"), over)
+            _end_at(conn, one, at)
+
+
+def _end_at(conn: Connection, one: _Held, at: datetime) -> None:
+    given = {"assignment_id": one.assignment_id, "at": at}
+    conn.execute(query("end_assignment_at"), given)
+    conn.execute(query("drop_assignment_from"), given)
+
+
+def _give(
+    conn: Connection, device_key: str, patient: str, since: datetime, until: datetime | None
+) -> None:
+    assign_device(conn, device_key=device_key, patient=patient, worn_from=since, worn_until=until)
 
 
 def give_code(conn: Connection, patient: str, salt: bytes, made: bytes) -> None:

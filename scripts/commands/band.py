@@ -175,6 +175,64 @@ def end(
 
 
 @app.command()
+def lend(
+    address: Address,
+    person: Person,
+    until: Annotated[str, typer.Option(help=_("When it goes back: ISO time with its zone."))],
+    since: Annotated[
+        str | None, typer.Option(help=_("ISO time with its zone; left out: now."))
+    ] = None,
+) -> None:
+    """Give a band to a person for a while; then it is again whose it was."""
+    from storage import audit, bands
+
+    begins, ends = _instant(since) or _now(), _instant(until)
+    if ends is None or ends <= begins:
+        raise Misconfigured(_("--until must be later than --since."))
+    with _database() as conn, conn.transaction():
+        whose = bands.lend(conn, address, patient=person, since=begins, until=ends)
+        audit.note(
+            conn,
+            actor="terminal",
+            action="lend_band",
+            subject=person,
+            detail={
+                "band": address,
+                "since": _time(begins),
+                "until": _time(ends),
+                "lender": whose,
+            },
+        )
+    typer.echo(
+        _("%(who)s wears %(band)s until %(until)s, then %(whose)s again.")
+        % {"who": person, "band": address, "until": _time(ends), "whose": whose or _("nobody")}
+    )
+
+
+@app.command()
+def swap(
+    address: Address,
+    other: Annotated[
+        str, typer.Argument(metavar="OTHER", help=_("The address or serial of the other band."))
+    ],
+    at: Annotated[
+        str | None, typer.Option(help=_("ISO time with its zone; left out: now."))
+    ] = None,
+) -> None:
+    """Let two people exchange their bands; each keeps one for as long as before."""
+    from storage import audit, bands
+
+    when = _instant(at) or _now()
+    with _database() as conn, conn.transaction():
+        worn = bands.swap(conn, address, other, at=when)
+        for who, band in zip(worn, (address, other), strict=True):
+            detail = {"band": band, "at": _time(when)}
+            audit.note(conn, actor="terminal", action="swap_bands", subject=who, detail=detail)
+    for who, band in zip(worn, (address, other), strict=True):
+        typer.echo(_("%(who)s wears %(band)s.") % {"who": who, "band": band})
+
+
+@app.command()
 def code(
     person: Person,
     *,

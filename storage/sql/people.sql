@@ -145,3 +145,23 @@ SELECT id FROM device WHERE device_key = %(device_key)s;
 -- name: put_family
 UPDATE device SET family = %(family)s
 WHERE device_key = %(device_key)s AND family IS DISTINCT FROM %(family)s;
+
+-- name: worn_during
+-- Who has a band in a time: assignment, person, from, until, whether by a claim; all spellings.
+SELECT
+    held.id, patient.pseudonym, lower(held.worn), upper(held.worn), band_claim.claim IS NOT NULL
+FROM device_assignment AS held
+JOIN patient ON patient.id = held.patient_id
+LEFT JOIN band_claim ON band_claim.assignment_id = held.id
+WHERE held.device_id = ANY (%(device_ids)s)
+    AND held.worn && tstzrange(%(since)s, %(until)s, '[)')
+ORDER BY lower(held.worn) NULLS FIRST;
+
+-- name: end_assignment_at
+-- The band leaves these hands at that moment.
+UPDATE device_assignment SET worn = tstzrange(lower(worn), %(at)s)
+WHERE id = %(assignment_id)s AND (lower(worn) IS NULL OR lower(worn) < %(at)s);
+
+-- name: drop_assignment_from
+-- It began in that very moment, or later: nothing is left of it.
+DELETE FROM device_assignment WHERE id = %(assignment_id)s AND lower(worn) >= %(at)s;

@@ -138,9 +138,42 @@ def test_the_staffs_word_stands_above_a_claim(adhere, conn, district):
     assert "p1: C0:FF:EE:00:00:01 at c1/g1" in adhere("claims").stdout
 
 
+def test_bands_are_lent_and_swapped(adhere, conn, district):
+    other = BAND[:-1] + "2"
+    adhere("assign", BAND, "p1", "--since", "2026-11-01T09:00+08:00")
+    adhere("assign", other, "p2", "--since", "2026-11-01T09:00+08:00")
+
+    times = ("--since", "2026-11-02T09:00+08:00", "--until", "2026-11-02T12:00+08:00")
+    lent = adhere("lend", BAND, "p2", *times)
+    swapped = adhere("swap", BAND, other)
+
+    assert lent.stdout == (f"p2 wears {BAND} until 2026-11-02T12:00:00+08:00, then p1 again.\n")
+    assert swapped.stdout == f"p2 wears {BAND}.\np1 wears {other}.\n"
+    assert [(one["device_key"], one["pseudonym"]) for one in listed(adhere)] == [
+        (BAND, "p2"),
+        (other, "p1"),
+    ]
+    assert [entry.action for entry in entries(conn)][:3] == [
+        "swap_bands",
+        "swap_bands",
+        "lend_band",
+    ]
+    assert conn.execute("SELECT count(*) FROM device_assignment").fetchone() == (6,)
+
+
 @pytest.mark.parametrize(
     "words",
     [
+        (
+            "lend",
+            BAND,
+            "p1",
+            "--since",
+            "2026-11-22T09:00+08:00",
+            "--until",
+            "2026-11-22T09:00+08:00",
+        ),
+        ("lend", BAND, "nobody", "--until", "2036-11-22T09:00+08:00"),
         ("assign", BAND, "nobody"),
         ("assign", BAND, "p1", "--since", "2026-11-22T09:00"),
         ("assign", BAND, "p1", "--since", "nine"),
