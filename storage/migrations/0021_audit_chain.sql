@@ -110,6 +110,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refuse_change() IS 'Refuses to change or remove rows, also to the owner of the table.';
+REVOKE ALL ON FUNCTION refuse_change FROM PUBLIC;
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_block

@@ -19,3 +19,6 @@ SELECT
     id, (extract(epoch FROM at) * 1000000)::bigint::text, actor, action, subject, detail::text
 FROM audit
 ORDER BY id;
+
+-- name: count_unsealed_audit
+SELECT count(*) FROM audit WHERE id > (SELECT coalesce(max(to_id), 0) FROM audit_block);

@@ -13,7 +13,6 @@ from storage.roles import Role
 from tests.patience import PATIENCE_S
 from tests.postgres import new_database
 
-
 ADD_BEFORE_THE_FIRST = (
     "INSERT INTO audit (id, actor, action, subject)"
     " OVERRIDING SYSTEM VALUE VALUES (-7, 'd1', 'x', 'p')"
