@@ -12,6 +12,7 @@ from config.conventions import Conventions
 from config.schemes import Scheme
 from reports.nightly.evidence import conventions_sha256, sha256_of_facts
 from reports.nightly.payment import payment_of
+from reports.nightly.quality import quality_of
 from reports.nightly.side_weeks import SIDE_ASKED, side_weeks
 from reports.nightly.tables import frame_of
 from reports.nightly.weeks import ASKED, OpeningHours, in_pieces, roll_up
@@ -107,6 +108,7 @@ def content_of(
         input_sha256=b"",
         payment=payment_of(conn, schemes, first_week, night, counted_to or night),
         side=side,
+        quality=quality_of(conn, first_week, night, zone_name),
     )
     return replace(content, input_sha256=_input_sha256(content))
 

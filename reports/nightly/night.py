@@ -23,6 +23,7 @@ from config.schemes import Scheme
 from reports.nightly.content import content_of
 from reports.nightly.evidence import sha256_of_facts
 from reports.nightly.files import clear_unfinished, put_file, require_unchanged
+from reports.nightly.quality import as_rows, of_rows
 from reports.nightly.recompute import Recomputed, recompute
 from reports.nightly.refused import Refused, refused_versions
 from reports.nightly.weeks import OpeningHours
@@ -30,6 +31,7 @@ from reports.payment.store import evaluate_due
 from reports.workbook.book import build_workbook
 from reports.workbook.content import Content, Coverage
 from storage.database import Connection, border, exclusively, snapshot, working_as
+from storage.ledger import catch_up
 from storage.queries import query
 from storage.roles import Role
 
@@ -109,6 +111,7 @@ def run_night(
         counted_to = recomputed.through or night
         with working_as(conn, Role.REPORTS):
             evaluate_due(conn, schemes, counted_to)
+            catch_up(conn)
         with working_as(conn, Role.REPORTS), snapshot(conn):
             content = content_of(
                 conn,
@@ -157,8 +160,9 @@ def _report(
     terms = {"night": content.night, "input_sha256": key, "language": language}
     row = conn.execute(query("find_run"), terms).fetchone()
     if row:
-        revision, name, sha256, *coverage = row
+        revision, name, sha256, quality, *coverage = row
         content = _as_reported(content, int(str(revision)), coverage, zone_name)
+        content = replace(content, quality=of_rows(quality))
         workbook, digest = report_dir / str(name), bytes(sha256)
         if not require_unchanged(workbook, digest):
             data = build_workbook(content, conventions, language, zone_name)
@@ -229,6 +233,7 @@ def _run_row(
         "readings": coverage.readings,
         "quarantined": coverage.quarantined,
         "dead_letters": coverage.dead_letters,
+        "quality": None if content.quality is None else json.dumps(as_rows(content.quality)),
     }
 
 

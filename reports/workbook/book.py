@@ -16,6 +16,7 @@ from reports.workbook.cover import draw_cover
 from reports.workbook.definitions import definitions
 from reports.workbook.payment_columns import LINES, SUMMARY, WEEKS
 from reports.workbook.payment_rows import line_rows, summary_rows, week_rows
+from reports.workbook.quality_columns import QUALITY, QUALITY_NOTE, with_shares
 from reports.workbook.sheet import MAX_ROWS, Book, Column, table
 from reports.workbook.side_columns import NOT_ADHERENCE, SIDE
 from reports.workbook.words import REASONS, STATES, shown
@@ -74,6 +75,9 @@ def build_workbook(
         _in_parts(
             book, _("Side figures"), footer, SIDE, side.iter_rows(named=True), _(NOT_ADHERENCE)
         )
+    if content.quality is not None:
+        days = with_shares(content.quality).iter_rows(named=True)
+        _in_parts(book, _("Data quality"), footer, QUALITY, days, _(QUALITY_NOTE))
     schemes = payment.schemes if payment is not None else ()
     terms = definitions(conventions, _, schemes, with_side=content.side is not None)
     table(book, _("Definitions"), footer, DEFINITIONS, terms)

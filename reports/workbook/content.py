@@ -115,6 +115,8 @@ class Content:
     """None where no scheme is in force: then no sheet speaks of payment."""
     side: pl.DataFrame | None = None
     """SIDE_SCHEMA; None where the workbook is not for those who treat: then no sheet shows it."""
+    quality: pl.DataFrame | None = None
+    """QUALITY_SCHEMA, as it was when the report was first made; None: of a report from before."""
 
 
 def is_over(night: date) -> pl.Expr:

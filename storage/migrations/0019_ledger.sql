@@ -523,6 +523,9 @@ COMMENT ON VIEW ledger IS 'By gateway and hour of sealing: expected = stored + d
 COMMENT ON COLUMN ledger.expected IS 'Null: some batches are missing of which nobody knows how many readings they hold.';
 COMMENT ON COLUMN ledger.lost IS 'Of what is missing: what the box itself has declared lost.';
 
+ALTER TABLE nightly_run ADD COLUMN quality jsonb;
+COMMENT ON COLUMN nightly_run.quality IS 'The rows of the sheet of data quality as they were then: a workbook that has gone missing is written again with them. Null: it had no such sheet.';
+
 REVOKE ALL ON FUNCTION
     gateway_of_topic, call_the_ledger, ledger_time, find_fork, ledger_catch_up, ledger_mind_the_gaps,
     ledger_anew
@@ -534,6 +537,8 @@ GRANT EXECUTE ON FUNCTION ledger_catch_up TO
 GRANT EXECUTE ON FUNCTION ledger_anew TO adhere_operator;
 GRANT SELECT ON ledger, ledger_gap, ledger_on_box, ledger_spool, ledger_finding TO
     adhere_alerts, adhere_reports, adhere_portal, adhere_auditor, adhere_operator;
+-- From which day on a box may be asked what it has sealed.
+GRANT SELECT (gateway_id, enrolled_at) ON gateway_key TO adhere_reports;
 GRANT SELECT ON expected TO adhere_operator, adhere_auditor;
 GRANT UPDATE (seen_at, seen_by) ON ledger_finding TO adhere_portal, adhere_operator;
 -- Of letters everything but their bytes.

@@ -126,3 +126,65 @@ SELECT gateway.id
 FROM gateway
 JOIN organisation AS centre ON centre.id = gateway.centre_id
 WHERE gateway.code = %(gateway)s AND (%(centre)s::text IS NULL OR centre.code = %(centre)s);
+
+-- name: reported_quality
+-- Each gateway on each local day since it was enrolled. A day without a row in the ledger is one on
+-- which nothing was sealed, where a whole chain goes over it; elsewhere nobody knows.
+WITH box AS (
+    SELECT
+        gateway.id, centre.code AS centre_code, gateway.code AS gateway_code,
+        (
+            least(
+                (SELECT min(enrolled_at) FROM gateway_key WHERE gateway_id = gateway.id),
+                (SELECT min(first_at) FROM ledger_spool WHERE gateway_id = gateway.id)
+            ) AT TIME ZONE %(time_zone)s
+        )::date AS first_day
+    FROM gateway
+    JOIN organisation AS centre ON centre.id = centre_id
+), of_day AS (
+    SELECT
+        gateway_id, (hour AT TIME ZONE %(time_zone)s)::date AS day,
+        CASE WHEN sum(unknown_batches) = 0 THEN sum(expected) END AS expected,
+        sum(stored) AS stored, sum(lost) AS lost, sum(pending) AS pending,
+        sum(unknown_batches) AS unknown_batches, sum(quarantined) AS quarantined,
+        sum(clock_suspect) AS clock_suspect
+    FROM ledger
+    WHERE hour >= %(since)s AND hour < %(until)s
+    GROUP BY 1, 2
+), refused AS (
+    SELECT
+        gateway_id, (first_seen_at AT TIME ZONE %(time_zone)s)::date AS day, count(*) AS letters,
+        count(*) FILTER (WHERE reason = 'forked_spool') AS forked
+    FROM dead_letter
+    WHERE first_seen_at >= %(since)s AND first_seen_at < %(until)s
+    GROUP BY 1, 2
+)
+SELECT
+    centre_code, gateway_code, days.day,
+    CASE
+        WHEN of_day.day IS NOT NULL THEN of_day.expected
+        WHEN EXISTS (
+            SELECT FROM ledger_spool AS spool
+            WHERE spool.gateway_id = box.id
+                AND (spool.first_at AT TIME ZONE %(time_zone)s)::date <= days.day
+                AND (spool.last_at AT TIME ZONE %(time_zone)s)::date >= days.day
+        ) AND NOT EXISTS (
+            SELECT FROM ledger_gap AS gap
+            WHERE gap.gateway_id = box.id
+                AND (coalesce(gap.after_at, gap.before_at) AT TIME ZONE %(time_zone)s)::date
+                    <= days.day
+                AND (gap.before_at AT TIME ZONE %(time_zone)s)::date >= days.day
+        ) THEN 0
+    END::bigint,
+    coalesce(of_day.stored, 0)::bigint, coalesce(of_day.lost, 0)::bigint,
+    coalesce(of_day.pending, 0)::bigint, coalesce(of_day.unknown_batches, 0)::bigint,
+    coalesce(of_day.quarantined, 0)::bigint, coalesce(of_day.clock_suspect, 0)::bigint,
+    coalesce(refused.letters, 0), coalesce(refused.forked, 0)
+FROM box
+JOIN (
+    SELECT day::date
+    FROM generate_series(%(first_day)s::date, %(night)s::date, interval '1 day') AS day
+) AS days ON days.day >= box.first_day
+LEFT JOIN of_day ON of_day.gateway_id = box.id AND of_day.day = days.day
+LEFT JOIN refused ON refused.gateway_id = box.id AND refused.day = days.day
+ORDER BY centre_code, gateway_code, days.day;

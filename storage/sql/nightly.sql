@@ -510,7 +510,9 @@ FROM batch;
 -- name: find_run
 -- The newest report of the night in this language, if it says the same: an older one that said so has
 -- been revised since.
-SELECT revision, workbook_name, workbook_sha256, data_until, batches, readings, quarantined, dead_letters
+SELECT
+    revision, workbook_name, workbook_sha256, quality, data_until, batches, readings, quarantined,
+    dead_letters
 FROM (
     SELECT * FROM nightly_run
     WHERE night = %(night)s AND language = %(language)s
@@ -525,12 +527,13 @@ SELECT coalesce(max(revision), 0) + 1 FROM nightly_run WHERE night = %(night)s;
 -- name: put_run
 INSERT INTO nightly_run (
     night, revision, language, started_at, method_version, input_sha256, workbook_name, workbook_sha256,
-    data_until, batches, readings, quarantined, dead_letters
+    data_until, batches, readings, quarantined, dead_letters, quality
 )
 VALUES (
     %(night)s, %(revision)s, %(language)s, %(started_at)s, %(method_version)s, %(input_sha256)s,
     %(workbook_name)s, %(workbook_sha256)s,
-    %(data_until)s, %(batches)s, %(readings)s, %(quarantined)s, %(dead_letters)s
+    %(data_until)s, %(batches)s, %(readings)s, %(quarantined)s, %(dead_letters)s,
+    %(quality)s::jsonb
 );
 
 -- name: put_audit

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from storage.dead_letters import store_dead_letter
-from tests.integration.storage.test_ledger import a_spool, store
+from tests.ledgers import a_spool, store
 
 
 def a_gap(conn, house, *, says_count=True):

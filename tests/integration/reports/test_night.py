@@ -13,6 +13,7 @@ from psycopg import sql
 from config.errors import Misconfigured, Unavailable
 from reports.nightly.night import last_finished_night, only_runner, run_night
 from storage.database import connect
+from storage.dead_letters import store_dead_letter
 from tests.district import District, every, local_ms
 
 MINUTE = 60_000
@@ -121,6 +122,9 @@ def test_a_report_that_went_missing_is_written_again_to_the_same_bytes(conn, tmp
     first = run_night(conn, NIGHT, tmp_path, "en")
     data = first.workbook.read_bytes()
     first.workbook.unlink()
+    # What the data quality says has changed since, and the report stays what it was.
+    store_dead_letter(conn, "adhere/v1/c1/g1/live", "bad_signature", "", b"x")
+    conn.execute("UPDATE dead_letter SET first_seen_at = %s", (NIGHT,))
 
     again = run_night(conn, NIGHT, tmp_path, "en")
 

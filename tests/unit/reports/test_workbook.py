@@ -21,6 +21,7 @@ from reports.workbook.content import (
     Coverage,
 )
 from reports.workbook.payment_columns import PAYMENT_TABLES
+from reports.workbook.quality_columns import QUALITY_SCHEMA, QUALITY_TABLES
 from reports.workbook.sheet import inert
 from reports.workbook.side_columns import SIDE_TABLES
 from reports.workbook.words import REASONS, STATES
@@ -303,6 +304,26 @@ def test_an_empty_district_still_has_a_workbook(content):
     assert table(opened(empty), "Detail") == []
 
 
+def test_what_nobody_knows_of_a_gateway_is_empty_and_zero_is_zero(content):
+    day = date(2026, 11, 2)
+    quality = pl.DataFrame(
+        [
+            ("c1", "g1", day, 100, 75, 5, 20, 0, 3, 3, 1, 1),
+            ("c1", "g2", day, None, 0, 0, 0, 2, 0, 0, 0, 0),
+            ("c1", "g3", day, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        ],
+        schema=QUALITY_SCHEMA,
+        orient="row",
+    )
+
+    rows = table(opened(replace(content, quality=quality)), "Data quality")
+
+    assert [row["Expected"] for row in rows] == [100, None, 0]
+    assert [row["Stored, share"] for row in rows] == [0.75, None, None]
+    assert rows[0]["By a wrong clock, share"] == pytest.approx(0.04)
+    assert rows[1]["Batches of unknown size"] == 2
+
+
 def test_every_reason_of_the_core_has_its_column():
     assert set(REASONS) == set(CORE_REASONS)
     assert set(STATES) == {"met", "not_met", "cannot_judge"}
@@ -311,7 +332,7 @@ def test_every_reason_of_the_core_has_its_column():
 def test_every_sheet_and_column_is_documented():
     page = Path(__file__).parents[3].joinpath("docs/reference/workbook.md").read_text("utf-8")
 
-    tables = {**TABLES, **PAYMENT_TABLES, **SIDE_TABLES}
+    tables = {**TABLES, **PAYMENT_TABLES, **SIDE_TABLES, **QUALITY_TABLES}
     missing = [f"## {name}" for name in tables if f"## {name}\n" not in page]
     for name, columns in tables.items():
         section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
