@@ -220,6 +220,28 @@ class BackupSettings(Strict):
     )
 
 
+class ColdSettings(Strict):
+    """Readings of past days in files, written by `adhere db export`."""
+
+    folder: Path | None = Field(
+        default=None,
+        description="The archive's folder, for its account alone; left out: no archive",
+    )
+    buckets: int = Field(
+        default=16,
+        ge=1,
+        le=1000,
+        description="A day's people are divided into so many folders: one for about 250 of them",
+    )
+    keep_days: int = Field(
+        default=92,
+        ge=1,
+        le=36_500,
+        description="`--drop` leaves the days in the tables that ended less than so many days ago: "
+        "the pages' curves are read there alone",
+    )
+
+
 class DistrictSettings(Strict):
     """What the district side needs to know: hub, database, nightly."""
 
@@ -233,6 +255,7 @@ class DistrictSettings(Strict):
     payment: PaymentSettings = PaymentSettings()
     storage: StorageSettings = StorageSettings()
     backup: BackupSettings = BackupSettings()
+    cold: ColdSettings = ColdSettings()
     time_zone: TimeZone = Field(
         default="Asia/Shanghai", description="Zone of the nightly clock time"
     )

@@ -8,7 +8,7 @@ import typer
 
 from config.language import _
 from config.settings import database_dsn
-from scripts.db import audit, backup, dead_letter, ledger, retention
+from scripts.db import audit, backup, dead_letter, export, ledger, retention
 from scripts.db.roles import roles
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -20,6 +20,7 @@ app.command("restore")(backup.restore)
 app.command("drill")(backup.drill)
 app.add_typer(audit.audit, name="audit")
 app.add_typer(retention.app, name="policies")
+app.add_typer(export.app, name="export")
 
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))]
 

@@ -1,19 +1,45 @@
 """Letting exported days leave the tables: after they are verified, and only as they were then."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
 from config.errors import Unavailable
 from config.language import _
+from storage.cold.export import export_days
 from storage.cold.parts import parts_of
-from storage.cold.verify import Verified
-from storage.database import Connection, alone_with_days, border, exclusively
+from storage.cold.verify import Verified, verify_days
+from storage.database import Connection, alone_with_days, border, exclusively, working_as
 from storage.queries import query
+from storage.roles import Role
 
 log = structlog.get_logger()
 
 DROPPED, CHANGED, NOT_VERIFIED = "dropped", "changed", "not_verified"
+ATTEMPTS = 3
+"""A day that got readings between the comparison and the drop is exported and compared again."""
+
+
+class Kept(NamedTuple):
+    """A day that stays in the tables."""
+
+    day: date
+    why: str
+    """too_young, late (readings kept coming), or faults."""
+    until: datetime | None = None
+    """Of a day that is too young."""
+
+
+@dataclass
+class Gone:
+    """What became of the days that were to leave the tables."""
+
+    dropped: list[date] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    faulty: list[Verified] = field(default_factory=list)
 
 
 def verified_days(conn: Connection) -> set[date]:
@@ -47,3 +73,43 @@ def drop_day(conn: Connection, day: date) -> str:
     outcome = str(row[0]) if row else NOT_VERIFIED
     log.info("day_dropped" if outcome == DROPPED else "day_not_dropped", day=str(day), why=outcome)
     return outcome
+
+
+def drop_days(
+    conn: Connection,
+    days: list[date],
+    folder: Path,
+    buckets: int,
+    *,
+    nobody_days: int,
+    keep_days: int,
+) -> Gone:
+    """Compare each exported day with the tables, and drop it as far as it may be dropped.
+
+    `conn` works as the core; what drops works as the operator.
+    """
+    gone = Gone()
+    for day in days:
+        kept: Kept | None = Kept(day, "late")
+        for _attempt in range(ATTEMPTS):
+            seen = next(verify_days(conn, [day]), None)
+            if seen is None or not (seen.held or seen.late):
+                kept = None  # readings of nobody alone, or none at all: not this command's to drop
+                break
+            free = free_from(seen, nobody_days=nobody_days, keep_days=keep_days)
+            if not seen.is_sound:
+                gone.faulty.append(seen)
+                kept = Kept(day, "faults")
+                break
+            if free > datetime.now(UTC):
+                kept = Kept(day, "too_young", free)
+                break
+            with working_as(conn, Role.OPERATOR):
+                if drop_day(conn, day) == DROPPED:
+                    gone.dropped.append(day)
+                    kept = None
+                    break
+            list(export_days(conn, [day], folder, buckets))
+        if kept is not None:
+            gone.kept.append(kept)
+    return gone

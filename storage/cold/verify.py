@@ -46,6 +46,8 @@ class Verified:
 
     day: date
     parts: tuple[int, ...]
+    held: tuple[int, ...]
+    """Those of the parts that the tables still hold."""
     readings: int
     """In the files."""
     faults: list[Fault] = field(default_factory=list)
@@ -76,7 +78,13 @@ def verify_days(conn: Connection, days: list[date] | None = None) -> Iterator[Ve
 
 
 def _verify_day(conn: Connection, day: date, parts: list[Part]) -> Verified:
-    seen = Verified(day, tuple(part.part for part in parts), sum(part.readings for part in parts))
+    held = {part.part: part for part in parts if part.dropped_at is None}
+    seen = Verified(
+        day,
+        tuple(part.part for part in parts),
+        tuple(held),
+        sum(part.readings for part in parts),
+    )
     known = content_of_parts(conn, day)
     with files.usable(parts[0].folder):
         named: set[Path] = set()
@@ -89,7 +97,6 @@ def _verify_day(conn: Connection, day: date, parts: list[Part]) -> Verified:
             for path in files.files_in(folder, day):
                 if path not in named and not path.name.endswith(files.UNFINISHED):
                     seen.faults.append(Fault("stray_file", str(path)))
-        held = {part.part: part for part in parts if part.dropped_at is None}
         if seen.is_sound:
             with snapshot(conn):
                 state = conn.execute(query("state_of_day"), {"day": day}).fetchone()

@@ -2,34 +2,25 @@
 
 import hashlib
 import json
-import os
 import stat
 import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import polars as pl
 import pytest
 
 from config.errors import Misconfigured, Unavailable
 from reports.nightly.night import run_night
 from reports.nightly.recompute import recompute
-from storage.cold import export, files
 from storage.cold.drop import CHANGED, DROPPED, NOT_VERIFIED, drop_day, free_from, verified_days
 from storage.cold.export import days_before, export_days
 from storage.cold.verify import verify_days
 from storage.database import connect, working_as
-from storage.ingest import IncomingBatch, Outcome, ReadingColumns, store_batches
 from storage.migrate import migrate
 from storage.roles import Role
-from tests.district import District, every, from_scratch, local_ms, results
+from tests.cold import DAYS, MINUTE, NIGHT, TUESDAY, filled
+from tests.district import District, every, from_scratch, results
 from tests.postgres import new_database
-
-MINUTE = 60_000
-NIGHT = date(2026, 11, 15)
-TUESDAY = local_ms("2026-11-10 07:30:00")
-"""Half an hour before a UTC midnight: what begins here lies in two files."""
-DAYS = [date(2026, 11, 9), date(2026, 11, 10)]
 
 
 @pytest.fixture
@@ -40,51 +31,6 @@ def archive(tmp_path):
 @pytest.fixture
 def district(conn):
     return filled(District(conn))
-
-
-def filled(district):
-    """Two people with all that a band can say, and a band of nobody's."""
-    for label in ("p1", "p2"):
-        district.wear(label)
-        district.hear(label, heart_rate=every(TUESDAY, TUESDAY + 70 * MINUTE, 120))
-        walked = every(TUESDAY, TUESDAY + 70 * MINUTE, 110, step_ms=MINUTE)
-        district.hear(label, steps=walked)
-    memory = every(TUESDAY + 90 * MINUTE, TUESDAY + 120 * MINUTE, 95)
-    for shift_ms in (0, 20_000, 7_200_000):  # read again by another gateway, and by another clock
-        told = [(ms + shift_ms, bpm) for ms, bpm in memory]
-        district.hear("p1", heart_rate=told, stamps=[ms for ms, _bpm in memory])
-    count(district, "p2", [(TUESDAY + n * MINUTE, 100 * n) for n in range(70)])
-    district.hear("passer-by", heart_rate=every(TUESDAY, TUESDAY + MINUTE, 77))
-    return district
-
-
-def count(district, key, totals):
-    """One batch of running totals of steps."""
-    seq = next(district.seq)
-    rows = len(totals)
-    columns = ReadingColumns(
-        "steps_counter",
-        np.zeros(rows, np.uint16),
-        np.array([ms for ms, _total in totals], np.int64),
-        np.array([total for _ms, total in totals], np.float64),
-        np.zeros(rows, np.int64),
-        np.zeros(rows, np.uint8),
-    )
-    batch = IncomingBatch(
-        gateway_id=district.gateway,
-        boot=bytes(16),
-        seq=seq,
-        content_sha256=hashlib.sha256(b"%d" % seq).digest(),
-        previous_sha256=None,
-        lane="backlog",
-        schema_version=1,
-        sealed_utc_ms=totals[-1][0],
-        sealed_mono_ms=0,
-        devices=(key,),
-        columns=[columns],
-        sealed=b"sealed %d" % seq,
-    )
-    assert store_batches(district.conn, [batch]) == [Outcome.STORED]
 
 
 def exported(conn, archive, *, buckets=3):
@@ -244,59 +190,6 @@ def test_what_was_nobodys_is_exported_when_it_is_somebodys(conn, district, archi
     assert free_from(verified(conn)[DAYS[0]], nobody_days=30, keep_days=3) == datetime(
         2026, 11, 13, tzinfo=UTC
     )
-
-
-class Killed(BaseException):
-    """Nobody catches it: what follows is not done, as after SIGKILL."""
-
-
-def test_an_export_killed_anywhere_is_made_good_by_the_next(
-    conn, database, district, archive, monkeypatch
-):
-    """Before and after every fsync and every rename, and before every step of the database."""
-    steps = 0
-    reached = []
-
-    def dying(module, name):
-        real = getattr(module, name)
-
-        def call(*args, **kwargs):
-            nonlocal steps
-            steps -= 1
-            if steps == 0:
-                reached.append(name)
-                raise Killed
-            return real(*args, **kwargs)
-
-        monkeypatch.setattr(module, name, call)
-
-    for module, name in (
-        (os, "fsync"),
-        (files.Path, "rename"),
-        (files, "sync_folder"),
-        (export, "query"),
-        (export, "manifest_bytes"),
-    ):
-        dying(module, name)
-    for kill_at in range(1, 500):
-        steps = kill_at
-        try:
-            with connect(database, role=Role.CORE) as killed:
-                list(export_days(killed, [DAYS[0]], archive, 3))
-        except Killed:
-            continue
-        break
-    else:
-        pytest.fail("it never came to its end")
-    monkeypatch.undo()
-
-    assert {"fsync", "rename", "query", "manifest_bytes"} <= set(reached)
-    assert len(reached) > 20
-    assert faults(verified(conn)) == []
-    assert not list(archive.rglob("*.unfinished"))
-    assert [seen.late for seen in verified(conn).values()] == [0]
-    rows = rows_of(archive)
-    assert len(rows) == len(rows.unique())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,141 @@
+"""`adhere db export` as an operator runs it, and as it is killed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from storage.cold import export, files
+from storage.cold.export import export_days
+from storage.cold.verify import verify_days
+from storage.database import connect
+from storage.roles import Role
+from tests.cold import DAYS, filled
+from tests.district import District
+
+
+@pytest.fixture
+def conn(database):
+    with connect(database) as conn:
+        yield conn
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def district(conn):
+    return filled(District(conn))
+
+
+class Killed(BaseException):
+    """Nobody catches it: what follows is not done, as after SIGKILL."""
+
+
+def test_an_export_killed_anywhere_is_made_good_by_the_next(
+    conn, database, district, archive, monkeypatch
+):
+    """Before and after every fsync and every rename, and before every step of the database."""
+    steps = 0
+    reached = []
+
+    def dying(module, name):
+        real = getattr(module, name)
+
+        def call(*args, **kwargs):
+            nonlocal steps
+            steps -= 1
+            if steps == 0:
+                reached.append(name)
+                raise Killed
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, call)
+
+    for module, name in (
+        (os, "fsync"),
+        (files.Path, "rename"),
+        (files, "sync_folder"),
+        (export, "query"),
+        (export, "manifest_bytes"),
+    ):
+        dying(module, name)
+    for kill_at in range(1, 500):
+        steps = kill_at
+        try:
+            with connect(database, role=Role.CORE) as killed:
+                list(export_days(killed, [DAYS[0]], archive, 3))
+        except Killed:
+            continue
+        break
+    else:
+        pytest.fail("it never came to its end")
+    monkeypatch.undo()
+
+    assert {"fsync", "rename", "query", "manifest_bytes"} <= set(reached)
+    assert len(reached) > 20
+    assert not list(archive.rglob("*.unfinished"))
+    assert [(seen.faults, seen.late) for seen in verify_days(conn)] == [([], 0)]
+    rows = [
+        pl.read_parquet(path, hive_partitioning=False).height for path in archive.rglob("*.parquet")
+    ]
+    assert sum(rows) == 810
+
+
+def adhere(*command, dsn):
+    """Run `adhere db export ...`; return its exit code and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.main", "db", "export", *command],
+        env=os.environ | {"ADHERE_DATABASE_DSN": dsn, "ADHERE_LANGUAGE": "en"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_exports_compares_and_drops(conn, database, district, archive, tmp_path):
+    conn.execute("DELETE FROM heart_rate WHERE value = 77")  # nobody's, as the night purges them
+    settings = tmp_path / "district.toml"
+    settings.write_text(
+        f'data_dir = "{tmp_path}"\n'
+        '[broker]\nhost = "localhost"\n'
+        f'[nightly]\nreport_dir = "{tmp_path}"\n'
+        f'[cold]\nfolder = "{archive}"\nbuckets = 2\nkeep_days = 1\n',
+        "utf-8",
+    )
+    before = ("--before", "2026-11-15", "--settings", str(settings))
+
+    code, out, _err = adhere(*before, "--json", dsn=database)
+    assert (code, [part["readings"] for part in json.loads(out)["parts"]]) == (0, [810, 2160])
+    code, out, _err = adhere("verify", dsn=database)
+    assert (code, out.count("are sound")) == (0, 2)
+    code, out, _err = adhere(*before, "--drop", "--to", str(archive), dsn=database)
+    assert (code, out.count("dropped from the tables")) == (0, 2)
+    code, out, _err = adhere("list", dsn=database)
+    assert (code, out.count("in the files alone")) == (0, 2)
+    path = next(archive.rglob("heart_rate-1-0.parquet"))
+    path.write_bytes(path.read_bytes()[:-1])
+    code, _out, err = adhere("verify", dsn=database)
+    assert code == 1
+    assert f"{path} was changed" in err
+    code, _out, err = adhere("--to", str(archive), dsn=database)
+    assert (code, "--before" in err) == (2, True)
+
+
+def test_a_young_day_is_exported_and_stays_in_the_tables(conn, database, district, archive):
+    code, out, _err = adhere(
+        "--before", "2026-11-15", "--to", str(archive), "--drop", "--json", dsn=database
+    )
+
+    said = json.loads(out)
+    assert (code, said["dropped"]) == (3, [])
+    assert [(kept["day"], kept["why"]) for kept in said["kept"]] == [
+        (str(day), "too_young") for day in DAYS
+    ]
+    assert conn.execute("SELECT count(*) FROM heart_rate").fetchone()[0] > 0
