@@ -71,7 +71,7 @@ def overpowered_roles(conn: Connection) -> list[str]:
 
 
 def statements_for_logins(conn: Connection) -> list[str]:
-    """Return the SQL that gives each process a login of its own, as far as it is not there.
+    """Return the SQL that makes the roles, and a login for each process, as far as they lack.
 
     They have no password: on the server's own machine each is known by its account (`peer`);
     elsewhere an administrator adds what the server's pg_hba.conf asks for.
@@ -82,7 +82,7 @@ def statements_for_logins(conn: Connection) -> list[str]:
             name
             for (name,) in conn.execute(query("find_roles"), {"roles": list(LOGINS)}).fetchall()
         }
-    wanted = []
+    wanted = [_statement(role) for role in missing_roles(conn)]
     for name, roles in LOGINS.items():
         login = sql.Identifier(name)
         if name not in known:

@@ -34,6 +34,7 @@ LOGINS = {
     "adhere-watch": (Role.ALERTS,),
     "adhere-nightly": (Role.CORE, Role.REPORTS, Role.ALERTS),
     "adhere-portal": (Role.PORTAL,),
+    "adhere-operator": (Role.OPERATOR,),
 }
-"""One login for each process of the district, named as its account and its service are. People who
-give commands have logins of their own, members of the operator's role."""
+"""One login for each process of the district, named as its account and its service are, and one for
+commands. People may have logins of their own instead, and auditors have."""

@@ -18,7 +18,9 @@ def roles(
         bool,
         typer.Option(
             "--sql",
-            help=_("Print what an administrator of the server runs to make the processes' logins."),
+            help=_(
+                "Print what an administrator of the server runs to make the roles and the logins."
+            ),
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_("Print JSON, for programs."))] = False,

@@ -89,7 +89,7 @@ GRANT SELECT (id, pseudonym, centre_id, family_doctor_id) ON patient TO adhere_c
 GRANT SELECT (id, code) ON staff TO adhere_core;
 GRANT SELECT, DELETE ON touched, clock_heard TO adhere_core;
 GRANT SELECT, INSERT, DELETE ON changed, said_again TO adhere_core;
-GRANT SELECT, INSERT, UPDATE ON band_clock TO adhere_core;
+GRANT SELECT, INSERT, UPDATE (least_ms, greatest_ms) ON band_clock TO adhere_core;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     day, bout, week, side_day, rest_day, side_week, refused_version
 TO adhere_core;
@@ -115,7 +115,7 @@ GRANT EXECUTE ON FUNCTION initial_of_name TO adhere_alerts;
 GRANT SELECT ON
     organisation, enrolment, prescription, prescription_phase, prescribed, pause, logged_session,
     device, device_assignment, gateway, gateway_outage, batch, heart_rate, steps, steps_counter,
-    said_again, day, bout, week, side_day, rest_day, side_week, refused_version
+    said_again, day, bout, week, side_day, rest_day, side_week, refused_version, band_claim
 TO adhere_reports;
 GRANT SELECT (id, pseudonym, centre_id, family_doctor_id) ON patient TO adhere_reports;
 GRANT SELECT (id, code, name, role) ON staff TO adhere_reports;
@@ -124,46 +124,39 @@ GRANT SELECT, INSERT ON nightly_run, payment_period, payment_line_week TO adhere
 GRANT SELECT, INSERT, DELETE ON payment_line TO adhere_reports;
 GRANT SELECT, INSERT, UPDATE (signed_by, signed_on) ON payment_scheme TO adhere_reports;
 
--- The pages: records and results, accounts and sessions, alerts that people close; no reading.
-GRANT SELECT ON
-    organisation, patient, patient_team, enrolment, prescription, prescription_phase, prescribed,
-    pause, logged_session, device, device_assignment, gateway, gateway_state, gateway_outage, batch,
-    day, bout, week, side_day, rest_day, side_week, refused_version,
-    alert_episode, alert_week, watch_beat,
-    payment_scheme, payment_period, payment_line, payment_line_week, nightly_run
-TO adhere_portal;
-GRANT SELECT, INSERT, UPDATE ON staff, session_log TO adhere_portal;
-GRANT SELECT, INSERT, DELETE ON care_team TO adhere_portal;
-GRANT SELECT, INSERT, UPDATE ON login TO adhere_portal;
-GRANT SELECT, INSERT, UPDATE, DELETE ON
-    login_link, login_wait, web_session, known_browser
-TO adhere_portal;
-GRANT SELECT, UPDATE ON alert, delivery TO adhere_portal;
-GRANT SELECT, INSERT ON alert_event TO adhere_portal;
-GRANT SELECT ON audit TO adhere_portal;
+-- The pages get their rights together with row security, in the next migration.
 
 -- The audit trail: its numbers and times are its own.
 GRANT INSERT (actor, action, subject, detail) ON audit TO
-    adhere_hub, adhere_core, adhere_reports, adhere_portal, adhere_operator;
+    adhere_hub, adhere_core, adhere_reports, adhere_operator;
 
 -- Whoever inspects who has seen what.
 GRANT SELECT ON audit TO adhere_auditor;
 
 -- Commands of the district: people, bands, boxes, what could not be taken, the ledger.
-GRANT SELECT, INSERT, UPDATE ON
-    organisation, staff, patient, enrolment, prescription, device, device_assignment, band_claim,
-    band_key, claim_code, gateway_key
+GRANT SELECT, INSERT, UPDATE (kind, name, parent_id) ON organisation TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (organisation_id, role, name, email) ON staff TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (name, centre_id, family_doctor_id) ON patient TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (mode, starts_on, ends_on) ON enrolment TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (effective) ON prescription TO adhere_operator;
+GRANT SELECT, INSERT ON prescription_phase, pause, gateway, gateway_outage, session_log
 TO adhere_operator;
-GRANT SELECT, INSERT ON
-    prescription_phase, pause, gateway, gateway_outage, session_log
-TO adhere_operator;
-GRANT DELETE ON device_assignment, band_key, claim_code TO adhere_operator;
 GRANT SELECT, INSERT, DELETE ON care_team TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (family) ON device TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (worn) ON device_assignment TO adhere_operator;
+GRANT SELECT, UPDATE (ended_at, why_ended) ON band_claim TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (irk, put_at), DELETE ON band_key TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (salt, hash, given_at), DELETE ON claim_code TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (revoked_at) ON gateway_key TO adhere_operator;
 GRANT SELECT ON
     prescribed, batch, batch_payload, declared_loss, spool_loss, quarantined_reading, dead_letter,
     touched, batch_queue, band_offer, claim_said, edge_event, gateway_state, roster_issue
 TO adhere_operator;
-GRANT SELECT (staff_id, password_hash, disabled_at), INSERT, UPDATE (password_hash, password_set_at)
+-- An account, a link, a password: given out, never read.
+GRANT SELECT (staff_id, password_set_at, disabled_at), INSERT (staff_id),
+    UPDATE (password_hash, password_set_at)
 ON login TO adhere_operator;
-GRANT SELECT, INSERT, UPDATE, DELETE ON login_link TO adhere_operator;
-GRANT SELECT, DELETE, UPDATE (may_set_password) ON web_session TO adhere_operator;
+GRANT SELECT (staff_id, expires_at, used_at),
+    INSERT (token_sha256, staff_id, expires_at, sets_password), UPDATE (used_at), DELETE
+ON login_link TO adhere_operator;
+GRANT SELECT (staff_id), DELETE ON web_session TO adhere_operator;
