@@ -198,13 +198,14 @@ REVOKE ALL ON FUNCTION drop_payloads FROM PUBLIC;
 
 CREATE TABLE unowned_span (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    device_id integer NOT NULL REFERENCES device,
+    device_id integer NOT NULL,
     came_on date NOT NULL,
     until_batch_id bigint NOT NULL,
     during tstzrange NOT NULL CHECK (NOT isempty(during))
 );
 CREATE INDEX ON unowned_span (device_id);
 COMMENT ON TABLE unowned_span IS 'Time in which a band gave readings while nobody was assigned: looked at again, by the assignments of then, when they have been here for their days, and deleted as far as they still belong to nobody.';
+COMMENT ON COLUMN unowned_span.device_id IS 'Of device; unchecked: a check would hold the band''s row until the night is over, and whoever hands it out waits for that row.';
 COMMENT ON COLUMN unowned_span.came_on IS 'The UTC day the readings came, or an assignment that covered them was taken back.';
 COMMENT ON COLUMN unowned_span.until_batch_id IS 'Readings of later batches have spans of their own.';
 
