@@ -19,6 +19,7 @@ from portal import (
     alert_pages,
     audit_page,
     log_in,
+    operations,
     patients,
     payment_page,
     prescribing,
@@ -34,6 +35,7 @@ from portal.passwords import Passwords
 from portal.rendering import Pages
 from portal.visit import LogInFirst, Portal, language, portal_of, see_other
 from storage.pool import Pool
+from storage.roles import Role
 
 log = structlog.get_logger()
 
@@ -50,6 +52,7 @@ ROUTERS = (
     payment_page.router,
     audit_page.router,
     staff_page.router,
+    operations.router,
 )
 
 
@@ -64,7 +67,7 @@ def create_app(
 
     `time_zone` is the centres': every time on a page is local there.
     """
-    pool = Pool(dsn, application="adhere portal")
+    pool = Pool(dsn, application="adhere portal", role=Role.PORTAL)
     pages = Pages(ZoneInfo(time_zone))
 
     @asynccontextmanager

@@ -19,29 +19,27 @@ from portal.visit import (
     see_other,
 )
 from storage import audit
-from storage.accounts import (
-    Account,
-    find_account,
-    find_link,
-    new_token,
-    set_password_hash,
-    use_link,
-)
+from storage.accounts import find_link, new_token, password_terms
 from storage.database import Connection
 from storage.web_sessions import (
     KNOWN_FOR,
+    Opening,
     Patience,
     browser_of,
+    change_password,
     end_session,
+    enter_by_link,
     failures,
     forget_failures,
     know_browser,
+    lock_password,
     note_failure,
-    open_session,
+    read_as,
     seconds_to_wait,
     show_names,
     wait_key,
 )
+from storage.web_sessions import log_in as open_by_proof
 
 log = structlog.get_logger()
 router = APIRouter()
@@ -118,10 +116,11 @@ def _looked_at(
     if wait > 0:
         return _wait(request, then, code, wait)
     portal = portal_of(request)
-    account = find_account(conn, code)
-    opens = None if account is None or account.disabled_at else account.password_hash
-    is_right = portal.passwords.is_right(opens, password)
-    if account is None or not is_right:
+    account = password_terms(conn, code)
+    proof = portal.passwords.proof(account.terms if account else None, password)
+    # A password of nobody, or of an account that is shut, is asked for all the same.
+    token = open_by_proof(conn, code, proof or b"", _opening(request))
+    if token is None:
         for key, patience in keys:
             note_failure(conn, key, patience)
         audit.note(
@@ -134,17 +133,15 @@ def _looked_at(
     tried = failures(conn, wait_key("account", code))
     forget_failures(conn, keys[0][0])
     response = see_other(then)
-    _let_in(request, conn, response, account.staff_id, may_set_password=False)
+    portal.cookies.put(response, SESSION, token)
     browser = portal.cookies.read(request, BROWSER) or new_token()
-    know_browser(conn, browser, account.staff_id)
+    with conn.transaction():
+        read_as(conn, token)
+        know_browser(conn, browser)
+        audit.note(
+            conn, actor=code, action="log_in", subject="account", detail={"wrong_before": tried}
+        )
     portal.cookies.put(response, BROWSER, browser, lasts=KNOWN_FOR)
-    audit.note(
-        conn,
-        actor=account.code,
-        action="log_in",
-        subject="account",
-        detail={"wrong_before": tried},
-    )
     return response
 
 
@@ -165,27 +162,14 @@ def _keys(conn: Connection, request: Request, code: str) -> list[tuple[bytes, Pa
     return [(wait_key("account", code), OF_ACCOUNT), (wait_key("address", address), OF_ADDRESS)]
 
 
-def _let_in(
-    request: Request,
-    conn: Connection,
-    response: Response,
-    staff_id: int,
-    *,
-    may_set_password: bool,
-) -> None:
-    """Open a new session, whatever cookie came with the request; the one it named ends."""
+def _opening(request: Request) -> Opening:
+    """Return what a new session is, whatever cookie came; the session it named ends."""
     portal = portal_of(request)
-    before = portal.cookies.read(request, SESSION)
-    if before is not None:
-        end_session(conn, before)
-    token = open_session(
-        conn,
-        staff_id=staff_id,
+    return Opening(
         session_for=timedelta(hours=portal.settings.session_h),
         idle=portal.idle,
-        may_set_password=may_set_password,
+        before=portal.cookies.read(request, SESSION),
     )
-    portal.cookies.put(response, SESSION, token)
 
 
 def _form(
@@ -242,22 +226,23 @@ def enter(request: Request, token: str, csrf: Field = "") -> Response:
     portal = portal_of(request)
     if not is_form_token(csrf, portal.cookies.read(request, VISITOR)):
         raise HTTPException(403)
-    with portal.pool.connection() as conn:
-        link = find_link(conn, token)
-        entered = use_link(conn, token)
-        if link is None or entered is None:
-            return enter_page(request, token)
-        response = see_other("/password" if entered.sets_password else "/")
-        _let_in(request, conn, response, entered.staff_id, may_set_password=entered.sets_password)
-        audit.note(conn, actor=link.code, action="enter_by_link", subject="account")
+    with portal.pool.connection() as conn, conn.transaction():
+        entered = enter_by_link(conn, token, _opening(request))
+        if entered is not None:
+            read_as(conn, entered.token)
+            audit.note(conn, actor=entered.code, action="enter_by_link", subject="account")
+    if entered is None:
+        return enter_page(request, token)
+    response = see_other("/password" if entered.sets_password else "/")
+    portal.cookies.put(response, SESSION, entered.token)
     return response
 
 
 @router.post("/logout")
 def log_out(visit: AnybodyWrites) -> Response:
     """End the session here and in the database."""
-    end_session(visit.conn, visit.token)
     visit.note("log_out", "account")
+    end_session(visit.conn, visit.token)
     response = see_other("/login")
     visit.portal.cookies.drop(response, SESSION)
     return response
@@ -274,35 +259,37 @@ def set_password(
     visit: AnybodyWrites, current: Field = "", password: Field = "", again: Field = ""
 ) -> Response:
     """Set a password: with the current one, or without where a link was made for it."""
-    account = find_account(visit.conn, visit.person.code)
-    if account is None:
-        raise HTTPException(404)
     try:
-        fault = _fault(visit, account, current, password, again)
-        if fault is not None:
-            return visit.page("password.html", 422, fault=fault)
-        hashed = visit.portal.passwords.hashed(password)
+        fault = _set_password(visit, current, password, again)
     except TooBusy:
         return visit.page("password.html", 429, fault=BUSY)
-    set_password_hash(
-        visit.conn, staff_id=account.staff_id, password_hash=hashed, token=visit.token
-    )
+    if fault is not None:
+        return visit.page("password.html", 422, fault=fault)
     visit.note("set_password", "account")
     return see_other("/")
 
 
-def _fault(visit: Visit, account: Account, current: str, password: str, again: str) -> str | None:
-    if not visit.person.may_set_password:
-        key = wait_key("current", account.code)
-        with visit.portal.passwords.turn():
-            if seconds_to_wait(visit.conn, [key]) > 0:
-                return BUSY
-            if not visit.portal.passwords.is_right(account.password_hash, current):
-                note_failure(visit.conn, key, OF_ACCOUNT)
-                return NOT_THE_OLD
+def _set_password(visit: Visit, current: str, password: str, again: str) -> str | None:
+    """Write the new password; return what is wrong with it, or with the old one."""
+    person, passwords = visit.person, visit.portal.passwords
     if password != again:
         return NOT_TWICE
-    return fault_of(password, account.code, account.name)
+    fault = fault_of(password, person.code, person.name)
+    if fault is not None:
+        return fault
+    with passwords.turn():
+        # Until the page's transaction ends: what it counts, the next in turn has to see.
+        lock_password(visit.conn, person.code)
+        key, proof = wait_key("current", person.code), None
+        if not person.may_set_password:
+            if seconds_to_wait(visit.conn, [key]) > 0:
+                return BUSY
+            account = password_terms(visit.conn, person.code)
+            proof = passwords.proof(account.terms if account else None, current)
+        if change_password(visit.conn, visit.token, proof, passwords.hashed(password)):
+            return None
+        note_failure(visit.conn, key, OF_ACCOUNT)
+    return NOT_THE_OLD
 
 
 @router.post("/names")

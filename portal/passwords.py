@@ -8,13 +8,15 @@ and none of the commonest.
 import secrets
 import threading
 import unicodedata
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import InvalidHashError
+from argon2.low_level import hash_secret_raw
 
 from config.language import later
 
@@ -26,6 +28,9 @@ AT_ONCE = 2
 WAIT_S = 6.0
 MOST_WAITING = 8
 """The next is told to come again at once: those who wait hold a thread that pages need."""
+
+NO_OUTPUT = "A" * 43
+"""In the place of a hash's 32 bytes: the terms of an account come without."""
 
 TOO_SHORT = later("Use at least 8 characters.")
 TOO_LONG = later("Use at most 256 characters.")
@@ -82,7 +87,7 @@ class Passwords:
         """Take one of the two turns, for this thread; raises TooBusy.
 
         Whoever asks inside of it whether a password may be looked at, and notes the answer there,
-        lets no burst of guesses past: `hashed` and `is_right` then take no other turn.
+        lets no burst of guesses past: `hashed` and `proof` then take no other turn.
         """
         if getattr(self._mine, "turn", False):
             yield
@@ -102,19 +107,34 @@ class Passwords:
             self._room.release()
 
     def hashed(self, password: str) -> str:
-        """Return what is kept of a password; raises TooBusy."""
+        """Return the hash of a password (PHC string format); raises TooBusy."""
         with self.turn():
             return self._hasher.hash(normal(password))
 
-    def is_right(self, password_hash: str | None, password: str) -> bool:
-        """Compare; without a hash the same work is done, so the time tells nothing. May TooBusy."""
+    def proof(self, terms: str | None, password: str) -> bytes | None:
+        """Return what argon2id makes of a password by an account's terms; may raise TooBusy.
+
+        Without terms the same work is done for nothing (None), so the time tells nothing.
+        """
         if len(password) > 4 * MOST_CHARACTERS:
             password = ""
         with self.turn():
             if self._nobody is None:
                 self._nobody = self._hasher.hash(secrets.token_hex())
+            hashed = self._nobody if terms is None else f"{terms}${NO_OUTPUT}"
             try:
-                is_right = self._hasher.verify(password_hash or self._nobody, normal(password))
-            except (VerificationError, InvalidHashError):
-                return False
-            return is_right and bool(password_hash)
+                given = extract_parameters(hashed)
+            except InvalidHashError:
+                return None
+            salt = hashed.split("$")[4]
+            output = hash_secret_raw(
+                normal(password).encode(),
+                b64decode(salt + "=" * (-len(salt) % 4)),
+                time_cost=given.time_cost,
+                memory_cost=given.memory_cost,
+                parallelism=given.parallelism,
+                hash_len=given.hash_len,
+                type=given.type,
+                version=given.version,
+            )
+            return None if terms is None else output

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fastapi import APIRouter, Response
 
 from portal.visit import Payer
-from reports.payment.listing import lines, periods
+from reports.payment.listing import SHOWN, lines, periods
 from reports.workbook import payment_words
 
 router = APIRouter()
@@ -15,9 +15,9 @@ router = APIRouter()
 @router.get("/payment")
 def payment_page(visit: Payer, month: str = "") -> Response:
     """Show the lines of a month (`2026-11`), the newest without asking."""
-    months = periods(visit.conn)
+    months = periods(visit.conn, SHOWN)
     chosen = _month(month) or (months[-1].month if months else None)
-    found = [] if chosen is None else lines(visit.conn, chosen)
+    found = [] if chosen is None else lines(visit.conn, chosen, source=SHOWN)
     visit.note("read_payment", "payment lines", month=str(chosen))
     return visit.page(
         "payment.html",

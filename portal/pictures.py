@@ -37,7 +37,7 @@ def of_day(
 ) -> Picture:
     """Draw a local day from its first to its last reading, to whole hours."""
     from_ms, to_ms = local_day_ms(day, reader.zone)
-    samples = samples_of(conn, [Span(patient_id, from_ms, to_ms)])[0]
+    samples = samples_of(conn, [Span(patient_id, from_ms, to_ms)], "trace")[0]
     if len(samples.at_ms):
         hour_ms = 3_600_000
         first = int(samples.at_ms[0]) // hour_ms * hour_ms
@@ -58,7 +58,7 @@ def around(
 ) -> Picture:
     """Draw the time between two instants."""
     from_ms, to_ms = utc_ms(from_at), utc_ms(to_at)
-    samples = samples_of(conn, [Span(patient_id, from_ms, to_ms)])[0]
+    samples = samples_of(conn, [Span(patient_id, from_ms, to_ms)], "trace")[0]
     return _drawn(reader, samples, from_ms, to_ms, version, bouts=(), alerts=alerts)
 
 

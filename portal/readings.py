@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -33,12 +33,14 @@ class Quarter(NamedTuple):
     readings: int
 
 
-def samples_of(conn: Connection, spans: Sequence[Span]) -> list[Samples]:
-    """Return the readings of each span, in order of time."""
+def samples_of(
+    conn: Connection, spans: Sequence[Span], page: Literal["trace", "list"]
+) -> list[Samples]:
+    """Return the readings of each span, in order of time, for a use that the audit trail names."""
     asked = pl.DataFrame(
         [(number, *span) for number, span in enumerate(spans)], schema=SPANS, orient="row"
     )
-    read = heart_rate_of(conn, asked).sort("window", "ts")
+    read = heart_rate_of(conn, asked, page=page).sort("window", "ts")
     return [
         Samples(mine["ts"].to_numpy(), mine["hr"].to_numpy())
         for mine in (read.filter(pl.col("window") == number) for number in range(len(spans)))

@@ -13,13 +13,13 @@ from portal.words import ROLES
 from storage.accounts import (
     CARE_ROLES,
     accounts,
+    admit_to_care_team,
     disable_account,
+    dismiss_from_care_team,
     enable_account,
     find_account,
     issue_link,
-    leave_care_team,
     open_account,
-    put_care_team,
     put_email,
 )
 from storage.database import border
@@ -119,10 +119,10 @@ def team(
         return _page(visit, fault=NOT_OF_A_TEAM)
     try:
         if act == "leave":
-            if not leave_care_team(visit.conn, patient=patient, staff=code):
+            if not dismiss_from_care_team(visit.conn, patient=patient, staff=code):
                 return _page(visit, fault=NOBODY)
         else:
-            put_care_team(visit.conn, patient=patient, staff=code)
+            admit_to_care_team(visit.conn, patient=patient, staff=code)
     except Misconfigured:
         return _page(visit, fault=NOBODY)
     visit.note("leave_care_team" if act == "leave" else "join_care_team", patient, staff=code)

@@ -1,13 +1,16 @@
 """Who asks for a page, and whether the page is theirs to see.
 
 Another person's page does not exist for whoever may not see it: 404, and a row in the audit trail.
+One request is one transaction that reads for one web session; the database shows it no other rows
+(docs/why/row-security.md). It ends before the answer is sent.
 """
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, cast
+from typing import Annotated, LiteralString, cast
 
 from fastapi import Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -20,10 +23,10 @@ from portal.reading import Reader, language_of
 from portal.rendering import Pages
 from storage import audit
 from storage.accounts import CARE_ROLES
-from storage.database import Connection
+from storage.database import Connection, border
 from storage.people import Role
 from storage.pool import Pool
-from storage.web_sessions import SignedIn, find_session, touch_session
+from storage.web_sessions import SignedIn, find_session, read_as, touch_session
 
 EVERYBODY: frozenset[Role] = frozenset(
     {"family_doctor", "therapist", "instructor", "operator", "administrator", "payer", "auditor"}
@@ -114,8 +117,18 @@ def reads(roles: frozenset[Role]) -> Callable[[Request], Iterator[Visit]]:
     """Return the dependency of a page that these roles may read."""
 
     def enter(request: Request) -> Iterator[Visit]:
-        with portal_of(request).pool.connection() as conn:
-            yield _visit(request, conn, roles)
+        with _visiting(request, roles) as visit:
+            yield visit
+
+    return enter
+
+
+def reads_one_moment(roles: frozenset[Role]) -> Callable[[Request], Iterator[Visit]]:
+    """Return the dependency of a page whose many questions must agree with one another."""
+
+    def enter(request: Request) -> Iterator[Visit]:
+        with _visiting(request, roles, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ") as visit:
+            yield visit
 
     return enter
 
@@ -124,8 +137,7 @@ def writes(roles: frozenset[Role]) -> Callable[..., Iterator[Visit]]:
     """Return the dependency of a form that these roles may send; the form's token is checked."""
 
     def enter(request: Request, csrf: Annotated[str, Form(max_length=200)] = "") -> Iterator[Visit]:
-        with portal_of(request).pool.connection() as conn:
-            visit = _visit(request, conn, roles)
+        with _visiting(request, roles) as visit:
             if not is_form_token(csrf, visit.token):
                 raise HTTPException(403)
             yield visit
@@ -133,20 +145,42 @@ def writes(roles: frozenset[Role]) -> Callable[..., Iterator[Visit]]:
     return enter
 
 
-def _visit(request: Request, conn: Connection, roles: frozenset[Role]) -> Visit:
+@contextmanager
+def _visiting(
+    request: Request, roles: frozenset[Role], begin: LiteralString = ""
+) -> Iterator[Visit]:
     portal = portal_of(request)
-    token = portal.cookies.read(request, SESSION)
-    person = None if token is None else find_session(conn, token, idle=portal.idle)
-    if token is None or person is None:
-        raise LogInFirst(request.url.path if request.method == "GET" else "/")
-    visit = Visit(portal, request, conn, token, person, portal.pages.readers[language(request)])
-    if person.role not in roles:
-        raise visit.refuse(request.url.path)
-    # A page that refreshes itself is not a person at the screen.
-    is_a_click = "auto" not in request.query_params
-    if is_a_click and datetime.now(UTC) - person.seen_at > TOUCH_EVERY:
-        touch_session(conn, token)
-    return visit
+    with portal.pool.connection() as conn:
+        token = portal.cookies.read(request, SESSION)
+        person = None if token is None else find_session(conn, token, idle=portal.idle)
+        if token is None or person is None:
+            raise LogInFirst(request.url.path if request.method == "GET" else "/")
+        # A page that refreshes itself is not a person at the screen.
+        is_a_click = "auto" not in request.query_params
+        if is_a_click and datetime.now(UTC) - person.seen_at > TOUCH_EVERY:
+            touch_session(conn, token)
+        visit = Visit(portal, request, conn, token, person, portal.pages.readers[language(request)])
+        with answering(conn):
+            if begin:
+                with border():
+                    conn.execute(begin)
+            read_as(conn, token)
+            if person.role not in roles:
+                raise visit.refuse(request.url.path)
+            yield visit
+
+
+@contextmanager
+def answering(conn: Connection) -> Iterator[None]:
+    """One transaction; a page that is refused is an answer too, and what was noted of it stays."""
+    refused: HTTPException | None = None
+    with border(), conn.transaction():
+        try:
+            yield
+        except HTTPException as answer:
+            refused = answer
+    if refused is not None:
+        raise refused
 
 
 def _route(request: Request) -> str:
@@ -154,14 +188,21 @@ def _route(request: Request) -> str:
 
 
 _CARE = cast("frozenset[Role]", CARE_ROLES)
+_DOCTORS: frozenset[Role] = frozenset({"family_doctor"})
+_ADMINISTRATORS: frozenset[Role] = frozenset({"administrator"})
+_AUDITORS: frozenset[Role] = frozenset({"auditor"})
+_PAYERS: frozenset[Role] = frozenset({"payer", "auditor"})
 
-Anybody = Annotated[Visit, Depends(reads(EVERYBODY))]
-AnybodyWrites = Annotated[Visit, Depends(writes(EVERYBODY))]
-CareTeam = Annotated[Visit, Depends(reads(_CARE))]
-CareTeamWrites = Annotated[Visit, Depends(writes(_CARE))]
-Doctor = Annotated[Visit, Depends(reads(frozenset({"family_doctor"})))]
-DoctorWrites = Annotated[Visit, Depends(writes(frozenset({"family_doctor"})))]
-Administrator = Annotated[Visit, Depends(reads(frozenset({"administrator"})))]
-AdministratorWrites = Annotated[Visit, Depends(writes(frozenset({"administrator"})))]
-Auditor = Annotated[Visit, Depends(reads(frozenset({"auditor"})))]
-Payer = Annotated[Visit, Depends(reads(frozenset({"payer", "auditor"})))]
+# Of the function, not of the request: it is written down before the browser is answered, which may
+# ask for the next page at once.
+Anybody = Annotated[Visit, Depends(reads(EVERYBODY), scope="function")]
+AnybodyWrites = Annotated[Visit, Depends(writes(EVERYBODY), scope="function")]
+CareTeam = Annotated[Visit, Depends(reads(_CARE), scope="function")]
+CareTeamAtOneMoment = Annotated[Visit, Depends(reads_one_moment(_CARE), scope="function")]
+CareTeamWrites = Annotated[Visit, Depends(writes(_CARE), scope="function")]
+Doctor = Annotated[Visit, Depends(reads(_DOCTORS), scope="function")]
+DoctorWrites = Annotated[Visit, Depends(writes(_DOCTORS), scope="function")]
+Administrator = Annotated[Visit, Depends(reads(_ADMINISTRATORS), scope="function")]
+AdministratorWrites = Annotated[Visit, Depends(writes(_ADMINISTRATORS), scope="function")]
+Auditor = Annotated[Visit, Depends(reads(_AUDITORS), scope="function")]
+Payer = Annotated[Visit, Depends(reads(_PAYERS), scope="function")]

@@ -10,7 +10,7 @@ from portal.patients import enrolment_of, patient_of
 from portal.reading import Reader
 from portal.readings import utc_ms
 from portal.side_figures import explanations, side_weeks, steps_of_days
-from portal.visit import CareTeam
+from portal.visit import CareTeamAtOneMoment
 from reports.why import Day, Why, minutes_of_week
 from reports.why.words import REASONS
 
@@ -23,14 +23,18 @@ BATCHES_SHOWN = 60
 
 @router.get("/patients/{pseudonym}/weeks/{monday}")
 def week_page(
-    visit: CareTeam, pseudonym: str, monday: date, case: str | None = None, day: date | None = None
+    visit: CareTeamAtOneMoment,
+    pseudonym: str,
+    monday: date,
+    case: str | None = None,
+    day: date | None = None,
 ) -> Response:
     """Show a stored week of a patient; with `day` every minute of one of its days."""
     patient = patient_of(visit, pseudonym)
     _all, enrolment = enrolment_of(visit, patient, case)
     if enrolment is None:
         raise visit.refuse(pseudonym)
-    why = minutes_of_week(visit.conn, enrolment.id, monday)
+    why = minutes_of_week(visit.conn, enrolment.id, monday, page="week")
     if why is None:
         raise visit.refuse(pseudonym)
     visit.note("read_week", patient.pseudonym, week=monday.isoformat())

@@ -26,7 +26,12 @@ CURVES_SHOWN = 30
 BEFORE, BEHIND, LONGEST = timedelta(minutes=6), timedelta(minutes=2), timedelta(minutes=20)
 WEEKS_IN_BARS = 8
 WATCH_IS_LATE = timedelta(seconds=30)
-FIRST_PAGES = {"administrator": "/staff", "payer": "/payment", "auditor": "/audit"}
+FIRST_PAGES = {
+    "administrator": "/staff",
+    "payer": "/payment",
+    "auditor": "/audit",
+    "operator": "/operations",
+}
 
 
 @dataclass(frozen=True)
@@ -93,9 +98,10 @@ def _pulse_curves(visit: Visit, shown: list[ListedAlert]) -> dict[int, Markup]:
         for alert in about
     ]
     words = visit.reader.gettext("Heart rate around the alert")
+    read = samples_of(visit.conn, spans, "list")
     return {
         alert.id: spark(samples, span.from_ms, span.to_ms, alert.ceiling_bpm, words)
-        for alert, span, samples in zip(about, spans, samples_of(visit.conn, spans), strict=True)
+        for alert, span, samples in zip(about, spans, read, strict=True)
     }
 
 

@@ -1,11 +1,14 @@
 """Accounts of the web pages: who may log in, by which one-time link, and who looks after whom.
 
 A token (of a link, of a session) is 256 random bits. The database keeps its SHA-256 alone, so a
-reader of the tables can open nothing; no salt is needed, for such a token cannot be guessed.
+reader of the tables can open nothing; no salt is needed, for such a token cannot be guessed. Of a
+password it keeps the SHA-256 of what argon2id makes of it: whoever opens a session shows that
+output, and none of it is in the tables.
 """
 
 import hashlib
 import secrets
+from base64 import b64decode, b64encode
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -27,7 +30,7 @@ class Account(NamedTuple):
     role: Role
     name: str
     email: str | None
-    password_hash: str | None
+    has_password: bool
     disabled_at: datetime | None
 
 
@@ -56,11 +59,12 @@ class Link(NamedTuple):
     """Expired, or its account was disabled."""
 
 
-class Entered(NamedTuple):
-    """Who came in by a link."""
+class Terms(NamedTuple):
+    """How the password of an account is to be hashed."""
 
-    staff_id: int
-    sets_password: bool
+    code: str
+    terms: str | None
+    """Algorithm, parameters and salt as in the PHC string format; None: no password opens it."""
 
 
 def new_token() -> str:
@@ -94,6 +98,25 @@ def leave_care_team(conn: Connection, *, patient: str, staff: str) -> bool:
     given = {"patient": patient, "staff": staff}
     with border():
         return conn.execute(query("leave_care_team"), given).fetchone() is not None
+
+
+def admit_to_care_team(conn: Connection, *, patient: str, staff: str) -> None:
+    """Do as `put_care_team` in a page of an administrator, who sees no patient."""
+    with border():
+        row = conn.execute(
+            query("admit_to_care_team"), {"patient": patient, "staff": staff}
+        ).fetchone()
+    if row is None or not row[0]:
+        raise _unknown(f"{patient} / {staff}")
+
+
+def dismiss_from_care_team(conn: Connection, *, patient: str, staff: str) -> bool:
+    """Do as `leave_care_team` in a page of an administrator."""
+    with border():
+        row = conn.execute(
+            query("dismiss_from_care_team"), {"patient": patient, "staff": staff}
+        ).fetchone()
+    return bool(row and row[0])
 
 
 def open_account(conn: Connection, staff: str) -> Account:
@@ -148,26 +171,28 @@ def find_link(conn: Connection, token: str) -> Link | None:
     return None if row is None else Link(*row)
 
 
-def use_link(conn: Connection, token: str) -> Entered | None:
-    """Use a link up; None where it was used, has expired, or its account is disabled."""
+def password_terms(conn: Connection, staff: str) -> Terms | None:
+    """Return how a password typed for this code is hashed; None: there is no such account."""
     with border():
-        row = conn.execute(query("use_link"), {"token_sha256": token_sha256(token)}).fetchone()
-    return None if row is None else Entered(*row)
+        row = conn.execute(query("password_terms"), {"staff": staff}).fetchone()
+    return None if row is None else Terms(*row)
 
 
-def set_password_hash(
-    conn: Connection, *, staff_id: int, password_hash: str, token: str | None = None
-) -> None:
-    """Write a new password's hash; every other session and every unused link of theirs ends.
+def kept_of(password_hash: str) -> str:
+    """Return what is kept of an argon2id hash (PHC string format): of its output the SHA-256."""
+    before, output = password_hash.rsplit("$", 1)
+    digest = hashlib.sha256(b64decode(output + "=" * (-len(output) % 4))).digest()
+    kept = b64encode(digest).decode().rstrip("=")
+    return f"{before.replace('$argon2id$', '$argon2id+sha256$', 1)}${kept}"
 
-    `token` is of the session that asks, which goes on.
-    """
-    asking = None if token is None else token_sha256(token)
+
+def set_password_hash(conn: Connection, *, staff_id: int, password_hash: str) -> None:
+    """Write a new password's hash (PHC string); every session and unused link of theirs ends."""
+    given = {"staff_id": staff_id, "password_hash": kept_of(password_hash)}
     with border(), conn.transaction():
-        conn.execute(query("set_password"), {"staff_id": staff_id, "password_hash": password_hash})
-        conn.execute(query("end_sessions"), {"staff_id": staff_id, "but": asking})
-        conn.execute(query("end_links"), {"staff_id": staff_id})
-        conn.execute(query("password_is_set"), {"token_sha256": asking})
+        conn.execute(query("set_password"), given)
+        conn.execute(query("end_sessions"), given)
+        conn.execute(query("end_links"), given)
 
 
 def disable_account(conn: Connection, staff: str) -> None:
@@ -183,7 +208,7 @@ def disable_account(conn: Connection, staff: str) -> None:
         if account.role == "administrator" and (row is None or row[0] == 0):
             raise Rejected("last_administrator")
         conn.execute(query("disable_account"), {"staff": staff})
-        conn.execute(query("end_sessions"), {"staff_id": account.staff_id, "but": None})
+        conn.execute(query("end_sessions"), {"staff_id": account.staff_id})
         conn.execute(query("end_links"), {"staff_id": account.staff_id})
 
 

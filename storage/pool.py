@@ -20,7 +20,9 @@ LONGEST_STATEMENT_S = 20
 class Pool:
     """At most `most` connections; opened when first needed, replaced when the server broke them.
 
-    With a `role` each works as that role, as `storage.database.connect` says.
+    With a `role` each works as that role, as `storage.database.connect` says. Between two uses the
+    session forgets everything that was set, prepared or locked in it: whatever one user of a
+    connection did to it, the next begins anew.
     """
 
     def __init__(
@@ -45,8 +47,11 @@ class Pool:
             open=False,
             timeout=WAIT_FOR_CONNECTION_S,
             check=ConnectionPool.check_connection,
+            reset=_forget,
             kwargs={
                 "autocommit": True,
+                # What is prepared is forgotten with the rest.
+                "prepare_threshold": None,
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "application_name": application,
                 "options": options,
@@ -66,3 +71,8 @@ class Pool:
         """Lend a connection in autocommit; raises Unavailable where there is none in time."""
         with border(), self._pool.connection() as conn:
             yield conn
+
+
+def _forget(conn: Connection) -> None:
+    """Make a session as it was when it was opened, its role included."""
+    conn.execute("DISCARD ALL")

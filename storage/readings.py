@@ -2,12 +2,12 @@
 
 A reading belongs to whoever its band is assigned to at its time; several bands of one patient are
 one union, and a reading of an unassigned time is nobody's. Each function reads inside the caller's
-transaction, if there is one.
+transaction, if there is one. Days that were exported and dropped come out of their files.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, LiteralString, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from storage import pgcopy
+from storage.cold.reading import readings_in_files
 from storage.database import Connection, border
 from storage.gathered import OLDEST_MS
 from storage.incoming import LATEST_SEALED_MS
@@ -26,6 +27,9 @@ SPANS = pl.Schema(
 )
 """A span is [from_ms, to_ms) in UTC; `window` is the caller's number for it and comes back with
 each reading. Spans of one patient may overlap if their windows differ."""
+Page = Literal["trace", "list", "week"]
+"""A page with readings, which comes to them by the function of the database for its use alone: that
+asks whether the reader looks after the person, and writes the audit trail."""
 BANDS = pl.Schema(
     {
         "assignment_id": pl.Int64,
@@ -43,15 +47,19 @@ ANY_SPAN_MS = 2**31 - 1
 
 
 def heart_rate_of(
-    conn: Connection, spans: pl.DataFrame, *, without: Sequence[int] = ()
+    conn: Connection,
+    spans: pl.DataFrame,
+    *,
+    without: Sequence[int] = (),
+    page: Page | None = None,
 ) -> pl.DataFrame:
     """Return [window Int64, ts Int64 (ms UTC), hr Float64 (bpm)], sorted by both.
 
-    `spans` is as SPANS; readings of the batches `without` are left out. Nothing is filtered or
-    merged but readings of band memory that came more than once; range, twins and spikes are the
-    core's (C2 to C4).
+    `spans` is as SPANS; readings of the batches `without` are left out (not for a page). Nothing is
+    filtered or merged but readings of band memory that came more than once; range, twins and spikes
+    are the core's (C2 to C4).
     """
-    return _read(conn, "heart_rate", "hr", spans, ANY_SPAN_MS, without)
+    return _read(conn, "heart_rate", "hr", spans, ANY_SPAN_MS, without, page=page)
 
 
 def steps_of(conn: Connection, spans: pl.DataFrame, *, without: Sequence[int] = ()) -> pl.DataFrame:
@@ -62,22 +70,32 @@ def steps_of(conn: Connection, spans: pl.DataFrame, *, without: Sequence[int] = 
     return _read(conn, "steps", "steps", spans, LONGEST_MINUTE_SPAN_MS, without)
 
 
-def step_spans_of(conn: Connection, spans: pl.DataFrame) -> pl.DataFrame:
+def step_spans_of(
+    conn: Connection, spans: pl.DataFrame, *, page: Page | None = None
+) -> pl.DataFrame:
     """Return [window, device_id, ts, span_ms, steps Float64]: steps over times of any length.
 
     Sorted by window and `ts`, where each span begins; otherwise as `heart_rate_of`.
     """
-    return _read(conn, "steps", "steps", spans, ANY_SPAN_MS, (), beside=("device_id", "span_ms"))
+    beside = ("device_id", "span_ms")
+    return _read(conn, "steps", "steps", spans, ANY_SPAN_MS, (), beside=beside, page=page)
 
 
 def counters_of(
-    conn: Connection, spans: pl.DataFrame, *, without: Sequence[int] = ()
+    conn: Connection,
+    spans: pl.DataFrame,
+    *,
+    without: Sequence[int] = (),
+    page: Page | None = None,
 ) -> pl.DataFrame:
     """Return [window, device_id, ts, value Float64]: running totals as bands gave them.
 
     As `heart_rate_of`; what was walked between them is for `adherence.counters` to say.
     """
-    read = _read(conn, "steps_counter", "value", spans, ANY_SPAN_MS, without, beside=("device_id",))
+    beside = ("device_id",)
+    read = _read(
+        conn, "steps_counter", "value", spans, ANY_SPAN_MS, without, beside=beside, page=page
+    )
     return read.select("window", "device_id", "ts", "value")
 
 
@@ -96,6 +114,7 @@ def _read(
     without: Sequence[int],
     *,
     beside: tuple[str, ...] = (),
+    page: Page | None = None,
 ) -> pl.DataFrame:
     windows = spans["window"].unique().sort()
     places = pl.DataFrame({"window": windows, "place": range(len(windows))})
@@ -111,7 +130,9 @@ def _read(
     if spans.height:
         names = [name for name in columns if name != "place"]
         asked_for = (conn, table, spans, longest_span_ms, without)
-        for numbers, devices, found, remembered in _groups(*asked_for, spanned="span_ms" in beside):
+        spanned = "span_ms" in beside
+        groups = _groups(*asked_for, page=page, spanned=spanned)
+        for numbers, devices, found, remembered in groups:
             asked = pl.DataFrame({"window": numbers, "device_id": devices}).join(places, "window")
             for frames, arrays, named in (
                 (heard, found, names),
@@ -120,8 +141,16 @@ def _read(
                 rows = pl.DataFrame(dict(zip(named, arrays, strict=True)))
                 # A band may be asked for by several windows, and a window asks for several bands.
                 frames.append(rows.join(asked, on="device_id").select(frames[0].columns))
+    if page is None:  # a page has no way to the archive
+        for out in readings_in_files(conn, table, spans, longest_span_ms, without):
+            rows = out.join(places, "window").rename({"value": value_name})
+            has_stamp = pl.col("device_ts_ms").is_not_null()
+            heard.append(rows.filter(~has_stamp).select(heard[0].columns))
+            stamped.append(rows.filter(has_stamp).select(stamped[0].columns))
     kept = ("place", *(name for name in beside if name in columns), "ts", value_name)
-    told = _told_first(conn, table, pl.concat(stamped), value_name)
+    told = pl.concat(stamped)
+    if page is None:  # the functions of the pages leave repeats out themselves
+        told = _told_first(conn, table, told, value_name)
     once = _each_once(told, [name for name in columns if name != "ts"])
     parts = [frame.select(kept) for frame in (*heard, once) if len(frame)]
     rows = _in_order(parts) if parts else heard[0].select(kept)
@@ -162,17 +191,23 @@ def _groups(
     longest_span_ms: int,
     without: Sequence[int],
     *,
+    page: Page | None,
     spanned: bool,
 ) -> Iterator[_Group]:
     """Yield what is asked for, part of a day by part of a day."""
-    statement = sql.SQL(query("copy_readings_of")).format(
-        reading_table=sql.Identifier(table), **(_SPANS_TOO if spanned else _NO_SPANS)
+    statement: sql.Composed | LiteralString = (
+        sql.SQL(query("copy_readings_of")).format(
+            reading_table=sql.Identifier(table), **(_SPANS_TOO if spanned else _NO_SPANS)
+        )
+        if page is None
+        else query(f"copy_{page}_readings")
     )
     asked = {name: spans[name].to_list() for name in SPANS} | {
         "earliest": _instant(spans["from_ms"].to_numpy().min()),
         "latest": _instant(spans["to_ms"].to_numpy().max()),
         "longest_span_ms": longest_span_ms,
         "without": list(without),
+        "reading_table": table,
     }
     with border(), conn.cursor() as cursor, cursor.copy(statement, asked) as copy:
         for number, row in enumerate(copy):

@@ -14,9 +14,17 @@ from config.district_settings import PortalSettings
 from portal.app import create_app
 from portal.passwords import Passwords
 from portal.serving import listen, server_config
-from storage.accounts import issue_link, open_account, put_care_team, set_password_hash
+from storage.accounts import (
+    issue_link,
+    new_token,
+    open_account,
+    put_care_team,
+    set_password_hash,
+    token_sha256,
+)
 from storage.people import put_organisation, put_staff
 from storage.session_log import Session, note_session
+from storage.web_sessions import read_as
 from tests.district import District, every, local_ms
 from tests.patience import PATIENCE_S
 
@@ -164,6 +172,20 @@ class House(District):
     def begin_trail(self):
         """Look at what comes from now on: nobody can remove what came before."""
         self.trail_after = self.one("SELECT coalesce(max(id), 0) FROM audit")
+
+
+@contextmanager
+def reading_as(conn, code):
+    """A transaction in which the rows are those of a person of the staff, as in a page."""
+    token = new_token()
+    conn.execute(
+        "INSERT INTO web_session (token_sha256, staff_id, ends_at, may_set_password)"
+        " SELECT %s, id, clock_timestamp() + interval '1 hour', false FROM staff WHERE code = %s",
+        (token_sha256(token), code),
+    )
+    with conn.transaction():
+        read_as(conn, token)
+        yield
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from reports.nightly.stepped import steps_in
 from reports.nightly.tables import frame_of
 from reports.nightly.windows import crossings, over_stored, widened, with_edges
 from storage.database import Connection
-from storage.readings import heart_rate_of
+from storage.readings import Page, heart_rate_of
 
 VERSION = pl.Schema(
     {
@@ -189,11 +189,13 @@ def rounds(
     conventions: Conventions,
     reach: Reach,
     clock: Clock,
+    *,
+    page: Page | None = None,
 ) -> Iterator[Round]:
     """Read the windows (WINDOW) and yield them as they close; each grows where it must.
 
     A round reads the windows still open, closes those that nothing crosses, and widens the
-    others, twice as far each time.
+    others, twice as far each time. `page`: read for a page, by the function for its use.
     """
     utc_offset_ms = conventions.utc_offset_min * MINUTE_MS
     patients = windows["patient_id"].unique().sort().to_list()
@@ -209,8 +211,8 @@ def rounds(
         windows = over_stored(windows, stored)
         edged = with_edges(windows, utc_offset_ms=utc_offset_ms, beyond_ms=reach.beyond_ms)
         readings = Readings(
-            heart_rate_of(conn, edged).rename({"window": "person"}),
-            *steps_in(conn, edged, conventions),
+            heart_rate_of(conn, edged, page=page).rename({"window": "person"}),
+            *steps_in(conn, edged, conventions, page=page),
         )
         clock.lap("reading")
         held_time = stages.held(stages.kept(readings.samples, conventions), conventions)

@@ -14,7 +14,7 @@ from adherence.step_days import STEP_SPANS, STEP_TOTAL, day_totals
 from config.conventions import Conventions
 from config.counters import load_counters
 from storage.database import Connection
-from storage.readings import LONGEST_MINUTE_SPAN_MS, bands_of, counters_of, step_spans_of
+from storage.readings import LONGEST_MINUTE_SPAN_MS, Page, bands_of, counters_of, step_spans_of
 
 ASSIGNMENTS = 2**31
 """Assignment ids lie below; the window's number above them makes a band of both."""
@@ -48,10 +48,12 @@ class Stepped(NamedTuple):
     """WAYS: what of the running totals is more than a plain difference, or counts for nothing."""
 
 
-def steps_in(conn: Connection, spans: pl.DataFrame, conventions: Conventions) -> Stepped:
+def steps_in(
+    conn: Connection, spans: pl.DataFrame, conventions: Conventions, *, page: Page | None = None
+) -> Stepped:
     """Return the steps of windows (SPANS, of whole local days but for what lies beside them)."""
-    told = step_spans_of(conn, spans)
-    counters = counters_of(conn, spans)
+    told = step_spans_of(conn, spans, page=page)
+    counters = counters_of(conn, spans, page=page)
     rows = told.filter(pl.col("span_ms") <= LONGEST_MINUTE_SPAN_MS).select(
         "ts", "steps", person="window"
     )

@@ -21,21 +21,37 @@ class Period(NamedTuple):
     payable: Decimal
 
 
-def periods(conn: Connection) -> list[Period]:
+class Source(NamedTuple):
+    """Names of the queries that lines come by."""
+
+    months: str
+    lines: str
+    weeks: str
+
+
+STORED = Source("payment_months", "payment_lines", "payment_line_weeks")
+"""Every line: for reports."""
+SHOWN = Source("shown_payment_months", "shown_payment_lines", "shown_payment_line_weeks")
+"""For a page: what its reader may see, as a payer or an auditor of an organisation."""
+
+
+def periods(conn: Connection, source: Source = STORED) -> list[Period]:
     """Return every month that was evaluated, oldest first."""
     with border():
-        return [Period(*row) for row in conn.execute(query("payment_months")).fetchall()]
+        return [Period(*row) for row in conn.execute(query(source.months)).fetchall()]
 
 
-def lines(conn: Connection, month: date, *, scheme_key: str | None = None) -> list[Line]:
+def lines(
+    conn: Connection, month: date, *, scheme_key: str | None = None, source: Source = STORED
+) -> list[Line]:
     """Return the stored lines of the month a day lies in, by scheme, pseudonym and item.
 
     Each has its weeks as `behind`. A person is named by pseudonym alone.
     """
     asked = {"month": month_of(month), "key": scheme_key}
     with border():
-        weeks = conn.execute(query("payment_line_weeks"), asked).fetchall()
-        rows = conn.execute(query("payment_lines"), asked).fetchall()
+        weeks = conn.execute(query(source.weeks), asked).fetchall()
+        rows = conn.execute(query(source.lines), asked).fetchall()
     behind: dict[tuple[str, int], list[WeekBehind]] = defaultdict(list)
     for key, patient_id, *week in weeks:
         behind[key, patient_id].append(WeekBehind(*week))

@@ -214,6 +214,7 @@ def _replace(
 
 
 def _insert(conn: Connection, scheme_id: int, fresh: Sequence[Line]) -> None:
+    conn.execute(query("make_payment_staging"))
     with conn.cursor() as cursor, cursor.copy(query("stage_payment_lines")) as out:
         for line in fresh:
             out.write_row(
@@ -241,6 +242,7 @@ def _insert(conn: Connection, scheme_id: int, fresh: Sequence[Line]) -> None:
                     line.input_sha256,
                 )
             )
+    conn.execute(query("put_payment_lines"))
 
 
 def _insert_weeks(conn: Connection, asked: Mapping[str, object], fresh: Sequence[Line]) -> None:
@@ -264,6 +266,7 @@ def _insert_weeks(conn: Connection, asked: Mapping[str, object], fresh: Sequence
                         json.dumps(week.flags_min),
                     )
                 )
+    conn.execute(query("put_payment_line_weeks"))
 
 
 def _audit(

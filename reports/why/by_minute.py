@@ -14,6 +14,7 @@ from reports.nightly.rounds import CASES, Round
 from reports.nightly.tables import frame_of
 from reports.why.content import Day, Run, StoredWeek
 from storage.database import Connection
+from storage.readings import Page
 
 WEEK_DAYS = 7
 _SPANS = (*HELD_REASONS, "missing")
@@ -28,12 +29,14 @@ def minutes_between(
     start_ms: int,
     last_ms: int,
     conventions: Conventions,
+    *,
+    page: Page | None,
 ) -> pl.DataFrame:
     """Return MINUTE of the enrolment from `start_ms` to before `last_ms`, out of a closed round."""
     case = pl.col("case") % CASES == week.enrolment_id
     span = {"case": [week.enrolment_id], "person": [0], "from_ms": [start_ms], "to_ms": [last_ms]}
     steps = step_minutes(typed(closed.readings.step_rows.lazy(), STEP_ROWS))
-    unseen = _unseen(conn, week, start_ms, last_ms)
+    unseen = _unseen(conn, week, start_ms, last_ms, page)
     seen = steps.join(unseen.lazy(), on=["person", "minute"], how="full", coalesce=True)
     return minutes(
         closed.held_time.lazy(),
@@ -45,14 +48,17 @@ def minutes_between(
     ).collect()
 
 
-def _unseen(conn: Connection, week: StoredWeek, start_ms: int, last_ms: int) -> pl.DataFrame:
+def _unseen(
+    conn: Connection, week: StoredWeek, start_ms: int, last_ms: int, page: Page | None
+) -> pl.DataFrame:
     """Return person, minute and unseen: why there is no heart rate, where somebody knows."""
     asked = {
         "patient_id": week.patient_id,
         "from_at": instant(start_ms),
         "to_at": instant(last_ms),
     }
-    spans = frame_of(conn, "why_unseen", asked, _UNSEEN)
+    unworn = "why_unworn" if page is None else "why_unworn_of_page"
+    spans = pl.concat(frame_of(conn, name, asked, _UNSEEN) for name in (unworn, "why_unseen"))
     first, behind = (pl.col(at).dt.epoch("ms") for at in ("from_at", "to_at"))
     return (
         spans.select(

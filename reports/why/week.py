@@ -20,6 +20,7 @@ from reports.why.parts import logged_in, parts_of
 from reports.why.walked import walked_in
 from storage.database import Connection, border, snapshot
 from storage.queries import query
+from storage.readings import Page
 
 _HASHES = pl.Schema({"date": pl.Date, "start_ms": pl.Int64, "input_sha256": pl.Binary})
 
@@ -37,11 +38,12 @@ def minutes_of_week(
     week: date,
     *,
     conventions: Conventions | None = None,
+    page: Page | None = None,
 ) -> Why | None:
     """Return what became of every minute of a stored week (its Monday); None without such a week.
 
     Reads one moment of the database; inside a caller's transaction that transaction's. Who may
-    see it is for the caller to decide and to write down.
+    see it is for the caller to decide and to write down; with `page` the database decides as well.
     """
     conventions = conventions or load_conventions()
     idle = conn.info.transaction_status == TransactionStatus.IDLE
@@ -49,25 +51,26 @@ def minutes_of_week(
         row = conn.execute(
             query("why_week"), {"enrolment_id": enrolment_id, "week": week}
         ).fetchone()
-        return None if row is None else _why(conn, StoredWeek(*row), conventions)
+        return None if row is None else _why(conn, StoredWeek(*row), conventions, page)
 
 
-def _why(conn: Connection, week: StoredWeek, conventions: Conventions) -> Why:
+def _why(conn: Connection, week: StoredWeek, conventions: Conventions, page: Page | None) -> Why:
     utc_offset_ms = conventions.utc_offset_min * MINUTE_MS
     start_ms = (week.week - date(1970, 1, 1)).days * DAY_MS - utc_offset_ms
     end_ms = start_ms + WEEK_DAYS * DAY_MS
-    found = _compute(conn, week, conventions)
+    found = _compute(conn, week, conventions, page)
     bouts = found.rows.bouts.filter(
         pl.col("enrolment_id") == week.enrolment_id,
         pl.col("start_ms").is_between(start_ms, end_ms, closed="left"),
     ).sort("start_ms")
     behind_ms = max([end_ms, *bouts["end_ms"]])
     last_ms = -(-behind_ms // MINUTE_MS) * MINUTE_MS
-    by_minute = minutes_between(conn, week, found.round, start_ms, last_ms, conventions)
+    by_minute = minutes_between(conn, week, found.round, start_ms, last_ms, conventions, page=page)
     # Behind the week stand only the minutes of a bout that runs on over its end.
     of_bouts = pl.col("bout_start_ms").is_in(bouts["start_ms"].implode())
     by_minute = by_minute.filter((pl.col("minute") * MINUTE_MS < end_ms) | of_bouts)
-    behind = _batches(conn, week, [(start_ms, end_ms), *bouts.select("start_ms", "end_ms").rows()])
+    spans = [(start_ms, end_ms), *bouts.select("start_ms", "end_ms").rows()]
+    behind = _batches(conn, week, spans, page)
     return Why(
         week=week,
         sessions=_sessions(found.round, bouts, week, behind),
@@ -99,14 +102,16 @@ def _stored_steps(conn: Connection, week: StoredWeek) -> int:
     return 0 if row is None else row[0]
 
 
-def _compute(conn: Connection, week: StoredWeek, conventions: Conventions) -> _Found:
+def _compute(
+    conn: Connection, week: StoredWeek, conventions: Conventions, page: Page | None
+) -> _Found:
     """Read the week as the night does: widened until no chain of effort crosses its edges."""
     first_day = (week.week - date(1970, 1, 1)).days
     window = pl.DataFrame(
         [(0, week.patient_id, first_day, first_day + WEEK_DAYS - 1)], schema=WINDOW, orient="row"
     )
     last: Round | None = None
-    for last in rounds(conn, window, conventions, reach_of(conventions), Clock()):
+    for last in rounds(conn, window, conventions, reach_of(conventions), Clock(), page=page):
         if last.windows.height:
             break
     if last is None:
@@ -177,7 +182,7 @@ def _short_efforts(
 
 
 def _batches(
-    conn: Connection, week: StoredWeek, spans: list[tuple[int, int]]
+    conn: Connection, week: StoredWeek, spans: list[tuple[int, int]], page: Page | None
 ) -> dict[int, tuple[Batch, ...]]:
     """Return the batches behind each span, by its place in the list."""
     starts, ends = ([instant(ms) for ms in side] for side in zip(*spans, strict=True))
@@ -191,6 +196,7 @@ def _batches(
         "latest": max(ends),
     }
     behind: dict[int, list[Batch]] = {number: [] for number in numbers}
-    for number, *batch in conn.execute(query("why_batches"), asked).fetchall():
+    name = "why_batches" if page is None else "why_batches_of_page"
+    for number, *batch in conn.execute(query(name), asked).fetchall():
         behind[number].append(Batch(*batch))
     return {number: tuple(batches) for number, batches in behind.items()}

@@ -29,10 +29,11 @@ def serve(settings: SettingsFile = DEFAULT_SETTINGS) -> None:
     from portal.serving import serve as serve_app
     from storage.database import connect
     from storage.migrate import require_current
+    from storage.roles import Role
 
     district = load_district(settings, os.environ)
     dsn = district.database_dsn.get_secret_value()
-    with connect(dsn, application="adhere portal") as conn:
+    with connect(dsn, application="adhere portal", role=Role.PORTAL) as conn:
         require_current(conn)
     serve_app(create_app(dsn, district.portal, time_zone=district.time_zone), district.portal)
 

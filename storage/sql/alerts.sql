@@ -97,19 +97,10 @@ FROM delivery
 WHERE alert_id = %(alert_id)s
 ORDER BY id;
 
--- name: alert_yields
--- What 90 days of each rule were worth: of what people closed, how much was real.
-SELECT
-    rule,
-    count(*),
-    count(*) FILTER (WHERE closed_by IS NOT NULL),
-    count(*) FILTER (WHERE outcome IN ('called', 'prescription_adjusted', 'referred')),
-    count(*) FILTER (WHERE outcome = 'false_alarm'),
-    count(*) FILTER (WHERE state = 'closed' AND closed_itself)
-FROM alert
-WHERE opened_at >= clock_timestamp() - interval '90 days'
-GROUP BY rule
-ORDER BY rule;
+-- name: shown_alert_yields
+-- What 90 days of each rule were worth, in a page of an auditor: of what people closed, how much was real.
+SELECT rule, raised, closed_by_person, confirmed, false_alarms, closed_itself
+FROM shown_alert_yields();
 
 -- name: last_watch_beat
 SELECT beat_at, clock_timestamp() - beat_at FROM watch_beat;
@@ -465,8 +456,8 @@ WHERE id = %(delivery_id)s AND trying_since IS NOT NULL;
 
 -- name: queue_again
 -- One more message, which says that it may be the second; never a third.
-INSERT INTO delivery (alert_id, round, step, channel, recipient, again)
-SELECT alert_id, round, step, channel, recipient, true
+INSERT INTO delivery (alert_id, finding_id, round, step, channel, recipient, again)
+SELECT alert_id, finding_id, round, step, channel, recipient, true
 FROM delivery
 WHERE id = %(delivery_id)s AND state = 'unknown' AND NOT again
 ON CONFLICT DO NOTHING;

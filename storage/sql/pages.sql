@@ -1,4 +1,5 @@
 -- What the web pages read. Whether somebody may see a patient is part of the question: `patient_team`.
+-- Row security asks it once more (migration 0017), and readings come by its functions alone.
 
 -- name: find_patient_of_team
 SELECT patient.id, patient.pseudonym, patient.name, centre.name, doctor.name
@@ -50,27 +51,8 @@ WHERE patient_team.staff_id = %(staff_id)s
 ORDER BY patient.pseudonym;
 
 -- name: count_attendance
--- Who of this person's patients was heard by a gateway itself since a time, out of those enrolled.
--- What a band remembered and told later has a stamp of its own, and is not being there.
-SELECT
-    count(*) FILTER (
-        WHERE EXISTS (
-            SELECT FROM device_assignment AS worn_by
-            JOIN heart_rate AS reading ON reading.device_id = worn_by.device_id
-            WHERE worn_by.patient_id = patient_team.patient_id
-                AND reading.at >= %(since)s AND reading.at < %(until)s
-                AND reading.device_ts_ms IS NULL
-                AND worn_by.worn @> reading.at
-        )
-    ),
-    count(*)
-FROM patient_team
-WHERE staff_id = %(staff_id)s
-    AND EXISTS (
-        SELECT FROM enrolment
-        WHERE enrolment.patient_id = patient_team.patient_id
-            AND starts_on <= %(today)s AND (ends_on IS NULL OR ends_on > %(today)s)
-    );
+-- Who of the reader's patients was heard by a gateway itself since a time, out of those enrolled.
+SELECT heard, enrolled FROM class_heard(%(since)s, %(until)s, %(today)s);
 
 -- name: count_gateways_of_team
 -- Gateways of the centres of this person's patients: up, in all. A gateway is up by its own last word,
@@ -163,16 +145,7 @@ ORDER BY upper(worn) DESC NULLS FIRST, lower(worn) DESC
 LIMIT 5;
 
 -- name: last_heard_of
--- The newest heart rate of the bands this patient wears now, of the last days.
-SELECT max(reading.at)
-FROM device_assignment AS worn_by
-CROSS JOIN LATERAL (
-    SELECT at FROM heart_rate
-    WHERE heart_rate.device_id = worn_by.device_id AND at >= %(since)s AND worn_by.worn @> at
-    ORDER BY at DESC
-    LIMIT 1
-) AS reading
-WHERE worn_by.patient_id = %(patient_id)s AND worn_by.worn && tstzrange(%(since)s, NULL);
+SELECT last_heard(%(patient_id)s, %(since)s);
 
 -- name: read_pauses_of
 SELECT lower(during), upper(during), reason FROM pause
@@ -196,17 +169,8 @@ ORDER BY patient_id, week;
 -- name: read_quality
 -- The readings of a patient in a time: all, not below a rate, suspect, heard off the skin, remembered
 -- by the band and told later.
-SELECT
-    count(*),
-    count(*) FILTER (WHERE value >= %(ceiling_bpm)s),
-    count(*) FILTER (WHERE flags & 4 <> 0),
-    count(*) FILTER (WHERE flags & 3 = 1),
-    count(*) FILTER (WHERE device_ts_ms IS NOT NULL)
-FROM device_assignment AS worn_by
-JOIN heart_rate AS reading ON reading.device_id = worn_by.device_id
-WHERE worn_by.patient_id = %(patient_id)s
-    AND reading.at >= %(from_at)s AND reading.at <= %(to_at)s
-    AND worn_by.worn @> reading.at;
+SELECT readings, at_ceiling, suspect, off_skin, remembered
+FROM alert_quality(%(patient_id)s, %(from_at)s, %(to_at)s, %(ceiling_bpm)s);
 
 -- name: read_steps_of_days
 -- The steps of the stored days of a week.

@@ -133,21 +133,53 @@ WHERE l.month = %(month)s AND s.key = %(key)s;
 -- name: drop_payment_lines
 DELETE FROM payment_line WHERE id = ANY(%(ids)s);
 
+-- name: make_payment_staging
+-- COPY writes into no table with row security.
+CREATE TEMPORARY TABLE IF NOT EXISTS new_payment_line ON COMMIT DROP AS
+SELECT
+    month, patient_id, scheme_id, item, doctor_id, centre_id, weeks, numerator, denominator,
+    exclusions, flags, quantity, unit_price, factor, cut, amount, shares, state, reasons, signed_by,
+    input_sha256
+FROM payment_line WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS new_payment_line_week ON COMMIT DROP AS
+SELECT * FROM payment_line_week WITH NO DATA;
+TRUNCATE new_payment_line, new_payment_line_week;
+
 -- name: stage_payment_lines
-COPY payment_line (
+COPY new_payment_line (
     month, patient_id, scheme_id, item, doctor_id, centre_id, weeks, numerator, denominator,
     exclusions, flags, quantity, unit_price, factor, cut, amount, shares, state, reasons, signed_by,
     input_sha256
 ) FROM STDIN;
+
+-- name: put_payment_lines
+INSERT INTO payment_line (
+    month, patient_id, scheme_id, item, doctor_id, centre_id, weeks, numerator, denominator,
+    exclusions, flags, quantity, unit_price, factor, cut, amount, shares, state, reasons, signed_by,
+    input_sha256
+)
+SELECT
+    month, patient_id, scheme_id, item, doctor_id, centre_id, weeks, numerator, denominator,
+    exclusions, flags, quantity, unit_price, factor, cut, amount, shares, state, reasons, signed_by,
+    input_sha256
+FROM new_payment_line;
 
 -- name: payment_line_ids
 SELECT patient_id, item, id FROM payment_line
 WHERE month = %(month)s AND scheme_id = %(scheme_id)s;
 
 -- name: stage_payment_line_weeks
-COPY payment_line_week (
+COPY new_payment_line_week (
     line_id, enrolment_id, week, prescription_id, state, reason, method_version, input_sha256, flags
 ) FROM STDIN;
+
+-- name: put_payment_line_weeks
+INSERT INTO payment_line_week (
+    line_id, enrolment_id, week, prescription_id, state, reason, method_version, input_sha256, flags
+)
+SELECT
+    line_id, enrolment_id, week, prescription_id, state, reason, method_version, input_sha256, flags
+FROM new_payment_line_week;
 
 -- name: payment_lines
 -- The stored lines of a month, of one scheme or of all.
@@ -176,6 +208,27 @@ JOIN enrolment AS e ON e.id = b.enrolment_id
 JOIN prescription AS v ON v.id = b.prescription_id
 WHERE l.month = %(month)s AND (%(key)s::text IS NULL OR s.key = %(key)s)
 ORDER BY s.key, l.patient_id, b.enrolment_id, b.week;
+
+-- name: shown_payment_lines
+-- As payment_lines, in a page of a payer or an auditor.
+SELECT
+    month, patient_id, pseudonym, doctor_id, doctor, centre_id, centre, key, version, item, weeks,
+    numerator, denominator, exclusions, flags, quantity, unit_price, factor, cut, amount, shares,
+    state, reasons, signed_by, input_sha256
+FROM shown_payment_lines(%(month)s)
+WHERE %(key)s::text IS NULL OR key = %(key)s
+ORDER BY key, version, pseudonym, item;
+
+-- name: shown_payment_line_weeks
+SELECT
+    key, patient_id, enrolment_id, case_label, week, prescription_id, version, is_unmeasured, state,
+    reason, method_version, input_sha256, flags
+FROM shown_payment_weeks(%(month)s)
+WHERE %(key)s::text IS NULL OR key = %(key)s
+ORDER BY key, patient_id, enrolment_id, week;
+
+-- name: shown_payment_months
+SELECT month, state, lines, payable FROM shown_payment_months() ORDER BY month;
 
 -- name: payment_months
 SELECT m.month, m.state, count(l.id), coalesce(sum(l.amount) FILTER (WHERE l.state = 'payable'), 0)

@@ -1,4 +1,6 @@
 -- Accounts, sessions and links of the web pages. Tokens come as their SHA-256, never as they are.
+-- What the pages may not look at themselves (other people's sessions, links, passwords) they ask of
+-- functions of migration 0017.
 
 -- name: put_email
 UPDATE staff SET email = %(email)s
@@ -17,6 +19,12 @@ JOIN patient ON patient.id = patient_id
 JOIN staff ON staff.id = staff_id
 WHERE patient.pseudonym = %(patient)s AND staff.code = %(staff)s;
 
+-- name: admit_to_care_team
+SELECT join_care_team(%(patient)s, %(staff)s);
+
+-- name: dismiss_from_care_team
+SELECT leave_care_team(%(patient)s, %(staff)s);
+
 -- name: leave_care_team
 DELETE FROM care_team USING patient, staff
 WHERE patient.id = patient_id AND staff.id = staff_id
@@ -30,8 +38,8 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_account
 SELECT
-    staff.id, staff.code, staff.role, staff.name, staff.email, login.password_hash,
-    login.disabled_at
+    staff.id, staff.code, staff.role, staff.name, staff.email,
+    login.password_set_at IS NOT NULL, login.disabled_at
 FROM staff JOIN login ON login.staff_id = staff.id
 WHERE staff.code = %(staff)s;
 
@@ -39,7 +47,7 @@ WHERE staff.code = %(staff)s;
 -- Everybody of the staff; `has_login` null: no account.
 SELECT
     staff.code, staff.role, staff.name, organisation.name, staff.email,
-    login.staff_id IS NOT NULL, login.password_hash IS NOT NULL, login.disabled_at,
+    login.staff_id IS NOT NULL, login.password_set_at IS NOT NULL, login.disabled_at,
     (SELECT max(seen_at) FROM web_session WHERE web_session.staff_id = staff.id)
 FROM staff
 JOIN organisation ON organisation.id = organisation_id
@@ -73,21 +81,32 @@ WHERE code = %(staff)s
 RETURNING staff_id;
 
 -- name: find_link
-SELECT
-    staff.code, staff.name, login_link.used_at IS NOT NULL,
-    login_link.expires_at <= clock_timestamp() OR login.disabled_at IS NOT NULL
-FROM login_link
-JOIN staff ON staff.id = login_link.staff_id
-JOIN login ON login.staff_id = staff.id
-WHERE token_sha256 = %(token_sha256)b;
+SELECT code, name, is_used, is_over FROM link_of(%(token_sha256)b);
 
--- name: use_link
--- One of two that come at once finds no row.
-UPDATE login_link SET used_at = clock_timestamp()
-FROM login
-WHERE token_sha256 = %(token_sha256)b AND login.staff_id = login_link.staff_id
-    AND used_at IS NULL AND expires_at > clock_timestamp() AND disabled_at IS NULL
-RETURNING login_link.staff_id, sets_password;
+-- name: enter_by_link
+SELECT code, sets_password
+FROM enter_by_link(
+    %(link_sha256)b, %(token_sha256)b, %(session_for)s, %(idle)s, %(before_sha256)b
+);
+
+-- name: password_terms
+-- No row: there is no such account.
+SELECT code, terms FROM password_terms(%(staff)s);
+
+-- name: log_in
+SELECT log_in(
+    %(staff)s, %(proof)b, %(token_sha256)b, %(session_for)s, %(idle)s, %(before_sha256)b
+);
+
+-- name: lock_password
+SELECT pg_advisory_xact_lock(hashtextextended('adhere.password ' || %(staff)s, 0));
+
+-- name: change_password
+SELECT change_password(%(proof)b::bytea, %(kept)s, %(token_sha256)b);
+
+-- name: read_as
+-- For this transaction: whose rows are seen. Null: nobody's.
+SELECT set_config('adhere.session', coalesce(encode(%(token_sha256)b::bytea, 'hex'), ''), true);
 
 -- name: end_links
 UPDATE login_link SET used_at = clock_timestamp()
@@ -96,63 +115,32 @@ WHERE staff_id = %(staff_id)s AND used_at IS NULL;
 -- name: forget_old_links
 DELETE FROM login_link WHERE expires_at < clock_timestamp() - interval '30 days';
 
--- name: insert_session
-INSERT INTO web_session (token_sha256, staff_id, ends_at, may_set_password)
-VALUES (
-    %(token_sha256)b, %(staff_id)s, clock_timestamp() + %(session_for)s, %(may_set_password)s
-);
-
 -- name: find_session
 SELECT
-    staff.id, staff.code, staff.role, staff.name, login.password_hash IS NOT NULL,
-    may_set_password, shows_names, seen_at
-FROM web_session
-JOIN staff ON staff.id = web_session.staff_id
-JOIN login ON login.staff_id = staff.id
-WHERE token_sha256 = %(token_sha256)b
-    AND ends_at > clock_timestamp()
-    AND seen_at > clock_timestamp() - %(idle)s::interval
-    AND disabled_at IS NULL;
+    staff_id, code, role, name, has_password, may_set_password, shows_names, seen_at
+FROM session_of(%(token_sha256)b, %(idle)s);
 
 -- name: touch_session
-UPDATE web_session SET seen_at = clock_timestamp() WHERE token_sha256 = %(token_sha256)b;
+SELECT touch_session(%(token_sha256)b);
 
 -- name: show_names
-UPDATE web_session SET shows_names = %(shows_names)s WHERE token_sha256 = %(token_sha256)b;
+SELECT show_names(%(token_sha256)b, %(shows_names)s);
 
 -- name: note_listed
--- A row comes back where the list shows other people than the last one of this session.
-UPDATE web_session SET listed = %(listed)s::text[]
-WHERE token_sha256 = %(token_sha256)b AND listed IS DISTINCT FROM %(listed)s::text[]
-RETURNING staff_id;
+-- True where the list shows other people than the last one of this session.
+SELECT note_listed(%(token_sha256)b, %(listed)s::text[]);
 
 -- name: know_browser
-INSERT INTO known_browser (token_sha256, staff_id) VALUES (%(token_sha256)b, %(staff_id)s)
-ON CONFLICT (token_sha256) DO UPDATE
-SET staff_id = excluded.staff_id, used_at = clock_timestamp();
+SELECT know_browser(%(token_sha256)b, %(known_for)s);
 
 -- name: find_browser
-SELECT staff.code
-FROM known_browser JOIN staff ON staff.id = staff_id
-WHERE token_sha256 = %(token_sha256)b AND used_at > clock_timestamp() - %(known_for)s::interval;
-
--- name: forget_old_browsers
-DELETE FROM known_browser WHERE used_at < clock_timestamp() - %(known_for)s::interval;
+SELECT browser_of(%(token_sha256)b, %(known_for)s);
 
 -- name: end_session
-DELETE FROM web_session WHERE token_sha256 = %(token_sha256)b;
+SELECT end_session(%(token_sha256)b);
 
 -- name: end_sessions
--- All of a person's but the one that asks, if one does.
-DELETE FROM web_session
-WHERE staff_id = %(staff_id)s AND token_sha256 IS DISTINCT FROM %(but)b::bytea;
-
--- name: password_is_set
-UPDATE web_session SET may_set_password = false WHERE token_sha256 = %(token_sha256)b;
-
--- name: forget_old_sessions
-DELETE FROM web_session
-WHERE ends_at < clock_timestamp() OR seen_at < clock_timestamp() - %(idle)s::interval;
+DELETE FROM web_session WHERE staff_id = %(staff_id)s;
 
 -- name: find_wait
 SELECT coalesce(extract(epoch FROM max(wait_until) - clock_timestamp()), 0)::double precision

@@ -67,6 +67,29 @@ COPY (
     WHERE reading.heard_at IS NOT NULL OR reading.stamped_at IS NOT NULL
 ) TO STDOUT (FORMAT BINARY);
 
+-- name: copy_trace_readings
+-- As copy_readings_of, by the ways of the pages: rows of the same columns.
+COPY (
+    SELECT * FROM trace_readings(
+        %(window)s::bigint[], %(patient_id)s::integer[], %(from_ms)s::bigint[], %(to_ms)s::bigint[]
+    )
+) TO STDOUT (FORMAT BINARY);
+
+-- name: copy_list_readings
+COPY (
+    SELECT * FROM list_readings(
+        %(window)s::bigint[], %(patient_id)s::integer[], %(from_ms)s::bigint[], %(to_ms)s::bigint[]
+    )
+) TO STDOUT (FORMAT BINARY);
+
+-- name: copy_week_readings
+COPY (
+    SELECT * FROM week_readings(
+        %(reading_table)s, %(window)s::bigint[], %(patient_id)s::integer[], %(from_ms)s::bigint[],
+        %(to_ms)s::bigint[], %(longest_span_ms)s
+    )
+) TO STDOUT (FORMAT BINARY);
+
 -- name: bands_of
 -- Which bands these patients wear, from when to when (null: open), and of which family they are.
 SELECT

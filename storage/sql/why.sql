@@ -31,11 +31,8 @@ SELECT coalesce(sum(steps), 0)::bigint
 FROM day
 WHERE enrolment_id = %(enrolment_id)s AND date BETWEEN %(week)s AND %(week)s::date + 6;
 
--- name: why_unseen
--- Spans of time in which it is known why there is no heart rate; the most telling reason first.
-WITH asked AS (
-    SELECT tstzrange(%(from_at)s::timestamptz, %(to_at)s::timestamptz) AS span
-)
+-- name: why_unworn
+-- Minutes in which a band said that it is not on the skin.
 SELECT 1 AS place, 'unworn' AS reason, r.at AS from_at, r.at + interval '1 minute' AS to_at
 FROM device_assignment AS a
 CROSS JOIN LATERAL (
@@ -44,9 +41,18 @@ CROSS JOIN LATERAL (
     WHERE device_id = a.device_id AND a.worn @> at AND flags & 3 = 1
         AND at >= %(from_at)s::timestamptz AND at < %(to_at)s::timestamptz
 ) AS r
-WHERE a.patient_id = %(patient_id)s
-UNION ALL
-SELECT 2, 'no_band', lower(gap.span), upper(gap.span)
+WHERE a.patient_id = %(patient_id)s;
+
+-- name: why_unworn_of_page
+SELECT 1, 'unworn', at, at + interval '1 minute'
+FROM week_unworn(%(patient_id)s, %(from_at)s, %(to_at)s) AS unworn (at);
+
+-- name: why_unseen
+-- Spans of time in which it is known why there is no heart rate; the most telling reason first.
+WITH asked AS (
+    SELECT tstzrange(%(from_at)s::timestamptz, %(to_at)s::timestamptz) AS span
+)
+SELECT 2 AS place, 'no_band' AS reason, lower(gap.span) AS from_at, upper(gap.span) AS to_at
 FROM asked
 CROSS JOIN LATERAL unnest(
     tstzmultirange(asked.span) - coalesce(
@@ -100,6 +106,18 @@ FROM (
             AND at >= %(earliest)s::timestamptz AND at < %(latest)s::timestamptz
     ) AS reading
     GROUP BY span.number, reading.batch_id
+) AS behind
+JOIN batch AS b ON b.id = behind.batch_id
+JOIN gateway AS g ON g.id = b.gateway_id
+JOIN organisation AS o ON o.id = g.centre_id
+ORDER BY behind.number, b.committed_at, b.id;
+
+-- name: why_batches_of_page
+SELECT
+    behind.number, o.code, g.code, encode(b.boot, 'hex'), b.seq, encode(b.content_sha256, 'hex'),
+    b.committed_at, behind.heart_rates, behind.step_counts
+FROM week_batches(
+    %(patient_id)s, %(numbers)s::integer[], %(from_at)s::timestamptz[], %(to_at)s::timestamptz[]
 ) AS behind
 JOIN batch AS b ON b.id = behind.batch_id
 JOIN gateway AS g ON g.id = b.gateway_id

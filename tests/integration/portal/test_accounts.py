@@ -18,13 +18,15 @@ from storage.accounts import (
     put_email,
     set_password_hash,
     token_sha256,
-    use_link,
 )
 from storage.people import put_staff
+from storage.web_sessions import Opening, enter_by_link, find_session
 from tests.district import District
+from tests.pages import CHEAP
 
 DAY = timedelta(days=1)
-HASHED = "$argon2id$x"
+HASHED = CHEAP.hash("quiet river 7")
+OPENING = Opening(session_for=DAY, idle=DAY, before=None)
 
 
 @pytest.fixture
@@ -68,8 +70,8 @@ def test_a_link_opens_once_and_only_its_hash_is_kept(conn):
 
     assert conn.execute("SELECT token_sha256 FROM login_link").fetchone() == (token_sha256(token),)
     assert find_link(conn, token)[:3] == ("d1", "Doctor one", False)
-    assert not use_link(conn, token).sets_password
-    assert use_link(conn, token) is None
+    assert not enter_by_link(conn, token, OPENING).sets_password
+    assert enter_by_link(conn, token, OPENING) is None
     assert find_link(conn, token).is_used
     assert find_link(conn, "never issued") is None
 
@@ -78,7 +80,7 @@ def test_a_link_expires(conn):
     token = issue_link(conn, "d1", timedelta(seconds=-1))
 
     assert find_link(conn, token).is_over
-    assert use_link(conn, token) is None
+    assert enter_by_link(conn, token, OPENING) is None
 
 
 def test_nobody_gets_a_link_who_is_not_of_the_staff(conn):
@@ -89,13 +91,17 @@ def test_nobody_gets_a_link_who_is_not_of_the_staff(conn):
 
 def test_a_new_password_ends_every_unused_link(conn):
     first, second = (issue_link(conn, "d1", DAY, sets_password=True) for _ in range(2))
-    entered = use_link(conn, first)
+    entered = enter_by_link(conn, first, OPENING)
+    staff_id = find_session(conn, entered.token, idle=DAY).staff_id
 
-    set_password_hash(conn, staff_id=entered.staff_id, password_hash=HASHED)
+    set_password_hash(conn, staff_id=staff_id, password_hash=HASHED)
 
     assert entered.sets_password
-    assert use_link(conn, second) is None
-    assert find_account(conn, "d1").password_hash == HASHED
+    assert enter_by_link(conn, second, OPENING) is None
+    assert find_account(conn, "d1").has_password
+    kept = conn.execute("SELECT password_hash FROM login").fetchone()[0]
+    assert kept.rsplit("$", 1)[0] == HASHED.rsplit("$", 1)[0].replace("2id", "2id+sha256")
+    assert kept.rsplit("$", 1)[1] not in HASHED
 
 
 def test_a_disabled_account_opens_by_no_link_until_it_is_enabled(conn):
@@ -103,14 +109,14 @@ def test_a_disabled_account_opens_by_no_link_until_it_is_enabled(conn):
     disable_account(conn, "d1")
     after = issue_link(conn, "d1", DAY)
 
-    assert use_link(conn, before) is None
-    assert use_link(conn, after) is None
+    assert enter_by_link(conn, before, OPENING) is None
+    assert enter_by_link(conn, after, OPENING) is None
     assert find_account(conn, "d1").disabled_at is not None
 
     enable_account(conn, "d1")
 
-    assert use_link(conn, before) is None
-    assert use_link(conn, after) is not None
+    assert enter_by_link(conn, before, OPENING) is None
+    assert enter_by_link(conn, after, OPENING) is not None
 
 
 def test_the_last_administrator_cannot_be_shut_out(conn):

@@ -56,13 +56,13 @@ def test_a_password_is_looked_at_in_the_same_way_for_accounts_that_do_not_exist(
     browser, monkeypatch
 ):
     looked_at = []
-    is_right = Passwords.is_right
+    proof = Passwords.proof
 
-    def counting(self, password_hash, password):
-        looked_at.append(password_hash is not None)
-        return is_right(self, password_hash, password)
+    def counting(self, terms, password):
+        looked_at.append(terms is not None)
+        return proof(self, terms, password)
 
-    monkeypatch.setattr(Passwords, "is_right", counting)
+    monkeypatch.setattr(Passwords, "proof", counting)
     browser.log_in("d1", "wrong password")
     browser.log_in("nobody", "wrong password")
 

@@ -1,15 +1,22 @@
 """Passwords: what will do, and that no more than two are looked at together."""
 
+import hashlib
 import threading
+from base64 import b64encode
 
 import pytest
 from argon2 import PasswordHasher
 
 from portal import passwords
 from portal.passwords import Passwords, TooBusy, commonest, fault_of
+from storage.accounts import kept_of
 from tests.patience import PATIENCE_S
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def encoded(output):
+    return b64encode(output).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(
@@ -48,13 +55,24 @@ def test_a_password_is_the_same_however_the_keyboard_composed_it():
 
     hashed = mine.hashed("caf\u00e9 au lait")
 
-    assert mine.is_right(hashed, "cafe\u0301 au lait")
-    assert not mine.is_right(hashed, "cafe au lait")
+    terms, output = hashed.rsplit("$", 1)
+    assert encoded(mine.proof(terms, "cafe\u0301 au lait")) == output
+    assert encoded(mine.proof(terms, "cafe au lait")) != output
 
 
-@pytest.mark.parametrize("kept", [None, "no hash at all", ""])
-def test_nothing_is_right_where_no_password_is_kept(kept):
-    assert not Passwords(CHEAP).is_right(kept, "nobody's password")
+def test_what_is_kept_of_a_password_is_the_hash_of_its_proof():
+    mine = Passwords(CHEAP)
+
+    hashed = mine.hashed("quiet river 7")
+
+    terms, _output = hashed.rsplit("$", 1)
+    proof = mine.proof(terms, "quiet river 7")
+    assert kept_of(hashed).rsplit("$", 1)[1] == encoded(hashlib.sha256(proof).digest())
+
+
+@pytest.mark.parametrize("terms", [None, "no terms at all", "", "$argon2id$v=19"])
+def test_nothing_is_proven_where_no_password_is_kept(terms):
+    assert Passwords(CHEAP).proof(terms, "nobody's password") is None
 
 
 def test_at_most_two_are_looked_at_and_the_third_is_told_to_come_again(monkeypatch):
