@@ -1,9 +1,10 @@
 """The embedded broker: an MQTT broker in a process of its own, for the demo, a replay and tests.
 
-What it is not: it speaks MQTT 3.1.1 only; it keeps nothing over a restart; what a subscriber has
-not acknowledged within 5 s is dropped and never sent again; it grants `$share/` subscriptions and
-then delivers nothing to them. A district runs a real broker. None of this loses a reading, because
-a gateway deletes on the hub's receipt alone (docs/why/receipts.md).
+What it is not: it speaks MQTT 3.1.1 only, and says so to a client of MQTT 5; it keeps nothing over
+a restart; what a subscriber has not acknowledged within 5 s is dropped and never sent again; it
+grants `$share/` subscriptions and then delivers nothing to them. A district runs a real broker.
+None of this loses a reading, because a gateway deletes on the hub's receipt alone
+(docs/why/receipts.md).
 
 It listens on this machine's loopback and nowhere else. With ADHERE_BROKER_PASSWORD set, a client
 must name that password (and ADHERE_BROKER_USERNAME, if set); without it every program of this
@@ -46,10 +47,45 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 LISTENER = "default"
+CONNECT, MQTT_3_1_1 = 0x10, 4
+LONGEST_FIXED_HEADER, LONGEST_PROTOCOL_NAME = 5, 6
+UNACCEPTABLE_VERSION = bytes((0x20, 2, 0, 1))
+"""A CONNACK (MQTT 3.1.1, 3.2): the server does not support that level of the protocol."""
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 SHUTDOWN_S = 2.0
 EXIT_MISCONFIGURED = 2
+
+
+class Replayed(StreamReaderAdapter):  # type: ignore[misc]  # no types there
+    """A reader whose first bytes have been read already."""
+
+    def __init__(self, first: bytes, reader: asyncio.StreamReader) -> None:
+        """Give `first`, then what the reader gives."""
+        super().__init__(reader)
+        self._first = first
+
+    async def read(self, n: int = -1) -> bytes:
+        """Return `n` bytes, or all until the end."""
+        taken, self._first = (self._first, b"") if n < 0 else (self._first[:n], self._first[n:])
+        if n < 0:
+            return taken + bytes(await super().read(n))
+        return taken + bytes(await super().read(n - len(taken)) if len(taken) < n else b"")
+
+
+async def first_word(reader: asyncio.StreamReader) -> tuple[bytes, int | None]:
+    """Return the beginning of a client's first packet, and the level of MQTT that it speaks.
+
+    None: it is no CONNECT; that is for the library to judge.
+    """
+    first = await reader.readexactly(2)
+    while first[-1] & 0x80 and len(first) < LONGEST_FIXED_HEADER:
+        first += await reader.readexactly(1)
+    name = await reader.readexactly(2)
+    if first[0] != CONNECT or int.from_bytes(name) > LONGEST_PROTOCOL_NAME:
+        return first + name, None
+    rest = await reader.readexactly(int.from_bytes(name) + 1)
+    return first + name + rest, rest[-1]
 
 
 class OneAccount(BaseAuthPlugin):  # type: ignore[misc]  # no types there
@@ -88,8 +124,14 @@ async def serve(sock: socket.socket, username: str, password: str, stop: asyncio
         writers.add(writer)
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                first, level = await first_word(reader)
+                if level is not None and level > MQTT_3_1_1:
+                    # The library would read on for ever, for what follows is laid out otherwise.
+                    writer.write(UNACCEPTABLE_VERSION)
+                    await writer.drain()
+                    return
                 await broker.external_connected(
-                    StreamReaderAdapter(reader), StreamWriterAdapter(writer), LISTENER
+                    Replayed(first, reader), StreamWriterAdapter(writer), LISTENER
                 )
         finally:
             writers.discard(writer)

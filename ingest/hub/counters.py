@@ -1,6 +1,8 @@
 """What the hub has done since it started, and where its time went."""
 
 import time
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 
@@ -23,16 +25,25 @@ class Stopwatch:
 
 
 @dataclass
-class Counters:
-    """Messages, batches, readings, events. Each number but the last has one writing thread."""
+class Arrivals:
+    """What came by one connection, written by its network thread alone."""
 
-    # Written by the network thread.
     received: int = 0
     """Messages that came, also those that were dropped or ignored."""
     ignored: int = 0
     """Retained messages that are no state: nothing else a gateway sends is retained."""
     dropped: int = 0
     """Found no room; the gateway sends them again."""
+    not_taken: int = 0
+    """Messages of ours that the broker refused to pass on, where it says so (MQTT 5)."""
+
+
+@dataclass
+class Counters:
+    """Messages, batches, readings, events. Each number but the last has one writing thread."""
+
+    live: Arrivals = field(default_factory=Arrivals)
+    history: Arrivals = field(default_factory=Arrivals)
 
     # Written by the thread that opens messages.
     repeated: int = 0
@@ -60,6 +71,39 @@ class Counters:
     database_failures: int = 0
     """Met by any thread but the network's."""
 
+    @property
+    def received(self) -> int:
+        """Messages that came, by whatever connection."""
+        return self.live.received + self.history.received
+
+    @property
+    def ignored(self) -> int:
+        """Retained messages that are no state."""
+        return self.live.ignored + self.history.ignored
+
+    @property
+    def dropped(self) -> int:
+        """Messages that found no room."""
+        return self.live.dropped + self.history.dropped
+
+
+class Delays:
+    """How long messages waited here, from coming in to their COMMIT; written by one thread."""
+
+    BOUNDS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+    def __init__(self) -> None:
+        """Count nothing yet."""
+        self.counts = [0] * (len(self.BOUNDS_S) + 1)
+        """By the least bound that is not below; the last: longer than all."""
+        self.sum_s = 0.0
+
+    def add(self, waited_s: Iterable[float]) -> None:
+        """Count messages that waited so long."""
+        for one in waited_s:
+            self.counts[bisect_left(self.BOUNDS_S, one)] += 1
+            self.sum_s += one
+
 
 class Times:
     """Where the time goes. `verify` and `unpack` run beside `database` and `receipts`."""
@@ -70,24 +114,28 @@ class Times:
         self.verify, self.unpack = Stopwatch(), Stopwatch()
         self.database, self.receipts = Stopwatch(), Stopwatch()
 
-    def report(self) -> dict[str, object]:
-        """Return seconds since the start: of the whole process, and of each part."""
-        parts = {
+    def parts(self) -> dict[str, Stopwatch]:
+        """Return the watches by the name of what they measure."""
+        return {
             "verify": self.verify,
             "unpack": self.unpack,
             "database": self.database,
             "receipts": self.receipts,
         }
+
+    def report(self) -> dict[str, object]:
+        """Return seconds since the start: of the whole process, and of each part."""
         return {
             "wall_s": round(time.perf_counter() - self._started, 3),
             "cpu_s": round(time.process_time() - self._started_cpu, 3),
             "parts": {
                 name: {"wall_s": round(watch.wall_s, 3), "cpu_s": round(watch.cpu_s, 3)}
-                for name, watch in parts.items()
+                for name, watch in self.parts().items()
             },
         }
 
 
 def report(counters: Counters, times: Times) -> dict[str, object]:
     """Return both as one flat mapping for the log and for `--json`."""
-    return asdict(counters) | times.report()
+    sums = {name: getattr(counters, name) for name in ("received", "ignored", "dropped")}
+    return sums | asdict(counters) | times.report()

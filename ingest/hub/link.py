@@ -1,10 +1,11 @@
-"""The hub's end of the broker: the one place where the MQTT client's thread is met.
+"""One connection of the hub to the broker: the one place where the MQTT client's thread is met.
 
-Quality of service 1 with a clean session. A message is acknowledged only by `ack`, which the worker
-calls after COMMIT; whatever happens before, the broker or the gateway sends it again.
+Quality of service 1 with a clean session. A message is acknowledged only by `ack`, which is called
+after COMMIT; whatever happens before, the gateway sends it again. Batches come by a subscription
+that the broker shares among all hubs, where a probe shows that it does (ingest/hub/sharing.py),
+else by a plain one: then every hub gets everything, and the ledger takes each batch once.
 """
 
-import secrets
 import sys
 import threading
 import time
@@ -14,80 +15,96 @@ from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode
+from paho.mqtt.enums import LogLevel, MQTTErrorCode
 
 from config.errors import Misconfigured
 from config.fields import Broker
 from config.language import _
-from config.tls import advice, client_context, explained
-from ingest.hub.buffer import Buffer, Message
-from ingest.hub.counters import Counters
+from config.tls import advice, explained
+from ingest.batch.topics import ROOT
+from ingest.hub import client as our
+from ingest.hub.buffer import Buffer, Lane, Message
+from ingest.hub.client import UNSUPPORTED_PROTOCOL, V5, V311
+from ingest.hub.counters import Arrivals
+from ingest.hub.sharing import PROBE, Probe, shared
 
 log = structlog.get_logger()
 
-SUBSCRIPTIONS = tuple(
-    (f"adhere/v1/+/+/{lane}", 1) for lane in ("live", "backlog", "event", "state")
-)
-RECEIPTS_QUEUED = 10_000
-"""While the broker is away; more are not kept, because every resent batch earns a new receipt."""
-RECONNECT_S = (1, 15)
+SHARED = {Lane.LIVE: (f"{ROOT}/+/+/live",), Lane.HISTORY: (f"{ROOT}/+/+/backlog",)}
+"""One hub of all gets each of these."""
+OWN = {Lane.LIVE: (f"{ROOT}/+/+/event", f"{ROOT}/+/+/state"), Lane.HISTORY: ()}
+"""Every hub gets all of these. An alarm of the edge must not wait until the broker misses a hub
+that is gone; a state is retained, and a shared subscription need not be given what is retained."""
+WELCOME_S = 5.0
+"""From the connection to the broker's first word; brokers of before keep silent to MQTT 5."""
 
 
 class Link:
-    """Receives into `buffer`; sends receipts; acknowledges. A context manager.
+    """Receives into `buffer`; publishes; acknowledges. A context manager.
 
-    `ended` is set when the link cannot go on; `fault` then says why.
+    `ended` is set when the link cannot go on; `fault` then says why. Somebody calls `tend` several
+    times a second.
     """
 
     def __init__(
         self,
         broker: Broker,
+        lane: Lane,
         buffer: Buffer,
+        window: int,
         hold_s: float,
-        counters: Counters,
+        arrivals: Arrivals,
         ended: threading.Event,
     ) -> None:
-        """Prepare; nothing is opened before `__enter__`."""
+        """Prepare; nothing is opened before `__enter__`.
+
+        `window` messages may come ahead of their acknowledgement, where the broker speaks MQTT 5.
+        """
         self.ready = threading.Event()
         """Subscribed: from now on the broker delivers."""
         self.fault: Exception | None = None
-        self._broker, self._buffer, self._counters, self._ended = broker, buffer, counters, ended
-        self._hold_s = min(hold_s, broker.keepalive_s / 4)  # a held thread answers no ping
+        self.lane = lane
+        self._broker, self._buffer, self._arrivals, self._ended = broker, buffer, arrivals, ended
+        self._window = window
+        # A held thread answers no ping.
+        self._hold_s = min(hold_s, our.keepalive_s(broker) / 4)
         self._connection = 0
         self._last_fault = ""
         """In the library's words: what it gives as the reason says nothing of TLS."""
         self._receipts, self._receipts_out = threading.Condition(), 0
+        self._lock = threading.RLock()
+        """Of everything below: the client's thread and the one that tends meet here."""
+        self._version = V5
+        self._opened_s: float | None = None
+        """When the broker was reached, while it has not yet said a word."""
+        self._change_s: float | None = None
+        """The broker does not speak this version of MQTT: when another client is due."""
+        self._probe = Probe()
+        self._probe_mid: int | None = None
+        self._is_shared: bool | None = None
+        self._asked: dict[int, tuple[str, ...]] = {}
+        """Subscriptions without an answer, by message id."""
+        self._is_away = self._is_ending = self._is_closing = False
+        self._left_mid = -1
+        self._is_left = threading.Event()
+        self._refusals: set[str] = set()
         self._client = self._prepared()
 
     def _prepared(self) -> mqtt.Client:
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"adhere-hub-{secrets.token_hex(6)}",
-            clean_session=True,
-            protocol=mqtt.MQTTv311,
-            manual_ack=True,
-        )
-        if self._broker.username is not None:
-            password = self._broker.password
-            client.username_pw_set(
-                self._broker.username, password.get_secret_value() if password else None
-            )
-        if (tls := self._broker.tls) is not None:
-            client.tls_set_context(client_context(tls))
-        client.max_queued_messages_set(RECEIPTS_QUEUED)
-        client.reconnect_delay_set(*RECONNECT_S)
+        client = our.prepared(self._broker, self._version, self.lane.name.lower())
         client.on_connect, client.on_connect_fail = self._connected, self._not_connected
+        client.on_socket_open = self._opened
         client.on_log = self._noted
         client.on_subscribe = self._subscribed
+        client.on_unsubscribe = self._unsubscribed
         client.on_disconnect = self._disconnected
         client.on_message = self._received
-        client.on_publish = self._receipt_settled
+        client.on_publish = self._settled
         return client
 
     def __enter__(self) -> Self:
         """Connect in the background, for as long as it takes."""
-        self._client.connect_async(self._broker.host, self._broker.port, self._broker.keepalive_s)
-        self._client.loop_start()
+        our.begin(self._client, self._broker, self._version, self._window)
         return self
 
     def __exit__(
@@ -97,14 +114,28 @@ class Link:
         trace: TracebackType | None,
     ) -> None:
         """Disconnect. What was not acknowledged comes again."""
-        self._client.disconnect()
-        self._client.loop_stop()
-        self._client.reinitialise()  # closes the pipe by which it wakes itself, now
+        self._is_closing = True
+        our.end(self._client)
 
     @property
     def connection(self) -> int:
         """Count the connections so far; 0 before the first."""
         return self._connection
+
+    @property
+    def is_connected(self) -> bool:
+        """Say whether the broker is there just now."""
+        return bool(self._client.is_connected())
+
+    @property
+    def is_shared(self) -> bool | None:
+        """Say whether the broker shares among hubs what comes by here; None: not known yet."""
+        return self._is_shared
+
+    @property
+    def is_away(self) -> bool:
+        """Say whether this hub has left its share to the others, because it can store nothing."""
+        return self._is_away
 
     def retain(self, topic: str, payload: bytes) -> None:
         """Queue a message that the broker is to keep for whoever asks later."""
@@ -123,59 +154,154 @@ class Link:
     def ack(self, messages: Iterable[Message]) -> None:
         """Acknowledge messages of the present connection; ids of earlier ones mean nothing now."""
         for message in messages:
-            if message.connection == self._connection:
+            if message.connection == self._connection and message.lane is self.lane:
                 self._client.ack(message.mid, 1)
 
     def flush(self, timeout_s: float) -> None:
         """Wait until the broker has the receipts, at most so long."""
         with self._receipts:
             self._receipts.wait_for(
-                lambda: not self._receipts_out or not self._client.is_connected(), timeout_s
+                lambda: self._receipts_out <= 0 or not self._client.is_connected(), timeout_s
             )
+
+    def tend(self, now_s: float) -> None:
+        """Do what is due: speak another MQTT, judge the probe. `now_s` is monotonic."""
+        with self._lock:
+            if self._ended.is_set():
+                return
+            if self._opened_s is not None and now_s - self._opened_s >= WELCOME_S:
+                self._opened_s = None
+                self._say_it_differently("no answer", now_s)
+            is_judged = self._is_shared is None and self._probe.judge(now_s) is not None
+            is_due = self._change_s is not None and now_s >= self._change_s
+            if is_judged and not is_due:
+                self._decide(is_shared=self._probe.is_shared is True)
+        if is_due:
+            self._begin_again()
+
+    def leave(self) -> None:
+        """Let the other hubs have this one's share: what is here cannot be stored just now."""
+        with self._lock:
+            if self._is_shared and not self._is_away and not self._is_ending:
+                self._is_away = True
+                self._client.unsubscribe([shared(one) for one in SHARED[self.lane]])
+                log.warning("hub_left_its_share", lane=self.lane.name.lower())
+
+    def come_back(self) -> None:
+        """Take a share again."""
+        with self._lock:
+            if self._is_away and not self._is_ending:
+                self._is_away = False
+                self._subscribe([shared(one) for one in SHARED[self.lane]])
+                log.info("hub_takes_its_share", lane=self.lane.name.lower())
+
+    def stop_receiving(self) -> None:
+        """Take nothing new from now on; what the broker has already begun to send still comes."""
+        with self._lock:
+            self._is_ending = True
+            filters = [*SHARED[self.lane], *map(shared, SHARED[self.lane]), *OWN[self.lane]]
+            if not self._client.is_connected():
+                self._is_left.set()
+                return
+            self._left_mid = self._client.unsubscribe(filters)[1] or -1
+
+    def has_left(self) -> bool:
+        """Say whether the broker knows that nothing more is taken, or is away."""
+        return self._is_left.is_set() or not self._client.is_connected()
 
     def _receipt_settled(self, *_: object) -> None:
         with self._receipts:
             self._receipts_out -= 1
             self._receipts.notify_all()
 
+    def _subscribe(self, filters: Iterable[str]) -> None:
+        topics = tuple(filters)
+        _rc, mid = self._client.subscribe([(topic, 1) for topic in topics])
+        if mid is not None:
+            self._asked[mid] = topics
+
+    def _decide(self, *, is_shared: bool) -> None:
+        """Subscribe as the probe says; a late yes follows a no."""
+        was, self._is_shared = self._is_shared, is_shared
+        if is_shared == was or self._is_ending:
+            return
+        if not is_shared:
+            log.warning("broker_shares_nothing", lane=self.lane.name.lower(), probe=PROBE)
+        self._is_away = False
+        batches = [shared(one) if is_shared else one for one in SHARED[self.lane]]
+        self._subscribe([*batches, *(OWN[self.lane] if was is None else ())])
+
+    def _say_it_differently(self, why: str, now_s: float) -> None:
+        """Try the other version of MQTT: the older one at once, the newer one after a while."""
+        log.info("mqtt_version_refused", version=5 if self._version is V5 else 3, why=why)
+        self._change_s = now_s if self._version is V5 else now_s + our.LONGEST_RETRY_S
+
+    def _begin_again(self) -> None:
+        with self._lock:
+            self._change_s, self._opened_s = None, None
+            self._version = V311 if self._version is V5 else V5
+            old, self._client = self._client, self._prepared()
+            with self._receipts:  # what the old one had to send is asked for again
+                self._receipts_out = 0
+                self._receipts.notify_all()
+        our.begin(self._client, self._broker, self._version, self._window)
+        our.end(old)
+
     # Below: called by the client's own thread.
+
+    def _opened(self, client: mqtt.Client, *_: object) -> None:
+        with self._lock:
+            if client is self._client:
+                self._opened_s = time.monotonic()
 
     def _connected(
         self,
         client: mqtt.Client,
-        _userdata: Any,  # noqa: ANN401 - the library's signature
-        _flags: mqtt.ConnectFlags,
-        reason: Any,  # noqa: ANN401 - as above
-        _properties: Any,  # noqa: ANN401 - as above
+        _userdata: object,
+        _flags: object,
+        reason: Any,  # noqa: ANN401 - the library's signature
+        properties: Any,  # noqa: ANN401 - as above
     ) -> None:
-        if reason.is_failure:
-            log.warning("broker_refused", why=str(reason))
-            if self._connection == 0:
-                self._end(
-                    Misconfigured(
-                        _(
-                            "the broker at %(host)s:%(port)d refused the hub (%(why)s): check "
-                            "broker.username and the password in ADHERE_BROKER_PASSWORD"
-                        )
-                        % {"host": self._broker.host, "port": self._broker.port, "why": reason}
-                    )
-                )
-            return
-        self._connection += 1
-        self._last_fault = ""
-        client.subscribe(list(SUBSCRIPTIONS))
+        with self._lock:
+            if client is not self._client:
+                return
+            self._opened_s = None
+            if reason.is_failure:
+                if reason.value == UNSUPPORTED_PROTOCOL and self._version is V5:
+                    self._say_it_differently(str(reason), time.monotonic())
+                else:
+                    self._refused(str(reason))
+                return
+            self._connection += 1
+            self._last_fault, self._change_s = "", None
+            self._probe, self._is_shared, self._is_away = Probe(), None, False
+            self._asked.clear()
+            self._refusals.clear()
+            if our.shares_nothing(properties):
+                self._probe.refused()
+                self._decide(is_shared=False)
+            else:
+                self._probe_mid = client.subscribe([(one, 1) for one in self._probe.filters])[1]
 
-    def _noted(
-        self,
-        _client: mqtt.Client,
-        _userdata: Any,  # noqa: ANN401 - as above
-        level: int,
-        words: str,
-    ) -> None:
+    def _refused(self, why: str) -> None:
+        log.warning("broker_refused", why=why)
+        if self._connection == 0:
+            self._end(
+                Misconfigured(
+                    _(
+                        "the broker at %(host)s:%(port)d refused the hub (%(why)s): check "
+                        "broker.username and the password in ADHERE_BROKER_PASSWORD"
+                    )
+                    % {"host": self._broker.host, "port": self._broker.port, "why": why}
+                )
+            )
+
+    def _noted(self, _client: mqtt.Client, _userdata: object, level: int, words: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
             self._last_fault = words
 
-    def _not_connected(self, _client: mqtt.Client, _userdata: Any) -> None:  # noqa: ANN401 - as above
+    def _not_connected(self, _client: mqtt.Client, _userdata: object) -> None:
+        self._opened_s = None
         self._tell("broker_away", str(sys.exception() or "no connection"))
 
     def _tell(self, event: str, fault: str) -> None:
@@ -183,7 +309,7 @@ class Link:
         tls, is_first = self._broker.tls, self._connection == 0
         hung_up = tls is not None and is_first and event == "broker_lost"
         why = explained(fault, at_once=hung_up)
-        log.warning(event, why=why)
+        log.warning(event, lane=self.lane.name.lower(), why=why)
         # A broker hangs up on being restarted too; where a certificate is given, that is likelier.
         no_certificate = hung_up and tls is not None and tls.cert_file is None
         if is_first and (advice(fault) is not None or no_certificate):
@@ -200,46 +326,110 @@ class Link:
 
     def _subscribed(
         self,
-        _client: mqtt.Client,
-        _userdata: Any,  # noqa: ANN401 - as above
-        _mid: int,
+        client: mqtt.Client,
+        _userdata: object,
+        mid: int,
         reasons: list[Any],
-        _properties: Any,  # noqa: ANN401 - as above
+        _properties: object,
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            self._end(
-                Misconfigured(
-                    _("the broker does not let the hub subscribe to %(topics)s: allow it there")
-                    % {"topics": ", ".join(topic for topic, _qos in SUBSCRIPTIONS)}
+        with self._lock:
+            if client is not self._client:
+                return
+            if mid == self._probe_mid:
+                self._probe_granted(reasons[0])
+                return
+            asked = self._asked.pop(mid, None)
+            if asked is None:
+                return
+            if any(reason.is_failure for reason in reasons):
+                self._end(
+                    Misconfigured(
+                        _("the broker does not let the hub subscribe to %(topics)s: allow it there")
+                        % {"topics": ", ".join(asked)}
+                    )
                 )
-            )
+                return
+            self._take_up()
+
+    def _probe_granted(self, reason: Any) -> None:  # noqa: ANN401 - as above
+        if reason.is_failure:
+            self._probe.refused()
+            self._decide(is_shared=False)
             return
-        log.info("hub_subscribed", connection=self._connection)
+        self._probe.sent(time.monotonic())
+        for topic in self._probe.topics:
+            self.publish(topic, b"")
+
+    def _take_up(self) -> None:
+        """Go by the subscription that the broker has just granted, and by no other."""
+        probe, control = self._probe.filters
+        done_with = [control]
+        if self._is_shared:  # a late answer of the probe is listened for where none came yet
+            done_with += [probe, *SHARED[self.lane]]
+        if not self._is_ending:
+            self._client.unsubscribe(done_with)
+        log.info(
+            "hub_subscribed",
+            lane=self.lane.name.lower(),
+            connection=self._connection,
+            shared=bool(self._is_shared),
+            mqtt="5" if self._version is V5 else "3.1.1",
+        )
         self.ready.set()
+
+    def _unsubscribed(self, _client: mqtt.Client, _userdata: object, mid: int, *_: object) -> None:
+        with self._lock:
+            if mid == self._left_mid:
+                self._is_left.set()
 
     def _disconnected(
         self,
-        _client: mqtt.Client,
-        _userdata: Any,  # noqa: ANN401 - as above
-        _flags: Any,  # noqa: ANN401 - as above
+        client: mqtt.Client,
+        _userdata: object,
+        _flags: object,
         reason: Any,  # noqa: ANN401 - as above
-        _properties: Any,  # noqa: ANN401 - as above
+        _properties: object,
     ) -> None:
-        if reason.is_failure and not self._ended.is_set():
-            self._tell("broker_lost", self._last_fault or str(reason))
-            self._last_fault = ""
+        with self._lock:
+            if client is not self._client or self._is_closing or self._ended.is_set():
+                return
+            was_welcome, self._opened_s = self._opened_s is None, None
+            fault, self._last_fault = self._last_fault or str(reason), ""
+            if self._change_s is not None and self._version is V5:
+                return
+            if not was_welcome:
+                # Hanging up on the first word is how brokers of before say that they know no 5.
+                self._say_it_differently(fault, time.monotonic())
+                if self._version is V5:
+                    return
+            self._tell("broker_lost", fault)
 
-    def _received(
+    def _settled(
         self,
         client: mqtt.Client,
-        _userdata: Any,  # noqa: ANN401 - as above
-        came: mqtt.MQTTMessage,
+        _userdata: object,
+        _mid: int,
+        reason: Any,  # noqa: ANN401 - as above
+        _properties: object,
     ) -> None:
+        if client is self._client:
+            self._receipt_settled()
+        if reason.is_failure:
+            self._arrivals.not_taken += 1
+            if str(reason) not in self._refusals:
+                self._refusals.add(str(reason))
+                log.error("broker_took_no_message", why=str(reason))
+
+    def _received(self, client: mqtt.Client, _userdata: object, came: mqtt.MQTTMessage) -> None:
         try:
-            self._counters.received += 1
             topic = _topic_of(came)
+            if topic.startswith(PROBE):
+                client.ack(came.mid, came.qos)
+                self._heard_probe(client, topic)
+                return
+            self._arrivals.received += 1
             if came.retain and not topic.endswith("/state"):
-                self._counters.ignored += 1
+                self._arrivals.ignored += 1
                 client.ack(came.mid, came.qos)
                 return
             message = Message(
@@ -249,13 +439,20 @@ class Link:
                 self._connection,
                 bool(came.retain),
                 time.monotonic(),
+                self.lane,
             )
             if not self._buffer.put(message, self._hold_s) and not self._ended.is_set():
                 # Unacknowledged it would hold a place in the broker's window for ever.
-                self._counters.dropped += 1
+                self._arrivals.dropped += 1
                 client.ack(came.mid, came.qos)
         except Exception as error:  # noqa: BLE001 - carried to the worker's thread, which raises it
             self._end(error)
+
+    def _heard_probe(self, client: mqtt.Client, topic: str) -> None:
+        with self._lock:
+            self._probe.came(topic, time.monotonic())
+            if client is self._client and self._probe.is_shared:
+                self._decide(is_shared=True)
 
     def _end(self, fault: Exception) -> None:
         self.fault = fault

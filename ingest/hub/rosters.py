@@ -2,12 +2,15 @@
 
 It looks when the database tells of a change, and from time to time by itself, for a wearer's day
 also changes with the clock. Everything is published anew after a reconnect: a broker may have lost
-what it retained. What a hub publishes late another's newer one is overtaken by at the next look.
+what it retained.
+
+Of several hubs one publishes: whoever has the database's lock, and the broker. The lock is a
+session's, so it falls when its hub ends, or when the database misses it; another hub tries for it
+every few seconds, and begins by publishing everything, for it cannot know what was.
 """
 
 import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from itertools import groupby
 from types import TracebackType
@@ -21,8 +24,9 @@ from ingest.batch.keys import kid_for
 from ingest.batch.revocation import Revocation, seal_revocation
 from ingest.batch.topics import roster_topic
 from ingest.hub.database import Database
+from ingest.hub.link import Link
 from ingest.hub.roster_bands import RosterMaker
-from storage.database import Connection
+from storage.database import Connection, exclusively
 from storage.gateways import revoked_signing_keys
 from storage.rosters import (
     GatewayRoster,
@@ -37,6 +41,12 @@ from storage.rosters import (
 
 log = structlog.get_logger()
 
+DUTY = "hub rosters"
+"""The name of the lock."""
+TRY_S = 5.0
+"""A hub that does not publish looks this often whether the one that does is gone."""
+NO_BROKER_S = 5.0
+"""A hub without the broker for so long lets another publish."""
 LOOK_S = 30.0
 WAIT_S = 0.2
 LEAST_BETWEEN_S = 1.0
@@ -48,8 +58,6 @@ REVOKED = -1
 VALID_FOR = timedelta(days=14)
 RENEW_AFTER = timedelta(days=1)
 
-Publish = Callable[[str, bytes], None]
-
 
 class RosterPublisher:
     """A context manager: leaving it ends the thread. `fault` is what ended it before."""
@@ -58,16 +66,17 @@ class RosterPublisher:
         self,
         database: Database,
         maker: RosterMaker,
-        publish: Publish,
-        connection: Callable[[], int],
+        link: Link,
         stop: threading.Event,
     ) -> None:
-        """`publish` retains; `connection` counts the broker's connections, 0 before the first."""
+        """Prepare; `link` is the connection to publish on."""
         self.fault: Exception | None = None
+        self.publishes = False
+        """This hub is the one that does."""
         self.published = 0
         """Rosters published since the start."""
-        self._database, self._maker, self._publish = database, maker, publish
-        self._connection, self._stop = connection, stop
+        self._database, self._maker = database, maker
+        self._link, self._stop = link, stop
         self._said: dict[int, int] = {}
         """Of each gateway, the version published on this connection."""
         self._said_on = 0
@@ -101,7 +110,7 @@ class RosterPublisher:
         try:
             while not self._stop.is_set():
                 try:
-                    self._follow()
+                    self._try_for_duty()
                 except Unavailable as error:
                     self._database.back_off(error)
         except Exception as error:  # noqa: BLE001 - carried to the thread that started us
@@ -110,15 +119,43 @@ class RosterPublisher:
         finally:
             self._database.close()
 
-    def _follow(self) -> None:
-        """Look at all rosters whenever there is a reason to, until told to stop."""
-        conn = self._database.connection()
+    def _try_for_duty(self) -> None:
+        """Publish if no other hub does; else, and without a broker, wait a little."""
+        if self._link.is_connected:
+            conn = self._database.connection()
+            with exclusively(conn, DUTY) as mine:
+                self._database.is_well()
+                if mine:
+                    log.info("hub_publishes_rosters")
+                    self.publishes = True
+                    try:
+                        self._follow(conn)
+                    finally:
+                        self.publishes = False
+                    self._database.close()  # it would go on being told of changes
+                    return
+            self._stop.wait(TRY_S)
+        else:
+            self._stop.wait(WAIT_S)
+
+    def _follow(self, conn: Connection) -> None:
+        """Look at all rosters whenever there is a reason to, until told to stop.
+
+        Or until the broker has been away for a while: then another hub may have it still.
+        """
+        self._said.clear()
         listen_for_changes(conn)
         self._look(conn)
         self._database.is_well()
-        looked = time.monotonic()
+        looked = had_broker_s = time.monotonic()
         was_asked = False
         while not self._stop.is_set():
+            now_s = time.monotonic()
+            if self._link.is_connected:
+                had_broker_s = now_s
+            elif now_s - had_broker_s >= NO_BROKER_S:
+                log.warning("hub_gives_rosters_up")
+                return
             was_asked = was_told(conn, WAIT_S) or was_asked or self._is_new_connection()
             since_s = time.monotonic() - looked
             if since_s >= LOOK_S or (was_asked and since_s >= LEAST_BETWEEN_S):
@@ -128,7 +165,7 @@ class RosterPublisher:
     def _look(self, conn: Connection) -> None:
         """Issue what has changed, publish what is newer than was published."""
         if self._is_new_connection():
-            self._said_on = self._connection()
+            self._said_on = self._link.connection
             self._said.clear()
         worn = {centre: list(of) for centre, of in groupby(worn_rows(conn), lambda r: r.centre_id)}
         may = {
@@ -146,9 +183,9 @@ class RosterPublisher:
 
     def _serve(self, conn: Connection, to: GatewayRoster, known: Known) -> None:
         if not to.encryption_keys:
-            if self._connection() and self._said.get(to.gateway_id) != REVOKED:
+            if self._link.connection and self._said.get(to.gateway_id) != REVOKED:
                 # In place of the roster, which the broker forgets by it.
-                self._publish(roster_topic(to.centre, to.gateway), self._notice(conn, to))
+                self._link.retain(roster_topic(to.centre, to.gateway), self._notice(conn, to))
                 self._said[to.gateway_id] = REVOKED
             return
         version, sealed = to.version, to.sealed
@@ -161,10 +198,10 @@ class RosterPublisher:
                 valid_for=VALID_FOR,
             )
             version, sealed = (None, None) if issued is None else issued
-        if version is None or sealed is None or not self._connection():
+        if version is None or sealed is None or not self._link.connection:
             return
         if version > self._said.get(to.gateway_id, 0) or self._is_behind(to, version):
-            self._publish(roster_topic(to.centre, to.gateway), sealed)
+            self._link.retain(roster_topic(to.centre, to.gateway), sealed)
             self._said[to.gateway_id] = version
             self.published += 1
 
@@ -186,4 +223,4 @@ class RosterPublisher:
         return True
 
     def _is_new_connection(self) -> bool:
-        return self._connection() != self._said_on
+        return self._link.connection != self._said_on

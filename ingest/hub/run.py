@@ -1,14 +1,17 @@
 """The hub's life: connect both ends, open messages and store them until told to stop.
 
-Three threads, one after the other: the MQTT client's own fills the buffer; the caller's opens
-messages (signature, content); the storer's writes them and sends receipts. So the processor opens
-the next messages while the database commits the last. A fourth, beside them, publishes rosters.
+Threads, one after the other: the MQTT client's own, one for each connection, fill the buffer; the
+caller's opens messages (signature, content); the storer's writes them and sends receipts. So the
+processor opens the next messages while the database commits the last. Beside them one publishes
+rosters, and one looks after the connections. Live batches, events and states have a connection of
+their own, so that in no queue of the broker they stand behind history.
 The database may come and go: what is in hand stays in hand, unacknowledged, until it is stored.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -19,15 +22,19 @@ from config.district_settings import HubSettings
 from config.errors import Unavailable
 from config.fields import Broker
 from ingest.batch.to_hub import HubSecrets
-from ingest.hub.buffer import Buffer, Message
-from ingest.hub.counters import Counters, Times, report
+from ingest.hub.buffer import Buffer, Lane
+from ingest.hub.counters import Counters, Delays, Times, report
 from ingest.hub.database import Database
 from ingest.hub.keyring import Keyring
 from ingest.hub.link import Link
+from ingest.hub.metrics import Watched, serving_metrics
+from ingest.hub.opening import Opener
+from ingest.hub.pace import Pace
 from ingest.hub.prepared import Prepared
 from ingest.hub.roster_bands import RosterMaker
 from ingest.hub.rosters import RosterPublisher
 from ingest.hub.storer import Storer
+from ingest.hub.tending import Tender
 from ingest.hub.worker import Worker
 from storage.database import Connection, require_durable
 from storage.gateways import GatewayKey, find_gateway_key
@@ -35,10 +42,10 @@ from storage.migrate import require_current
 
 log = structlog.get_logger()
 
-IDLE_S = 0.2
-GATHER_S = 0.002
-"""While the storer is busy: how often to look whether it is done."""
 FLUSH_S = 5.0
+DRAIN_S = 5.0
+"""On being told to stop: so long at most for what the broker had already begun to send."""
+QUIET_S = 0.1
 
 
 class Hub:
@@ -60,90 +67,132 @@ class Hub:
         `time_zone` is that of the local days on which prescriptions change; `reads_with` are the
         keys, of now and of before, that gateways encrypt batches to.
         """
-        self._secrets = HubSecrets(reads_with)
         self._settings, self._hub_key, self._stop = settings, hub_key, stop
         self.counters, self.times = Counters(), Times()
+        self.delays = {lane: Delays() for lane in Lane}
+        self.metrics_port: int | None = None
+        """Where figures are served while it runs; None: nowhere."""
         self._keys_database = Database(dsn, "adhere-hub-keys", stop, self.counters)
         self._database = Database(dsn, "adhere-hub", stop, self.counters)
         self._keyring = Keyring(self._find_key, settings.key_refresh_s)
-        self._buffer = Buffer(settings.buffer_messages, settings.buffer_mb * 2**20)
-        self._link = Link(broker, self._buffer, settings.hold_s, self.counters, stop)
+        windows = {Lane.LIVE: settings.buffer_messages, Lane.HISTORY: settings.backlog_messages}
+        self._buffer = Buffer(
+            windows[Lane.LIVE], settings.buffer_mb * 2**20, max_history=windows[Lane.HISTORY]
+        )
+        arrivals = {Lane.LIVE: self.counters.live, Lane.HISTORY: self.counters.history}
+        self._links = {
+            lane: Link(
+                broker, lane, self._buffer, windows[lane], settings.hold_s, arrivals[lane], stop
+            )
+            for lane in Lane
+        }
+        self._paces = {lane: Pace(settings.commit_s, settings.commit_rows) for lane in Lane}
         self._storer = Storer(self._database, self._worker, self._done, stop)
+        self._opener = Opener(
+            self._buffer,
+            self._storer,
+            self._keyring,
+            HubSecrets(reads_with),
+            self._paces,
+            self.counters,
+            self.times,
+        )
         self._rosters = RosterPublisher(
             Database(dsn, "adhere-hub-rosters", stop, self.counters),
             RosterMaker(hub_key, ZoneInfo(time_zone)),
-            self._link.retain,
-            lambda: self._link.connection,
+            self._links[Lane.LIVE],
+            stop,
+        )
+        self._tender = Tender(
+            list(self._links.values()),
+            self._buffer,
+            lambda: log.info("hub_status", waiting=len(self._buffer), **self.report()),
+            settings.status_every_s,
             stop,
         )
 
     def run(self, on_ready: Callable[[], None]) -> None:
-        """Work until `stop` is set: finish the transaction in hand, send its receipts, return.
+        """Work until `stop` is set: store what has already come, send its receipts, return.
 
-        What is still in the buffer then stays unacknowledged: its gateways send it again.
+        What is then still not stored stays unacknowledged: its gateways send it again.
         Raises Misconfigured for a database or a broker that an operator must see to.
         """
         try:
-            self._connect_at_start()
-            with self._link:
+            with ExitStack() as parts:
+                self.metrics_port = parts.enter_context(
+                    serving_metrics(
+                        self._settings.metrics_host, self._settings.metrics_port, self._watched()
+                    )
+                )
+                self._connect_at_start()
+                for link in self._links.values():
+                    parts.enter_context(link)
+                parts.enter_context(self._tender)
                 with self._storer, self._rosters:
                     try:
                         self._open_until_stopped(on_ready)
+                        self._drain()
                     finally:
                         self._stop.set()  # else the storer would wait for a database that is away
                 self._buffer.close()
-                self._link.flush(FLUSH_S)
+                self._links[Lane.LIVE].flush(FLUSH_S)
         finally:
             self._buffer.close()
             self._keys_database.close()
             self._database.close()
             log.info("hub_stopped", **self.report())
-        for fault in (self._storer.fault, self._link.fault, self._rosters.fault):
-            if fault is not None:
-                raise fault
+        for fault in self._faults():
+            raise fault
+
+    def _faults(self) -> list[Exception]:
+        links = (link.fault for link in self._links.values())
+        faults = (self._storer.fault, *links, self._rosters.fault, self._tender.fault)
+        return [fault for fault in faults if fault is not None]
 
     def _open_until_stopped(self, on_ready: Callable[[], None]) -> None:
-        in_hand: list[Message] = []
-        prepared = Prepared(self._secrets)
         said_ready = False
-        next_status = time.monotonic() + self._settings.status_every_s
         while not self._stop.is_set():
-            if not said_ready and self._link.ready.is_set():
-                on_ready()
+            if not said_ready and all(link.ready.is_set() for link in self._links.values()):
                 said_ready = True
-            if not in_hand:
-                wait_s = 0 if prepared.messages else IDLE_S
-                in_hand = self._buffer.take(self._settings.buffer_messages, wait_s)
-            in_hand = self._opened(in_hand, prepared)
-            if prepared.messages and self._storer.take_over(prepared, GATHER_S):
-                prepared = Prepared(self._secrets)
-            if time.monotonic() >= next_status:
-                log.info("hub_status", waiting=len(self._buffer), **self.report())
-                next_status = time.monotonic() + self._settings.status_every_s
+                on_ready()
+            self._opener.turn(self._keys_database.back_off)
 
-    def _opened(self, in_hand: list[Message], prepared: Prepared) -> list[Message]:
-        """Open messages until they make one transaction; return those that are left."""
-        for number, message in enumerate(in_hand):
-            if prepared.rows >= self._settings.commit_rows:
-                return in_hand[number:]
-            try:
-                prepared.add(message, self._keyring, self.counters, self.times)
-            except Unavailable as error:
-                self._keys_database.back_off(error)
-                return in_hand[number:]
-        if in_hand:
-            self._keys_database.is_well()
-        return []
+    def _drain(self) -> None:
+        """Take nothing new, and store what the broker has given or is giving us."""
+        end_s = time.monotonic() + DRAIN_S
+        for link in self._links.values():
+            link.stop_receiving()
+        quiet_since_s = time.monotonic()
+        while time.monotonic() < end_s and not self._faults() and not self._storer.gave_up:
+            if not self._opener.is_empty or self._buffer.held():
+                quiet_since_s = time.monotonic()
+            elif time.monotonic() - quiet_since_s >= QUIET_S and all(
+                link.has_left() for link in self._links.values()
+            ):
+                return
+            failures = self.counters.database_failures
+            self._opener.turn(self._keys_database.back_off)
+            if self.counters.database_failures > failures:
+                return
 
-    def _done(self, messages: list[Message]) -> None:
-        self._link.ack(messages)
-        self._buffer.settle(messages)
+    def _done(self, prepared: Prepared, took_s: float) -> None:
+        now_s = time.monotonic()
+        self._links[Lane.LIVE].ack(prepared.messages)
+        self._links[Lane.HISTORY].ack(prepared.messages)
+        self._buffer.settle(prepared.messages)
+        lane = prepared.messages[0].lane
+        self._paces[lane].stored(prepared.rows, took_s)
+        self.delays[lane].add(
+            now_s - message.came_mono_s
+            for message in prepared.messages
+            if message.came_mono_s is not None
+        )
 
     def _worker(self, conn: Connection) -> Worker:
         return Worker(
             conn,
             self._hub_key,
-            self._link.publish,
+            self._links[Lane.LIVE].publish,
             self.counters,
             self.times,
             self._rosters.reported,
@@ -159,7 +208,15 @@ class Hub:
             self._keys_database.close()
 
     def _find_key(self, centre: str, gateway: str, kid: bytes) -> GatewayKey:
-        return find_gateway_key(self._keys_database.connection(), centre, gateway, kid)
+        found = find_gateway_key(self._keys_database.connection(), centre, gateway, kid)
+        self._keys_database.is_well()
+        return found
+
+    def _watched(self) -> Watched:
+        return Watched(
+            self.counters, self.times, self.delays, self._buffer, self._links, self._paces,
+            self._rosters,
+        )  # fmt: skip
 
     def report(self) -> dict[str, object]:
         """Return the counters and times so far."""

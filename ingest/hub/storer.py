@@ -1,12 +1,12 @@
 """The thread that stores: takes over one set of opened messages at a time, until it is stored."""
 
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from config.errors import Unavailable
-from ingest.hub.buffer import Message
 from ingest.hub.database import Database
 from ingest.hub.prepared import Prepared
 from ingest.hub.worker import Worker
@@ -23,11 +23,13 @@ class Storer:
         self,
         database: Database,
         worker_of: Callable[[Connection], Worker],
-        done: Callable[[list[Message]], None],
+        done: Callable[[Prepared, float], None],
         stop: threading.Event,
     ) -> None:
-        """`done` is called with messages that are stored or set aside for good."""
+        """`done` is called with what is stored or set aside for good, and the seconds it took."""
         self.fault: Exception | None = None
+        self.gave_up = False
+        """The database was away when there was no time left to wait for it."""
         self._database, self._worker_of, self._done = database, worker_of, done
         self._stop = stop
         self._taken: Prepared | None = None
@@ -43,6 +45,12 @@ class Storer:
             self._taken = prepared
             self._changed.notify_all()
             return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether all that was taken over is stored."""
+        with self._changed:
+            return self._taken is None
 
     def __enter__(self) -> Self:
         """Start the thread."""
@@ -80,13 +88,15 @@ class Storer:
     def _store(self, prepared: Prepared) -> None:
         """Try until it is stored; once told to stop, try no further than the attempt at hand."""
         while True:
+            began = time.perf_counter()
             try:
                 self._worker_of(self._database.connection()).settle(prepared)
             except Unavailable as error:
                 self._database.back_off(error)
                 if self._stop.is_set():
+                    self.gave_up = True
                     return
             else:
                 self._database.is_well()
-                self._done(prepared.messages)
+                self._done(prepared, time.perf_counter() - began)
                 return
