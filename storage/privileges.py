@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from storage.database import Connection, border
 from storage.queries import query
-from storage.roles import Role
+from storage.roles import LOGINS, WHO, Role
 
 PRIVILEGES_FILE = Path(__file__).with_name("privileges.toml")
 RIGHTS = ("select", "insert", "update", "delete", "execute")
@@ -89,3 +89,35 @@ def difference(conn: Connection) -> Difference:
     """Return where the server's rights differ from what is declared."""
     wanted, there = declared(), granted(conn)
     return Difference(tuple(sorted(wanted - there)), tuple(sorted(there - wanted)))
+
+
+_HEAD = """\
+# Roles
+
+Generated from `storage/privileges.toml` and `storage/roles.py` by `python -m scripts.roles_page`.
+A test fails when it differs, and another one where the server's rights are not these.
+
+The tables belong to whoever migrates; no process works as that.
+Each process works as one of the group roles below, whatever its login may do besides; a login is
+made a member of no other ([how to](../howto/install-district.md#3-the-database)).
+Whom a page may show is decided by [row security](../why/row-security.md) besides.
+PUBLIC may do nothing.
+What the tables hold: [tables](tables.md).
+"""
+
+
+def page() -> str:
+    """Return the reference page, in Markdown."""
+    rights = declared()
+    lines = [_HEAD]
+    for role in Role:
+        users = ", ".join(f"`{name}`" for name, roles in LOGINS.items() if role in roles)
+        lines += [f"## {role}\n", WHO[role], f"Login of a process: {users or 'none'}.\n"]
+        lines += ["| may | what |", "|---|---|"]
+        for right in RIGHTS:
+            mine = [one for one in rights if (one.grantee, one.right) == (role, right)]
+            if mine:
+                targets = sorted(map(named, mine))
+                lines.append(f"| {right} | {', '.join(targets)} |")
+        lines.append("")
+    return "\n".join(lines)

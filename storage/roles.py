@@ -14,19 +14,24 @@ class Role(StrEnum):
     """
 
     HUB = "adhere_hub"
-    """Takes batches, states and events of gateways, and publishes rosters."""
     CORE = "adhere_core"
-    """Recomputes patient-days and weeks at night."""
     ALERTS = "adhere_alerts"
-    """Judges the rules, and tells people."""
     REPORTS = "adhere_reports"
-    """Closes periods, and writes workbooks and evidence."""
     PORTAL = "adhere_portal"
-    """Shows pages to those who may see them; row security holds for it."""
     AUDITOR = "adhere_auditor"
-    """Reads who has seen what, and nothing else."""
     OPERATOR = "adhere_operator"
-    """Registers people, bands and boxes, and looks after what could not be taken."""
+
+
+WHO = {
+    Role.HUB: "The hub: takes batches, states and events of gateways, and publishes rosters.",
+    Role.CORE: "The night's recomputation: reads readings and records, writes days and weeks.",
+    Role.ALERTS: "The watch: judges rules and tells people; of a name it gets the first letter.",
+    Role.REPORTS: "Workbooks, payable lines, evidence; `adhere why`. Nobody's name.",
+    Role.PORTAL: "The web pages: rows by row security, and readings through functions alone.",
+    Role.AUDITOR: "Whoever inspects who has seen what, and nothing else.",
+    Role.OPERATOR: "The commands of a district: people, bands, boxes, and what could not be taken.",
+}
+"""Who works as each role, in a sentence."""
 
 
 LOGINS = {

@@ -13,12 +13,13 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege
 
 from config.errors import Misconfigured, Unavailable
+from scripts.roles_page import ROLES_PAGE
 from storage import database as sessions
 from storage.database import connect, working_as
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
 from storage.pool import Pool
-from storage.privileges import Right, declared, difference
+from storage.privileges import Right, declared, difference, page
 from storage.queries import query
 from storage.role_setup import (
     logins,
@@ -176,6 +177,10 @@ def test_what_is_declared_is_what_is_granted(conn):
     assert [str(right) for right in differing.missing] == []
     assert [str(right) for right in differing.beyond] == []
     assert overpowered_roles(conn) == missing_roles(conn) == []
+
+
+def test_the_page_of_roles_is_complete():
+    assert page() == ROLES_PAGE.read_text("utf-8"), "run: python -m scripts.roles_page"
 
 
 def test_a_right_that_is_added_or_taken_away_is_noticed(conn):
