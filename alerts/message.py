@@ -14,6 +14,9 @@ from config.language import later, translator
 _SUBJECT = later("[%(tier)s] %(name)s, %(time)s")
 _FIRST = later("%(tier)s alert: %(name)s. Reading of %(time)s.")
 _ESCALATED = later("Nobody has acknowledged it since then. Please do.")
+_BOX_SUBJECT = later("[%(tier)s] gateway %(gateway)s, %(time)s")
+_BOX = later("%(tier)s alert: gateway %(gateway)s, found %(time)s. No patient is meant.")
+_LOOK = later("Look, and take note of it: %(link)s")
 _AGAIN = later("This may reach you twice: it is not known whether the first message arrived.")
 _OPEN = later("Open and acknowledge: %(link)s")
 
@@ -33,6 +36,20 @@ class Notice:
     """Of the reading."""
     name: str | None
     pseudonym: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxNotice:
+    """What there is to say of one finding against a gateway to one recipient."""
+
+    delivery_id: int
+    finding_id: int
+    recipient: str
+    again: bool
+    kind: str
+    found_at: datetime
+    centre: str
+    gateway: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +99,28 @@ class Writer:
             f"<{place}@{host}>",
             notice.recipient,
             say(_SUBJECT) % values,
+            "\n".join(lines) + "\n",
+            link,
+        )
+
+    def write_of_box(self, notice: BoxNotice) -> Message:
+        """Return the message of a finding against a gateway; what it is stands on the page."""
+        say = translator(self.language).gettext
+        link = f"{self.public_url}/operations"
+        values = {
+            "tier": say(TIER_NAMES["grey"]),
+            "gateway": f"{notice.centre}/{notice.gateway}",
+            "time": notice.found_at.astimezone(self.zone).strftime("%m-%d %H:%M"),
+            "link": link,
+        }
+        lines = [say(_BOX) % values, say(_LOOK) % values]
+        if notice.again:
+            lines.append(say(_AGAIN))
+        host = self.public_url.split("//", 1)[-1].split(":", 1)[0]
+        return Message(
+            f"<finding-{notice.finding_id}@{host}>",
+            notice.recipient,
+            say(_BOX_SUBJECT) % values,
             "\n".join(lines) + "\n",
             link,
         )

@@ -14,7 +14,7 @@ from typing import Self
 
 import structlog
 
-from alerts.message import Notice, Writer
+from alerts.message import BoxNotice, Message, Notice, Writer
 from alerts.sending import Answer, Channel, Fate
 from config.errors import Unavailable
 from config.waiting import spread_s
@@ -107,27 +107,40 @@ class Postman:
 
     def _deliver_next(self, conn: Connection) -> bool:
         """Hand one message over; False when there is none."""
-        row = conn.execute(query("claim_delivery"), {"channel": self.name}).fetchone()
-        if row is None:
+        claimed = self._claim(conn)
+        if claimed is None:
             return False
-        *said, attempts = row
-        notice = Notice(*said)
-        answer = self._channel.send(notice.delivery_id, self._writer.write(notice))
+        delivery_id, about, message, attempts = claimed
+        answer = self._channel.send(delivery_id, message)
         self.fates[answer.fate] += 1
         log.info(
             "delivery",
-            delivery=notice.delivery_id,
-            alert=notice.alert_id,
+            delivery=delivery_id,
+            **about,
             channel=self.name,
             fate=answer.fate.value,
             detail=answer.detail,
             attempts=attempts,
         )
         # What the channel said is known here, and is written when the database is back.
-        self._repeat(
-            lambda again: self._settle(again, notice.delivery_id, answer, attempts=attempts)
-        )
+        self._repeat(lambda again: self._settle(again, delivery_id, answer, attempts=attempts))
         return True
+
+    def _claim(self, conn: Connection) -> tuple[int, dict[str, int], Message, int] | None:
+        """Take the next message, of a patient's alert first, then of a box."""
+        row = conn.execute(query("claim_delivery"), {"channel": self.name}).fetchone()
+        if row is not None:
+            *said, attempts = row
+            notice = Notice(*said)
+            about = {"alert": notice.alert_id}
+            return notice.delivery_id, about, self._writer.write(notice), attempts
+        row = conn.execute(query("claim_finding_delivery"), {"channel": self.name}).fetchone()
+        if row is not None:
+            *said, attempts = row
+            box = BoxNotice(*said)
+            about = {"finding": box.finding_id}
+            return box.delivery_id, about, self._writer.write_of_box(box), attempts
+        return None
 
     def _settle(self, conn: Connection, delivery_id: int, answer: Answer, *, attempts: int) -> bool:
         is_later = answer.fate is Fate.LATER

@@ -16,6 +16,7 @@ import structlog
 
 from alerts.edge_events import spans_of, take_edge_events
 from alerts.evaluate import Terms, TouchedBand, find_episodes
+from alerts.findings import tell_findings
 from alerts.lifecycle import add_event
 from alerts.message import Writer
 from alerts.outbox import Postman
@@ -42,6 +43,7 @@ POLL_S = 1.0
 """A notice from the database wakes it earlier."""
 HOUSEKEEPING_S = 1.0
 WEEKS_S = 60.0
+LEDGER_S = 10.0
 FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S = 0.2, 10.0
 WAIT_FOR_LOCK_S = 5.0
 """A watch that was killed holds its lock until the server has noticed."""
@@ -205,7 +207,7 @@ class Watch:
         return {**asdict(self.counters), "post": posts}
 
     def _watch(self, conn: Connection) -> None:
-        house_at = weeks_at = 0.0
+        house_at = weeks_at = ledger_at = 0.0
         with border():
             conn.execute("LISTEN adhere_watch")
         while not self._stop.is_set():
@@ -220,6 +222,9 @@ class Watch:
             if now >= weeks_at:
                 judge_weeks(conn, self._rules, datetime.now(self._zone).date())
                 weeks_at = now + WEEKS_S
+            if now >= ledger_at:
+                self.counters.messages += tell_findings(conn, self._channels)
+                ledger_at = now + LEDGER_S
             if self.counters.messages > had_messages:
                 for postman in self._postmen:
                     postman.look()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Response
 
-from config.language import later
+from alerts.findings import KINDS
 from portal.visit import Visit, reads, see_other, writes
 from storage import ledger
 from storage.dead_letters import shown
@@ -27,13 +27,6 @@ HOURS = {"24": 24, "168": 168, "744": 744}
 """How far back one may look: a day, a week, a month."""
 ROWS_SHOWN = 50
 HOURS_SHOWN = 744
-
-KINDS = {
-    "broken_chain": later("broken chain: the batch before it is another one"),
-    "count_contradicts": later("the box counted other readings than it sent"),
-    "forked_spool": later("forked spool: restored or cloned box"),
-}
-"""What may be held against a box."""
 
 
 @router.get("/operations")

@@ -33,6 +33,7 @@ class District:
     def __init__(self, conn):
         self.conn = conn
         self.seq = itertools.count()
+        self.previous_sha256 = None
         self.centre = self.add_centre("c1", "Centre one")
         self.doctor = self.add_doctor("d1", "Doctor one")
         self.gateway = self.one(
@@ -150,7 +151,7 @@ class District:
             boot=bytes(16),
             seq=seq,
             content_sha256=hashlib.sha256(b"%d" % seq).digest(),
-            previous_sha256=None,
+            previous_sha256=self.previous_sha256,
             lane="backlog",
             schema_version=1,
             sealed_utc_ms=max(int(column.at_utc_ms.max()) for column in columns),
@@ -159,6 +160,7 @@ class District:
             columns=columns,
             sealed=b"sealed %d" % seq,
         )
+        self.previous_sha256 = batch.content_sha256
         assert store_batches(self.conn, [batch]) == [Outcome.STORED]
 
 

@@ -34,8 +34,8 @@ COMMENT ON FUNCTION gateway_of_topic(text) IS 'Which gateway a topic belongs to,
 UPDATE dead_letter SET gateway_id = gateway_of_topic(topic);
 
 -- What is still to be counted. The hub only inserts batches; a trigger puts them here.
-CREATE TABLE ledger_due (batch_id bigint PRIMARY KEY);
-COMMENT ON TABLE ledger_due IS 'Batches that the ledger has still to count; ledger_catch_up deletes what it has counted.';
+CREATE TABLE ledger_due (batch_id bigint NOT NULL);
+COMMENT ON TABLE ledger_due IS 'Batches that the ledger has still to count; ledger_catch_up deletes what it has counted. No index: any of it will do.';
 COMMENT ON COLUMN ledger_due.batch_id IS 'Of batch; unchecked, for the speed of the hub.';
 INSERT INTO ledger_due SELECT id FROM batch;
 
@@ -136,23 +136,28 @@ COMMENT ON COLUMN expected.opened_at IS 'When the ledger first missed them.';
 
 CREATE TABLE ledger_finding (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind text NOT NULL CHECK (kind IN ('broken_chain', 'count_contradicts', 'forked_spool')),
+    kind text NOT NULL
+        CHECK (kind IN ('broken_chain', 'count_contradicts', 'forked_spool', 'unread_keys')),
     gateway_id integer NOT NULL REFERENCES gateway,
     boot bytea CHECK (length(boot) = 16),
     seq bigint,
     dead_letter_id bigint REFERENCES dead_letter,
+    unread text,
     found_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at timestamptz,
     seen_by integer REFERENCES staff,
     CHECK ((kind = 'forked_spool') = (dead_letter_id IS NOT NULL)),
     CHECK ((dead_letter_id IS NULL) = (boot IS NOT NULL AND seq IS NOT NULL)),
+    CHECK ((kind = 'unread_keys') = (unread IS NOT NULL)),
     CHECK ((seen_at IS NULL) = (seen_by IS NULL))
 );
 CREATE UNIQUE INDEX ON ledger_finding (kind, gateway_id, boot, seq) WHERE dead_letter_id IS NULL;
+CREATE UNIQUE INDEX ON ledger_finding (gateway_id, unread) WHERE unread IS NOT NULL;
 CREATE UNIQUE INDEX ON ledger_finding (dead_letter_id) WHERE dead_letter_id IS NOT NULL;
 CREATE INDEX ON ledger_finding (found_at) WHERE seen_at IS NULL;
 COMMENT ON TABLE ledger_finding IS 'What the ledger holds against a box: technical alerts for operators. It refuses nothing; each is found once.';
-COMMENT ON COLUMN ledger_finding.kind IS 'broken_chain: the batch before it has another hash than it says. count_contradicts: nor has it as many readings. forked_spool: another content came for a place that is taken.';
+COMMENT ON COLUMN ledger_finding.kind IS 'broken_chain: the batch before it has another hash than it says. count_contradicts: nor has it as many readings. forked_spool: another content came for a place that is taken. unread_keys: its program is newer than the hub''s.';
+COMMENT ON COLUMN ledger_finding.unread IS 'The keys that were not read, told once for each gateway; later ones of the same keys are in batch.unread.';
 COMMENT ON COLUMN ledger_finding.seq IS 'Of the later of the two batches.';
 COMMENT ON COLUMN ledger_finding.seen_at IS 'When an operator took note of it.';
 
@@ -186,7 +191,7 @@ BEGIN
     END IF;
     WITH counted AS (
         DELETE FROM ledger_due
-        WHERE batch_id IN (SELECT batch_id FROM ledger_due ORDER BY batch_id LIMIT most)
+        WHERE ctid = ANY (ARRAY(SELECT ctid FROM ledger_due LIMIT most))
         RETURNING batch_id
     )
     SELECT array_agg(batch_id) INTO ids FROM counted;
@@ -311,6 +316,13 @@ BEGIN
         VALUES ('broken_chain', is_broken), ('count_contradicts', contradicts)
     ) AS found (kind, holds)
     WHERE found.holds
+    ON CONFLICT DO NOTHING;
+
+    INSERT INTO ledger_finding (kind, gateway_id, boot, seq, unread)
+    SELECT DISTINCT ON (gateway_id, unread) 'unread_keys', gateway_id, boot, seq, unread
+    FROM batch
+    WHERE id = ANY (ids) AND unread IS NOT NULL
+    ORDER BY gateway_id, unread, seq
     ON CONFLICT DO NOTHING;
 
     DELETE FROM expected WHERE closed_at < clock_timestamp() - interval '90 days';
@@ -523,6 +535,15 @@ COMMENT ON VIEW ledger IS 'By gateway and hour of sealing: expected = stored + d
 COMMENT ON COLUMN ledger.expected IS 'Null: some batches are missing of which nobody knows how many readings they hold.';
 COMMENT ON COLUMN ledger.lost IS 'Of what is missing: what the box itself has declared lost.';
 
+-- A message is about a patient's alert, or about a box.
+ALTER TABLE delivery
+    ALTER COLUMN alert_id DROP NOT NULL,
+    ADD COLUMN finding_id bigint REFERENCES ledger_finding,
+    ADD CHECK (num_nonnulls(alert_id, finding_id) = 1);
+CREATE UNIQUE INDEX delivery_of_finding ON delivery (finding_id, channel, recipient, again)
+WHERE finding_id IS NOT NULL;
+COMMENT ON COLUMN delivery.finding_id IS 'What it tells an operator of; null: it is about an alert.';
+
 ALTER TABLE nightly_run ADD COLUMN quality jsonb;
 COMMENT ON COLUMN nightly_run.quality IS 'The rows of the sheet of data quality as they were then: a workbook that has gone missing is written again with them. Null: it had no such sheet.';
 
@@ -537,6 +558,7 @@ GRANT EXECUTE ON FUNCTION ledger_catch_up TO
 GRANT EXECUTE ON FUNCTION ledger_anew TO adhere_operator;
 GRANT SELECT ON ledger, ledger_gap, ledger_on_box, ledger_spool, ledger_finding TO
     adhere_alerts, adhere_reports, adhere_portal, adhere_auditor, adhere_operator;
+GRANT SELECT (id, centre_id, code) ON gateway TO adhere_alerts;
 -- From which day on a box may be asked what it has sealed.
 GRANT SELECT (gateway_id, enrolled_at) ON gateway_key TO adhere_reports;
 GRANT SELECT ON expected TO adhere_operator, adhere_auditor;

@@ -282,3 +282,13 @@ def test_the_command_says_the_sum_gateway_by_gateway(conn, database):
     assert [(gap["first_seq"], gap["readings"]) for gap in said["gaps"]] == [(1, 20)]
     assert [found["kind"] for found in said["findings"]] == ["broken_chain"]
     assert isinstance(nobody.exception, Misconfigured)
+
+
+def test_a_gateway_that_says_more_than_is_read_is_told_once(conn):
+    gateway_id = a_gateway(conn)
+    sealed = a_spool([10, 20, 30])
+    store(conn, gateway_id, sealed)
+    conn.execute("UPDATE batch SET unread = '10.9 42' WHERE seq > 0")
+    ledger.catch_up(conn)
+
+    assert [(one.kind, one.seq) for one in ledger.findings(conn)] == [("unread_keys", 1)]
