@@ -144,11 +144,9 @@ def drill(
 
     if backup is not None and folder is None and settings is None:
         folder = backup.parent
-    wanted = _settings(settings, folder)
+    wanted, scratch = _settings(settings, folder), _scratch_dsn(dsn)
     done = try_out(
-        backup or newest(wanted.folder),
-        scratch_dsn=_scratch_dsn(dsn),
-        tools_folder=wanted.programs,
+        backup or newest(wanted.folder), scratch_dsn=scratch, tools_folder=wanted.programs
     )
     if as_json:
         typer.echo(json.dumps(_drilled(done)))

@@ -37,8 +37,8 @@ class Server(NamedTuple):
     size_bytes: int
     owner: str | None
     """Of our tables."""
-    access: str | None
-    """The rights on the database itself, as the server writes them."""
+    access: list[list[str]]
+    """The rights on the database itself: PUBLIC or a role, and what it may. In no dump."""
     settings: list[str]
     """Of the database itself."""
     roles: list[Noted]

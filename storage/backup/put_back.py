@@ -37,6 +37,11 @@ SKIPPED = (
 """A new database has these, or only its owner may touch them."""
 PARALLEL = 2
 """Indexes of one day are made while the rows of the next come in."""
+DATABASE_RIGHTS = {
+    "CONNECT": sql.SQL("CONNECT"),
+    "CREATE": sql.SQL("CREATE"),
+    "TEMPORARY": sql.SQL("TEMPORARY"),
+}
 LAST = " TABLE DATA public migration "
 
 
@@ -93,6 +98,7 @@ def restore(
         owner_kept = _may_work_as(conn, manifest.server.owner)
         tools = programs.find(max(major, manifest.pg_dump), tools_folder)
         with _prepared_for(conn, manifest):
+            _grant_access(conn, manifest)
             _load(tools, backup.path / DUMP, dsn, owner_kept=owner_kept, manifest=manifest)
     loaded = time.monotonic()
     with connect(dsn, application="adhere restore") as conn:
@@ -210,6 +216,21 @@ def _may_work_as(conn: Connection, owner: str | None) -> bool:
     with border():
         row = conn.execute(query("may_work_as"), {"role": owner}).fetchone()
     return bool(row and row[0])
+
+
+def _grant_access(conn: Connection, manifest: Manifest) -> None:
+    """Give the rights on the database itself, which no dump holds, as they were."""
+    database = sql.Identifier(conn.info.dbname)
+    with border():
+        conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+        for role, right in manifest.server.access:
+            conn.execute(
+                sql.SQL("GRANT {} ON DATABASE {} TO {}").format(
+                    DATABASE_RIGHTS[right],
+                    database,
+                    sql.SQL("PUBLIC") if role == "PUBLIC" else sql.Identifier(role),
+                )
+            )
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def take(conn: Connection, dsn: str, settings: BackupSettings) -> Taken:
     with folder.only_maker(settings.folder):
         folder.require_room(
             settings.folder,
-            about_bytes=_expected_bytes(conn, settings.folder, server.database),
+            about_bytes=_expected_bytes(settings.folder, server),
             leave_free_bytes=settings.leave_free_mb << 20,
         )
         taken_at = datetime.now(UTC).replace(microsecond=0)
@@ -157,11 +157,9 @@ def _require_whole_sight(conn: Connection, database: str) -> None:
         )
 
 
-def _expected_bytes(conn: Connection, where: Path, database: str) -> int:
-    """Return about what the backup will take: as the newest, else the tables uncompressed."""
-    before = folder.backups(where, database)
+def _expected_bytes(where: Path, server: Server) -> int:
+    """Return about what the backup will take: as the newest, else half of the database."""
+    before = folder.backups(where, server.database)
     if before:
         return int(folder.size_bytes(before[-1]) * ROOM_FACTOR)
-    with border():
-        row = conn.execute(query("count_heap_bytes")).fetchone()
-    return int(row[0]) if row else 0
+    return server.size_bytes // 2

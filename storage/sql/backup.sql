@@ -43,6 +43,7 @@ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND row_se
 ORDER BY 1;
 
 -- name: describe_database
+-- The rights on the database itself without its owner's: they are in no dump.
 SELECT
     current_database(),
     current_setting('server_version'),
@@ -56,7 +57,14 @@ SELECT
         WHERE oid = to_regclass('public.migration')
     ),
     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
-    datacl::text,
+    (
+        SELECT coalesce(jsonb_agg(jsonb_build_array(
+            CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee)::text END,
+            privilege_type
+        ) ORDER BY grantee, privilege_type), '[]')
+        FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
+        WHERE grantee <> datdba
+    ),
     (
         SELECT coalesce(array_agg(setting ORDER BY setting), '{}')
         FROM pg_db_role_setting, unnest(setconfig) AS setting
@@ -71,7 +79,9 @@ WITH RECURSIVE named AS (
     SELECT refobjid AS oid
     FROM pg_shdepend
     WHERE refclassid = 'pg_authid'::regclass AND deptype IN ('o', 'a', 'r')
-        AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (SELECT oid FROM pg_database WHERE datname = current_database()) IN (
+            dbid, CASE WHEN classid = 'pg_database'::regclass THEN objid END
+        )
     UNION
     SELECT member FROM pg_auth_members JOIN named ON named.oid = pg_auth_members.roleid
 )
@@ -92,10 +102,6 @@ SELECT named FROM unnest(%(roles)s::text[]) AS named WHERE to_regrole(quote_iden
 -- name: may_work_as
 SELECT to_regrole(quote_ident(%(role)s)) IS NOT NULL
     AND pg_has_role(current_user, to_regrole(quote_ident(%(role)s))::oid, 'MEMBER');
-
--- name: count_heap_bytes
--- About what a dump has to write, before compression: the tables without their indexes.
-SELECT coalesce(sum(pg_table_size(oid)), 0)::bigint FROM pg_class WHERE relkind = 'r';
 
 -- name: timescale_versions
 SELECT array_agg(version) FROM pg_available_extension_versions WHERE name = 'timescaledb';
