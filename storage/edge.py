@@ -117,10 +117,12 @@ def put_gateway_state(
     said: str,
     said_utc_ms: int | None,
     is_retained: bool,
+    waited_ms: int = 0,
 ) -> None:
     """Keep how a gateway says it stands; `said` is its JSON. A last will keeps what was said last.
 
-    `is_retained`: the broker had it already, so it may be old. Raises Rejected: `unknown_gateway`.
+    `is_retained`: the broker had it already, so it may be old; `waited_ms`: it came so long ago,
+    and changes nothing where another came later. Raises Rejected: `unknown_gateway`.
     """
     given = {
         "centre": centre,
@@ -129,6 +131,7 @@ def put_gateway_state(
         "said": said,
         "said_utc_ms": said_utc_ms,
         "is_retained": is_retained,
+        "waited_ms": waited_ms,
     }
     with border(), conn.transaction():
         row = conn.execute(query("put_gateway_state"), given).fetchone()

@@ -80,7 +80,7 @@ class Hub:
             windows[Lane.LIVE], settings.buffer_mb * 2**20, max_history=windows[Lane.HISTORY]
         )
         arrivals = {Lane.LIVE: self.counters.live, Lane.HISTORY: self.counters.history}
-        self._links = {
+        self.links = {
             lane: Link(
                 broker, lane, self._buffer, windows[lane], settings.hold_s, arrivals[lane], stop
             )
@@ -100,11 +100,11 @@ class Hub:
         self._rosters = RosterPublisher(
             Database(dsn, "adhere-hub-rosters", stop, self.counters),
             RosterMaker(hub_key, ZoneInfo(time_zone)),
-            self._links[Lane.LIVE],
+            self.links[Lane.LIVE],
             stop,
         )
         self._tender = Tender(
-            list(self._links.values()),
+            list(self.links.values()),
             self._buffer,
             lambda: log.info("hub_status", waiting=len(self._buffer), **self.report()),
             settings.status_every_s,
@@ -125,7 +125,7 @@ class Hub:
                     )
                 )
                 self._connect_at_start()
-                for link in self._links.values():
+                for link in self.links.values():
                     parts.enter_context(link)
                 parts.enter_context(self._tender)
                 with self._storer, self._rosters:
@@ -135,7 +135,7 @@ class Hub:
                     finally:
                         self._stop.set()  # else the storer would wait for a database that is away
                 self._buffer.close()
-                self._links[Lane.LIVE].flush(FLUSH_S)
+                self.links[Lane.LIVE].flush(FLUSH_S)
         finally:
             self._buffer.close()
             self._keys_database.close()
@@ -145,14 +145,14 @@ class Hub:
             raise fault
 
     def _faults(self) -> list[Exception]:
-        links = (link.fault for link in self._links.values())
+        links = (link.fault for link in self.links.values())
         faults = (self._storer.fault, *links, self._rosters.fault, self._tender.fault)
         return [fault for fault in faults if fault is not None]
 
     def _open_until_stopped(self, on_ready: Callable[[], None]) -> None:
         said_ready = False
         while not self._stop.is_set():
-            if not said_ready and all(link.ready.is_set() for link in self._links.values()):
+            if not said_ready and all(link.ready.is_set() for link in self.links.values()):
                 said_ready = True
                 on_ready()
             self._opener.turn(self._keys_database.back_off)
@@ -160,14 +160,14 @@ class Hub:
     def _drain(self) -> None:
         """Take nothing new, and store what the broker has given or is giving us."""
         end_s = time.monotonic() + DRAIN_S
-        for link in self._links.values():
+        for link in self.links.values():
             link.stop_receiving()
         quiet_since_s = time.monotonic()
         while time.monotonic() < end_s and not self._faults() and not self._storer.gave_up:
             if not self._opener.is_empty or self._buffer.held():
                 quiet_since_s = time.monotonic()
             elif time.monotonic() - quiet_since_s >= QUIET_S and all(
-                link.has_left() for link in self._links.values()
+                link.has_left() for link in self.links.values()
             ):
                 return
             failures = self.counters.database_failures
@@ -177,8 +177,8 @@ class Hub:
 
     def _done(self, prepared: Prepared, took_s: float) -> None:
         now_s = time.monotonic()
-        self._links[Lane.LIVE].ack(prepared.messages)
-        self._links[Lane.HISTORY].ack(prepared.messages)
+        self.links[Lane.LIVE].ack(prepared.messages)
+        self.links[Lane.HISTORY].ack(prepared.messages)
         self._buffer.settle(prepared.messages)
         lane = prepared.messages[0].lane
         self._paces[lane].stored(prepared.rows, took_s)
@@ -192,7 +192,7 @@ class Hub:
         return Worker(
             conn,
             self._hub_key,
-            self._links[Lane.LIVE].publish,
+            self.links[Lane.LIVE].publish,
             self.counters,
             self.times,
             self._rosters.reported,
@@ -214,9 +214,14 @@ class Hub:
 
     def _watched(self) -> Watched:
         return Watched(
-            self.counters, self.times, self.delays, self._buffer, self._links, self._paces,
+            self.counters, self.times, self.delays, self._buffer, self.links, self._paces,
             self._rosters,
         )  # fmt: skip
+
+    @property
+    def publishes_rosters(self) -> bool:
+        """Say whether this hub, of all, is the one that does."""
+        return self._rosters.publishes
 
     def report(self) -> dict[str, object]:
         """Return the counters and times so far."""

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from config.errors import Rejected
 from ingest.batch.receipt import Receipt, seal_receipt
 from ingest.batch.topics import receipt_topic
+from ingest.hub.buffer import Message
 from ingest.hub.counters import Counters, Times
 from ingest.hub.edge import EventIdentity, OpenedEvent, StateSaid
 from ingest.hub.prepared import Prepared, SetAside
@@ -123,6 +124,7 @@ class Worker:
                         said=one.message.payload.decode(),
                         said_utc_ms=one.said_utc_ms,
                         is_retained=one.message.is_retained,
+                        waited_ms=_waited_ms(one.message),
                     )
             except Rejected as error:
                 aside.append(SetAside(one.message, error.reason, error.detail))
@@ -207,11 +209,16 @@ class Worker:
 
 def _aged(one: OpenedEvent) -> EdgeSaid:
     """Return an event with the age of now: while the database was away it grew older here."""
-    age_ms, came_s = one.event.age_ms, one.message.came_mono_s
-    if age_ms is None or came_s is None:
+    age_ms = one.event.age_ms
+    if age_ms is None:
         return one.event
-    waited_ms = round(1000 * (time.monotonic() - came_s))
-    return replace(one.event, age_ms=min(age_ms + waited_ms, LONGEST_AGE_MS))
+    return replace(one.event, age_ms=min(age_ms + _waited_ms(one.message), LONGEST_AGE_MS))
+
+
+def _waited_ms(message: Message) -> int:
+    """Return how long a message has been here."""
+    came_s = message.came_mono_s
+    return 0 if came_s is None else round(1000 * (time.monotonic() - came_s))
 
 
 def _named(identity: Identity) -> dict[str, object]:

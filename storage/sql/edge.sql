@@ -29,24 +29,33 @@ SELECT EXISTS (
 );
 
 -- name: put_gateway_state
--- A retained state may be old: it is of the time it says itself, and never newer than now.
-INSERT INTO gateway_state (gateway_id, online, said_at, came_at, said)
-SELECT
-    gateway.id, %(online)s, said_at,
-    CASE WHEN %(is_retained)s THEN least(said_at, clock_timestamp()) ELSE clock_timestamp() END,
-    %(said)s::jsonb
-FROM gateway
-JOIN organisation ON organisation.id = gateway.centre_id
-CROSS JOIN (
-    SELECT timestamptz 'epoch' + %(said_utc_ms)s::bigint * interval '1 millisecond'
-) AS clock (said_at)
-WHERE organisation.code = %(centre)s AND gateway.code = %(gateway)s
-ON CONFLICT (gateway_id) DO UPDATE
-SET online = excluded.online,
-    said_at = coalesce(excluded.said_at, gateway_state.said_at),
-    came_at = excluded.came_at,
-    said = CASE WHEN excluded.said_at IS NULL THEN gateway_state.said ELSE excluded.said END
-RETURNING gateway_id;
+-- Whether there is such a gateway. A retained state may be old: it is of the time it says itself,
+-- and never newer than now. Every hub hears every state; one that was long in storing it writes
+-- over none that came later.
+WITH known AS (
+    SELECT gateway.id
+    FROM gateway
+    JOIN organisation ON organisation.id = gateway.centre_id
+    WHERE organisation.code = %(centre)s AND gateway.code = %(gateway)s
+), came AS (
+    SELECT
+        timestamptz 'epoch' + %(said_utc_ms)s::bigint * interval '1 millisecond' AS said_at,
+        clock_timestamp() - %(waited_ms)s * interval '1 millisecond' AS came_at
+), put AS (
+    INSERT INTO gateway_state (gateway_id, online, said_at, came_at, said)
+    SELECT
+        known.id, %(online)s, said_at,
+        CASE WHEN %(is_retained)s THEN least(said_at, came_at) ELSE came_at END,
+        %(said)s::jsonb
+    FROM known CROSS JOIN came
+    ON CONFLICT (gateway_id) DO UPDATE
+    SET online = excluded.online,
+        said_at = coalesce(excluded.said_at, gateway_state.said_at),
+        came_at = excluded.came_at,
+        said = CASE WHEN excluded.said_at IS NULL THEN gateway_state.said ELSE excluded.said END
+    WHERE gateway_state.came_at <= (SELECT came_at FROM came)
+)
+SELECT id FROM known;
 
 -- name: roster_gateways
 -- Every gateway with its keys in force, the newest first, and the roster it was last issued.

@@ -1,11 +1,12 @@
 import threading
+import time
 
-from ingest.hub.buffer import Buffer, Message
+from ingest.hub.buffer import Buffer, Lane, Message
 from tests.patience import PATIENCE_S
 
 
-def message(size: int = 1, mid: int = 0) -> Message:
-    return Message("adhere/v1/c/g/live", bytes(size), mid)
+def message(size: int = 1, mid: int = 0, lane: Lane = Lane.LIVE) -> Message:
+    return Message("adhere/v1/c/g/live", bytes(size), mid, lane=lane)
 
 
 def test_messages_come_out_in_the_order_they_went_in():
@@ -75,3 +76,52 @@ def test_closing_lets_nobody_wait():
 
     assert taken == [[]]
     assert not buffer.put(message(), hold_s=60)
+
+
+def test_live_goes_before_history_whatever_came_first():
+    buffer = Buffer(max_messages=8, max_bytes=1000)
+    for mid in range(3):
+        buffer.put(message(mid=mid, lane=Lane.HISTORY), hold_s=0)
+    buffer.put(message(mid=9), hold_s=0)
+
+    taken = [buffer.take(2, timeout_s=0, max_history=1) for _ in range(3)]
+
+    assert [[m.mid for m in some] for some in taken] == [[9], [0], [1]]
+
+
+def test_history_takes_no_room_of_live():
+    buffer = Buffer(max_messages=2, max_bytes=100, max_history=1)
+
+    assert buffer.put(message(100, lane=Lane.HISTORY), hold_s=0)
+    assert not buffer.put(message(lane=Lane.HISTORY), hold_s=0)
+    assert [buffer.put(message(50), hold_s=0) for _ in range(3)] == [True, True, False]
+
+    buffer.settle(buffer.take(2, timeout_s=0))
+    assert not buffer.put(message(lane=Lane.HISTORY), hold_s=0)
+    assert buffer.put(message(), hold_s=0)
+
+
+def test_a_lane_that_is_not_asked_for_is_left():
+    buffer = Buffer(max_messages=2, max_bytes=100)
+    buffer.put(message(lane=Lane.HISTORY), hold_s=0)
+
+    assert buffer.take(0, timeout_s=0, max_history=0) == []
+    assert buffer.take(5, timeout_s=0, max_history=0) == []
+    assert len(buffer.take(0, timeout_s=0, max_history=5)) == 1
+
+
+def test_it_is_stuck_while_something_is_held_and_nothing_settled():
+    buffer = Buffer(max_messages=4, max_bytes=100)
+    assert buffer.stuck_s() == 0
+    buffer.put(message(), hold_s=0)
+    came = time.monotonic()
+    in_hand = buffer.take(1, timeout_s=0)
+    time.sleep(0.02)  # the age of what is held is the test
+
+    assert 0.02 <= buffer.stuck_s() <= time.monotonic() - came + 0.02
+    buffer.put(message(), hold_s=0)
+    buffer.settle(in_hand)
+    assert buffer.stuck_s() < time.monotonic() - came
+    buffer.settle(buffer.take(1, timeout_s=0))
+    assert buffer.stuck_s() == 0
+    assert buffer.held() == 0
