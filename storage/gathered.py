@@ -7,13 +7,15 @@ it does per reading.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.incoming import IncomingBatch, ReadingColumns
 from storage.reading_tables import TABLE_OF
+
+Number = TypeVar("Number", bound=np.number)
 
 DAY_MS = 86_400_000
 OLDEST_MS = 400 * DAY_MS
@@ -53,7 +55,11 @@ class Gathered:
 
     def days(self) -> list[date]:
         """Return the UTC days its good readings lie in, each once."""
-        days = np.unique(self.at_utc_ms[self.verdict == GOOD] // DAY_MS)
+        good = self.verdict == GOOD
+        at = self.at_utc_ms if good.all() else self.at_utc_ms[good]
+        if len(at) and at.min() // DAY_MS == at.max() // DAY_MS:
+            at = at[:1]  # as nearly always: nothing is to be sorted then
+        days = np.unique(at // DAY_MS)
         return days.astype("datetime64[D]").tolist()  # type: ignore[no-any-return] # dates, NumPy says Any
 
 
@@ -97,11 +103,11 @@ def _joined(
         np.array([number for number, _columns, _devices in parts], dtype=np.int64),
         [len(columns.at_utc_ms) for columns in all_columns],
     )
-    at = np.concatenate([columns.at_utc_ms for columns in all_columns]).astype(np.int64, copy=False)
-    value = np.concatenate([columns.value for columns in all_columns]).astype(np.float64)
-    span = np.concatenate([columns.span_ms for columns in all_columns]).astype(np.int64)
+    at = _joined_as(np.int64, [columns.at_utc_ms for columns in all_columns])
+    value = _joined_as(np.float64, [columns.value for columns in all_columns])
+    span = _joined_as(np.int64, [columns.span_ms for columns in all_columns])
     stamps = [columns.device_ts_ms for columns in all_columns if columns.device_ts_ms is not None]
-    flags = np.concatenate([columns.flags for columns in all_columns]).astype(np.uint8)
+    flags = _joined_as(np.uint8, [columns.flags for columns in all_columns])
     sealed_ms = sealed[batch_no]
     verdict = np.full(len(at), GOOD, dtype=np.uint8)
     # On which day it was, and so whose it was, nobody can say: kept, and counted for nobody.
@@ -116,13 +122,18 @@ def _joined(
         value=value,
         span_ms=span,
         flags=flags,
-        device_ts_ms=np.concatenate(stamps).astype(np.int64) if stamps else None,
+        device_ts_ms=_joined_as(np.int64, stamps) if stamps else None,
         batch_no=batch_no,
         device_no=np.concatenate(
             [devices[columns.device_index] for _number, columns, devices in parts]
         ),
         verdict=verdict,
     )
+
+
+def _joined_as(kind: type[Number], parts: list[NDArray[Any]]) -> NDArray[Number]:
+    """Return the parts as one array; each has the narrowest type that holds it."""
+    return np.concatenate(parts, dtype=kind, casting="unsafe")
 
 
 def count_by_batch(groups: Iterable[Gathered], batch_count: int) -> NDArray[np.int64]:

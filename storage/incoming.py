@@ -1,5 +1,6 @@
 """What a hub hands over: one verified batch, its readings as NumPy columns."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from config.errors import Rejected
 from storage.reading_tables import TABLE_OF
 
+_UNFIT = re.compile("[\x00\n]")
+"""What no name of a device may hold: the database refuses the one, the other parts names."""
 LATEST_SEALED_MS = 253_402_300_799_999
 """The end of the year 9999: what calendars, and PostgreSQL's dates in Python, can hold."""
 
@@ -77,11 +80,13 @@ class IncomingBatch:
             and 0 <= (self.readings_before or 0) < 2**63
         ):
             raise Rejected("malformed", "head")
-        if any(not key or "\x00" in key for key in self.devices):
+        if not all(self.devices) or _UNFIT.search("".join(self.devices)):
             raise Rejected("malformed", "device key")
         for columns in self.columns:
             index = columns.device_index
-            if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(self.devices):
+            if len(index) and (
+                index.max() >= len(self.devices) or (index.dtype.kind == "i" and index.min() < 0)
+            ):
                 raise Rejected("malformed", "device index")
 
     @property

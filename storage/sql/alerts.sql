@@ -107,15 +107,15 @@ SELECT beat_at, clock_timestamp() - beat_at FROM watch_beat;
 
 -- name: claim_touched_bands
 -- Take what was touched, the newest first: live readings never wait behind a backlog.
+-- A row's place names it: while it is locked it stays there.
 WITH picked AS (
-    SELECT batch_id, device_id FROM batch_queue
+    SELECT ctid AS place FROM batch_queue
     ORDER BY max_at DESC
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
 )
 DELETE FROM batch_queue AS q
-USING picked
-WHERE q.batch_id = picked.batch_id AND q.device_id = picked.device_id
+WHERE q.ctid = ANY (ARRAY(SELECT place FROM picked))
 RETURNING
     q.device_id,
     (extract(epoch FROM q.min_at) * 1000)::bigint,

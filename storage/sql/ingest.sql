@@ -43,12 +43,14 @@ INSERT INTO declared_loss (batch_id, unsealed, sealed, released, released_batche
 VALUES (%(batch_id)s, %(unsealed)s, %(sealed)s, %(released)s, %(released_batches)s);
 
 -- name: find_devices
-SELECT device_key, id FROM device WHERE device_key = ANY (%(device_keys)s);
+-- Names come as lines: one long text costs the hub a tenth of what an array of texts does.
+SELECT device_key, id FROM device
+WHERE device_key = ANY (string_to_array(%(device_keys)s, E'\n'));
 
 -- name: insert_devices
 -- A band first heard is a device from then on; who wears it is decided elsewhere.
 INSERT INTO device (device_key)
-SELECT device_key FROM unnest(%(device_keys)s::text[]) AS heard (device_key)
+SELECT device_key FROM unnest(string_to_array(%(device_keys)s, E'\n')) AS heard (device_key)
 ORDER BY device_key
 ON CONFLICT (device_key) DO NOTHING;
 

@@ -75,6 +75,8 @@ class Timed:
     """By part: `server`, and `broker`, `hub`, `publisher`, where they took part."""
     counters: dict[str, int] = field(default_factory=dict)
     """What the hubs counted, all together."""
+    hub_parts_s: dict[str, float] = field(default_factory=dict)
+    """Processor seconds of the parts of the hubs' work, from their start to their end."""
 
 
 @dataclass(frozen=True)
@@ -272,6 +274,9 @@ class _Bench:
             for name, count in hub.report.items():
                 if isinstance(count, int):
                     timed.counters[name] = timed.counters.get(name, 0) + count
+            for part, spent in hub.report["parts"].items():
+                so_far = timed.hub_parts_s.get(part, 0.0)
+                timed.hub_parts_s[part] = so_far + spent["cpu_s"]
         return timed
 
     def _peer(self, way: str, count: int, frames: Frames) -> Timed:

@@ -79,6 +79,15 @@ def _chain(size: SizeFigures, workers: int) -> dict[str, Any]:
             size.ratio(runs, size.limit_of.get(workers)), 3
         ),
         "cpu_s_a_million": _cpu(size, runs),
+        "hub_cpu_s_a_million": {
+            part: round(
+                statistics.median(run.hub_parts_s[part] for run in runs)
+                * MILLION
+                / size.load.readings,
+                3,
+            )
+            for part in runs[0].hub_parts_s
+        },
         "rows_a_transaction": round(
             size.load.readings * len(runs) / max(1, counted["transactions"])
         ),
