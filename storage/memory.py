@@ -41,6 +41,17 @@ _STAMP = ["reading_table", "device_id", "device_ts_ms"]
 _RECORD = [*_STAMP, "value", "span_ms"]
 
 
+def same_clock_bands(stamped: pl.LazyFrame) -> pl.LazyFrame:
+    """Return device_id: bands whose offsets lie so close together that they have one clock."""
+    offset_ms = pl.col("ts") - pl.col("device_ts_ms")
+    return (
+        stamped.group_by("device_id")
+        .agg(spread_ms=offset_ms.max() - offset_ms.min())
+        .filter(pl.col("spread_ms") <= SAME_STAMP_WITHIN_MS)
+        .select("device_id")
+    )
+
+
 def repeats_in(stamped: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of STAMPED that repeat a record read earlier under another clock.
 

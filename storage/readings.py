@@ -151,7 +151,7 @@ def _read(
     told = pl.concat(stamped)
     if page is None:  # the functions of the pages leave repeats out themselves
         told = _told_first(conn, table, told, value_name)
-    once = _each_once(told, [name for name in columns if name != "ts"])
+    once = each_once(told, [name for name in columns if name != "ts"])
     parts = [frame.select(kept) for frame in (*heard, once) if len(frame)]
     rows = _in_order(parts) if parts else heard[0].select(kept)
     return rows.select(windows.gather(rows["place"]).alias("window"), *kept[1:])
@@ -292,11 +292,11 @@ def _told_first(
     return stamped.join(again.rename({"value": value_name}), on=same, how="anti")
 
 
-def _each_once(stamped: pl.DataFrame, same: Sequence[str]) -> pl.DataFrame:
+def each_once(stamped: pl.DataFrame, same: Sequence[str]) -> pl.DataFrame:
     """Merge what a band's memory gave more than once, at nearly the same corrected time.
 
-    All readings of one stamp stand at the earliest time it was given; those that agree in all of
-    `same` are one.
+    `stamped` holds place, device_id, device_ts_ms, ts and `same`. All readings of one stamp stand
+    at the earliest time it was given; those that agree in all of `same` are one.
     """
     stamp = ["place", "device_id", "device_ts_ms"]
     again = pl.col("ts") - pl.col("ts").shift(1).over(stamp) <= SAME_STAMP_WITHIN_MS

@@ -13,6 +13,7 @@ import polars as pl
 from config.conventions import Conventions
 from config.errors import Misconfigured
 from config.language import _
+from scripts.score.archive import is_archive, manifests_of, unpacked
 from scripts.score.disk import stored_for_a_while
 from scripts.score.keys import can_name, key
 from scripts.score.rules import FAILURES, NO_NUMBER, NO_PERSON, NO_TIME, SENTENCES, Shape
@@ -70,16 +71,19 @@ def open_rows(
     Raises Misconfigured where a column is missing or cannot hold what it is for. `zone` is the
     site's, for times without one; `spool` is a folder for what had to be parsed.
     """
+    opened = unpacked(path, shape.value, spool) if is_archive(path) else files_of(path)
     return [
         _opened(file, shape, zone, conventions, spool / f"{shape.table}-{number_}.parquet")
-        for number_, file in enumerate(files_of(path))
+        for number_, file in enumerate(opened)
     ]
 
 
 def files_of(path: Path) -> list[Path]:
-    """Return the file, or the Parquet files of the folder."""
+    """Return the file, the Parquet files of the folder, or the manifests of an archive."""
     if not path.is_dir():
         return [path]
+    if is_archive(path):  # they hold the hashes of all its files
+        return manifests_of(path)
     if files := sorted(path.glob("*.parquet")):
         return files
     raise Misconfigured(_("the folder %(path)s holds no Parquet file") % {"path": path})

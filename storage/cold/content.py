@@ -33,6 +33,9 @@ ROWS = pl.Schema(
 )
 """Readings as the tables hold them; `at_us` is PostgreSQL's own count, microseconds since 2000.
 `device_ts_ms` is null where the band gave no stamp."""
+SEALED = "sealed_ms"
+"""When the batch of a reading with a stamp was sealed, ms UTC; null without a stamp. It follows of
+`batch_id`, but in the database alone."""
 _INT2_OID, _INT4_OID, _INT8_OID, _FLOAT8_OID, _TIMESTAMPTZ_OID = 21, 23, 20, 701, 1184
 _ORDER = ("at_us", "batch_id", "stamp", "has_stamp", "span_ms", "flags", "value")
 
@@ -49,7 +52,7 @@ class BandDay:
     content_sha256: bytes
     """As the database computed it."""
     rows: pl.DataFrame
-    """ROWS, sorted; empty where only the content was asked for."""
+    """ROWS and SEALED, sorted; empty where only the content was asked for."""
 
 
 def content_of(
@@ -89,21 +92,23 @@ def _band_day(fields: list[memoryview | None]) -> BandDay:
     patient, person, device, readings, sha256, *arrays = (field or b"" for field in fields)
     device_id = int.from_bytes(device)
     count = int.from_bytes(readings)
-    rows = pl.DataFrame(schema=ROWS)
+    rows = pl.DataFrame(schema={**ROWS, SEALED: pl.Int64})
     if len(arrays[0]):
-        at, value, batch, stamp, has_stamp, span, flags = (
+        at, value, batch, stamp, has_stamp, span, flags, sealed = (
             pgcopy.decode_array(memoryview(field), kind).astype(kind.replace(">", "="))
             for field, kind in zip(
-                arrays, (">i8", ">f8", ">i8", ">i8", ">i2", ">i4", ">i2"), strict=True
+                arrays, (">i8", ">f8", ">i8", ">i8", ">i2", ">i4", ">i2", ">i8"), strict=True
             )
         )
-        stamps = pl.Series(stamp).set(pl.Series(has_stamp == 0), None)
+        stamps, seals = (
+            pl.Series(one).set(pl.Series(has_stamp == 0), None) for one in (stamp, sealed)
+        )
         rows = pl.DataFrame(
             [
                 np.full(count, device_id, np.int32),
-                *(at, batch, stamps, span, flags, value),
+                *(at, batch, stamps, span, flags, value, seals),
             ],
-            schema=ROWS,
+            schema=rows.schema,
         )
     return BandDay(
         int.from_bytes(patient), bytes(person).decode(), device_id, count, bytes(sha256), rows

@@ -190,7 +190,7 @@ class _Writer:
             # has hashed: the whole day of the band.
             before = without(band.rows, rows) if rows.height < band.readings else band.rows.clear()
             if (person, device_id) != (band.person, band.device_id) or content_hash(
-                band.person, pl.concat([before, written])
+                band.person, pl.concat([before.select(written.columns), written])
             ) != band.content_sha256:
                 raise Misconfigured(
                     _("%(path)s, read back, is not what the database holds: check the disk.")

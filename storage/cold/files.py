@@ -19,7 +19,7 @@ import polars as pl
 from config.errors import Misconfigured, Unavailable
 from config.language import _
 from storage import pgcopy
-from storage.cold.content import ROWS
+from storage.cold.content import ROWS, SEALED
 
 UNFINISHED = ".unfinished"
 VALUE_OF = {"heart_rate": "hr", "steps": "steps"}
@@ -149,8 +149,8 @@ def sha256_once(path: Path) -> bytes:
 def write_rows(path: Path, reading_table: str, pieces: list[tuple[str, pl.DataFrame]]) -> None:
     """Write readings (person, ROWS) one band after the other; `path` appears whole.
 
-    Columns: person, ts (ms UTC), hr | steps | value, span_ms, flags, device_id, batch_id and
-    device_ts_ms (null: no stamp). `adhere score` reads the first three.
+    Columns: person, ts (UTC), hr | steps | value, span_ms, flags, device_id, batch_id, device_ts_ms
+    (null: no stamp) and sealed_ts (of the batch, where there is a stamp).
     """
     people = np.repeat(np.arange(len(pieces)), [rows.height for _person, rows in pieces])
     rows = pl.concat([rows for _person, rows in pieces])
@@ -161,6 +161,7 @@ def write_rows(path: Path, reading_table: str, pieces: list[tuple[str, pl.DataFr
         .alias("ts"),
         pl.col("value").alias(VALUE_OF.get(reading_table, "value")),
         *("span_ms", "flags", "device_id", "batch_id", "device_ts_ms"),
+        pl.col(SEALED).cast(pl.Datetime("ms", "UTC")).alias("sealed_ts"),
     )
     put(
         path,
@@ -171,13 +172,14 @@ def write_rows(path: Path, reading_table: str, pieces: list[tuple[str, pl.DataFr
 
 
 def rows_in(path: Path, reading_table: str) -> pl.LazyFrame:
-    """Return person and ROWS of a file, to be read."""
+    """Return person, ROWS and SEALED of a file, to be read."""
     return pl.scan_parquet(path, hive_partitioning=False).select(
         "person",
         "device_id",
         ((pl.col("ts").dt.epoch("ms") - pgcopy.POSTGRES_EPOCH_MS) * pgcopy.MS_US).alias("at_us"),
         *("batch_id", "device_ts_ms", "span_ms", "flags"),
         pl.col(VALUE_OF.get(reading_table, "value")).alias("value"),
+        pl.col("sealed_ts").dt.epoch("ms").alias(SEALED),
     )
 
 

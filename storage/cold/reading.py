@@ -17,6 +17,7 @@ from config.errors import Misconfigured
 from config.language import _
 from storage import pgcopy
 from storage.cold import files
+from storage.cold.content import SEALED
 from storage.cold.manifest import read_manifest
 from storage.database import Connection, border
 from storage.queries import query
@@ -116,7 +117,7 @@ def stamped_in_files(conn: Connection, devices: list[int]) -> list[tuple[object,
     """
     with border():
         found = conn.execute(query("cold_files_of_bands"), {"devices": devices}).fetchall()
-    frames = []
+    said: list[tuple[object, ...]] = []
     for reading_table, *place, bands in found:
         rows = (
             _File(*place)
@@ -126,21 +127,11 @@ def stamped_in_files(conn: Connection, devices: list[int]) -> list[tuple[object,
                 pl.lit(reading_table).alias("reading_table"),
                 *("device_id", "device_ts_ms"),
                 _utc_ms().alias("ts"),
-                *("value", "span_ms", "batch_id"),
+                *("value", "span_ms", SEALED),
             )
-            .collect()
         )
-        frames.append(rows)
-    if not frames:
-        return []
-    rows = pl.concat(frames)
-    with border():
-        sealed = conn.execute(
-            query("sealed_of_batches"), {"batches": rows["batch_id"].unique().to_list()}
-        ).fetchall()
-    at = pl.DataFrame(sealed, schema={"batch_id": pl.Int64, "sealed_ms": pl.Int64}, orient="row")
-    said = rows.join(at, on="batch_id").drop("batch_id")
-    return said.group_by(said.columns[:-1]).agg(pl.col("sealed_ms").min()).rows()
+        said += rows.collect().rows()
+    return said
 
 
 def _utc_ms() -> pl.Expr:

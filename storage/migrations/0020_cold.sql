@@ -84,7 +84,7 @@ CREATE FUNCTION day_content(
 ) RETURNS TABLE (
     patient_id integer, pseudonym text, device_id integer, readings integer, content_sha256 bytea,
     at timestamptz[], value double precision[], batch_id bigint[], stamp bigint[],
-    has_stamp smallint[], span_ms integer[], flags smallint[]
+    has_stamp smallint[], span_ms integer[], flags smallint[], sealed_ms bigint[]
 )
 LANGUAGE plpgsql STABLE
 SET search_path = public, pg_temp
@@ -97,9 +97,18 @@ SET work_mem = '64MB'
 AS $$
 DECLARE
     arrays text := CASE
-        WHEN with_readings THEN 'at, value, batch_id, stamp, has_stamp, span_ms, flags'
+        WHEN with_readings
+            THEN 'at, value, batch_id, stamp, has_stamp, span_ms, flags, sealed_ms'
         ELSE 'NULL::timestamptz[], NULL::double precision[], NULL::bigint[], NULL::bigint[], '
-            'NULL::smallint[], NULL::integer[], NULL::smallint[]'
+            'NULL::smallint[], NULL::integer[], NULL::smallint[], NULL::bigint[]'
+    END;
+    -- Of readings with a stamp: which of two clocks of a band told a record first is said by it.
+    sealed text := CASE
+        WHEN with_readings THEN
+            'CASE WHEN r.device_ts_ms IS NULL THEN 0 ELSE coalesce(('
+            'SELECT (extract(epoch FROM b.sealed_at) * 1000)::bigint '
+            'FROM batch AS b WHERE b.id = r.batch_id), 0) END'
+        ELSE '0::bigint'
     END;
     bound_from timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
     bound_to timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
@@ -123,14 +132,15 @@ BEGIN
                 patient_id, pseudonym, device_id, count(*)::integer AS readings,
                 array_agg(at) AS at, array_agg(value) AS value, array_agg(batch_id) AS batch_id,
                 array_agg(stamp) AS stamp, array_agg(has_stamp) AS has_stamp,
-                array_agg(span_ms) AS span_ms, array_agg(flags) AS flags
+                array_agg(span_ms) AS span_ms, array_agg(flags) AS flags,
+                array_agg(sealed_ms) AS sealed_ms
             FROM (
                 SELECT
                     w.patient_id, w.pseudonym, r.device_id, r.at,
                     r.value + 0::double precision AS value, r.batch_id,
                     coalesce(r.device_ts_ms, 0) AS stamp,
                     (r.device_ts_ms IS NOT NULL)::integer::smallint AS has_stamp,
-                    r.span_ms, r.flags
+                    r.span_ms, r.flags, %5$s AS sealed_ms
                 FROM %1$I AS r
                 JOIN worn AS w ON w.device_id = r.device_id AND w.worn @> r.at
                 WHERE r.at >= %2$L AND r.at < %3$L
@@ -147,11 +157,11 @@ BEGIN
             %4$s
         FROM gathered
         $query$,
-        reading_table, bound_from, bound_to, arrays
+        reading_table, bound_from, bound_to, arrays, sealed
     ) USING buckets, of_bucket, devices;
 END
 $$;
-COMMENT ON FUNCTION day_content IS 'The readings of a UTC day that belong to somebody, a row for each person and band: how many, their content_hash, and if asked for themselves, sorted by time, batch, stamp, span, flags and value. Of one bucket, or of all where it is null; of these bands, or of all.';
+COMMENT ON FUNCTION day_content IS 'The readings of a UTC day that belong to somebody, a row for each person and band: how many, their content_hash, and if asked for themselves, sorted by time, batch, stamp, span, flags and value; with a stamp also when the batch was sealed, ms UTC. Of one bucket, or of all where it is null; of these bands, or of all.';
 REVOKE ALL ON FUNCTION day_content FROM PUBLIC;
 
 CREATE FUNCTION partition_of_day(reading_table text, of_day date) RETURNS regclass

@@ -141,6 +141,3 @@ WHERE c.device_id = ANY (%(devices)s)
     AND c.reading_table IN ('heart_rate', 'steps', 'steps_counter')
 GROUP BY c.reading_table, c.day, c.part, p.folder, p.manifest_sha256, c.bucket, c.piece
 ORDER BY c.day, c.part, c.reading_table, c.bucket, c.piece;
-
--- name: sealed_of_batches
-SELECT id, (extract(epoch FROM sealed_at) * 1000)::bigint FROM batch WHERE id = ANY (%(batches)s);

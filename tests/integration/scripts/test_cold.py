@@ -8,12 +8,16 @@ import sys
 import polars as pl
 import pytest
 
+from config.conventions import load_conventions
+from reports.nightly.recompute import recompute
+from scripts.score.inputs import Files
+from scripts.score.run import run
 from storage.cold import export, files
 from storage.cold.export import export_days
 from storage.cold.verify import verify_days
 from storage.database import connect
 from storage.roles import Role
-from tests.cold import DAYS, filled
+from tests.cold import DAYS, NIGHT, filled
 from tests.district import District
 
 
@@ -139,3 +143,42 @@ def test_a_young_day_is_exported_and_stays_in_the_tables(conn, database, distric
         (str(day), "too_young") for day in DAYS
     ]
     assert conn.execute("SELECT count(*) FROM heart_rate").fetchone()[0] > 0
+
+
+def test_score_reads_the_archive_as_the_night_reads_the_tables(conn, district, archive, tmp_path):
+    """Band memory read twice and under two clocks; of the steps those of minutes."""
+    conn.execute("DELETE FROM steps_counter")  # the night alone makes minutes of them
+    recompute(conn, through=NIGHT)
+    stored = conn.execute(
+        "SELECT case_label, start_at, end_at, credit_ms / 1000.0::float8, min_walk FROM bout"
+        " JOIN enrolment ON enrolment.id = enrolment_id ORDER BY 1, 2"
+    ).fetchall()
+    days = conn.execute(
+        "SELECT case_label, date, wear_ms / 1000.0::float8, credit_ms / 1000.0::float8, steps"
+        " FROM day"
+        " JOIN enrolment ON enrolment.id = enrolment_id ORDER BY 1, 2"
+    ).fetchall()
+    (repeats,) = conn.execute("SELECT count(*) FROM said_again").fetchone()
+    list(export_days(conn, DAYS, archive, 3))
+    cases = tmp_path / "cases.csv"
+    cases.write_text(
+        "case,person,age,sex,beta_blocker,rest_hr,hr_max,zone_lo,zone_hi,session_min,"
+        "sessions_per_week,weekly_min\n"
+        + "".join(f"{who},{who},,,,60,170,40,85,30,3,90\n" for who in ("p1", "p2")),
+        "utf-8",
+    )
+
+    outcome = run(
+        Files(archive, archive, cases),
+        tmp_path / "out",
+        zone="Asia/Shanghai",
+        conventions=load_conventions(),
+    )
+
+    assert outcome.is_all
+    assert repeats > 0
+    read = {
+        name: pl.read_parquet(tmp_path / "out" / f"{name}.parquet") for name in ("bouts", "days")
+    }
+    assert read["bouts"].select("case", "start", "end", "credit_s", "min_walk").rows() == stored
+    assert read["days"].select("case", "date", "wear_s", "credit_s", "steps").rows() == days
