@@ -217,7 +217,7 @@ def put_device(conn: Connection, device_key: str, family: str | None = None) -> 
     bands it could have two wearers, and a gateway would hear only one of them.
     """
     with border(), conn.transaction():
-        given = {"device_keys": [device_key]}
+        given = {"device_keys": device_key}
         if conn.execute(query("find_devices"), given).fetchone() is None:
             other = conn.execute(query("other_spelling"), {"device_key": device_key}).fetchone()
             if other is not None:

@@ -172,6 +172,7 @@ def _behind(conn):
     district = object.__new__(District)
     district.conn = conn
     district.seq = iter(range(100, 200))
+    district.previous_sha256 = None
     district.gateway = conn.execute("SELECT id FROM gateway").fetchone()[0]
     return district
 
