@@ -30,12 +30,16 @@ from reports.nightly.weeks import OpeningHours
 from reports.payment.store import evaluate_due
 from reports.workbook.book import build_workbook
 from reports.workbook.content import Content, Coverage
+from storage import audit_chain
 from storage.database import Connection, border, exclusively, snapshot, working_as
 from storage.ledger import catch_up
 from storage.queries import query
 from storage.roles import Role
 
 log = structlog.get_logger()
+
+SEALING_PATIENCE_S = 15.0
+"""Whoever writes into the trail for longer is sealed by the next night."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ def run_night(
         clear_unfinished(report_dir)
         with working_as(conn, Role.CORE):
             recomputed = recompute(conn, through=night, conventions=conventions, opening=opening)
+            _seal_audit(conn)
         counted_to = recomputed.through or night
         with working_as(conn, Role.REPORTS):
             evaluate_due(conn, schemes, counted_to)
@@ -142,6 +147,14 @@ def run_night(
     return done
 
 
+def _seal_audit(conn: Connection) -> None:
+    """Seal the audit trail, whose newest block the cover names; a report does not wait for it."""
+    try:
+        audit_chain.seal(conn, patience_s=SEALING_PATIENCE_S)
+    except Unavailable as error:
+        log.warning("audit_not_sealed", error=str(error))
+
+
 def _report(
     conn: Connection,
     content: Content,
@@ -160,9 +173,9 @@ def _report(
     terms = {"night": content.night, "input_sha256": key, "language": language}
     row = conn.execute(query("find_run"), terms).fetchone()
     if row:
-        revision, name, sha256, quality, *coverage = row
+        revision, name, sha256, quality, *coverage, anchor = row
         content = _as_reported(content, int(str(revision)), coverage, zone_name)
-        content = replace(content, quality=of_rows(quality))
+        content = replace(content, quality=of_rows(quality), anchor=anchor)
         workbook, digest = report_dir / str(name), bytes(sha256)
         if not require_unchanged(workbook, digest):
             data = build_workbook(content, conventions, language, zone_name)
@@ -170,13 +183,17 @@ def _report(
         return _night(content, workbook, digest, recomputed, is_new=False)
     revision_row = conn.execute(query("next_revision"), terms).fetchone()
     revision = int(str(revision_row[0])) if revision_row else 1
-    content = replace(content, revision=revision)
+    anchor = audit_chain.newest(conn)
+    content = replace(content, revision=revision, anchor=str(anchor) if anchor else None)
     data = build_workbook(content, conventions, language, zone_name)
     digest = hashlib.sha256(data).digest()
     workbook = report_dir / f"adherence-{content.night}-r{revision}-{digest.hex()[:8]}.xlsx"
     put_file(workbook, data)
     conn.execute(
-        query("put_run"), terms | _run_row(content, workbook, digest, started_at, zone_name)
+        query("put_run"),
+        terms
+        | _run_row(content, workbook, digest, started_at, zone_name)
+        | {"audit_block": anchor.number if anchor else None},
     )
     conn.execute(
         query("put_audit"),

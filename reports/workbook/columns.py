@@ -248,6 +248,7 @@ COVER = (
     later("Method version"),
     later("Conventions (SHA-256)"),
     later("Data of this workbook (SHA-256)"),
+    later("Audit trail: newest sealed block (SHA-256)"),
     later("Prepared by"),
     later("Reviewed by"),
 )

@@ -51,6 +51,7 @@ def _values(content: Content, zone_name: str) -> list[tuple[object, str]]:
         (content.method_version, "left"),
         (content.conventions_sha256, "left"),
         (content.input_sha256, "left"),
+        (content.anchor, "left"),
         (None, "signature"),
         (None, "signature"),
     ]

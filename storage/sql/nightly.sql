@@ -512,7 +512,9 @@ FROM batch;
 -- been revised since.
 SELECT
     revision, workbook_name, workbook_sha256, quality, data_until, batches, readings, quarantined,
-    dead_letters
+    dead_letters,
+    (SELECT number || ':' || encode(sha256, 'hex') FROM audit_block AS block
+        WHERE block.number = newest.audit_block)
 FROM (
     SELECT * FROM nightly_run
     WHERE night = %(night)s AND language = %(language)s
@@ -527,13 +529,14 @@ SELECT coalesce(max(revision), 0) + 1 FROM nightly_run WHERE night = %(night)s;
 -- name: put_run
 INSERT INTO nightly_run (
     night, revision, language, started_at, method_version, input_sha256, workbook_name, workbook_sha256,
-    data_until, batches, readings, quarantined, dead_letters, quality
+    data_until, batches, readings, quarantined, dead_letters, quality,
+    audit_block
 )
 VALUES (
     %(night)s, %(revision)s, %(language)s, %(started_at)s, %(method_version)s, %(input_sha256)s,
     %(workbook_name)s, %(workbook_sha256)s,
     %(data_until)s, %(batches)s, %(readings)s, %(quarantined)s, %(dead_letters)s,
-    %(quality)s::jsonb
+    %(quality)s::jsonb, %(audit_block)s
 );
 
 -- name: put_audit

@@ -8,10 +8,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 from psycopg import sql
 
 from config.errors import Misconfigured, Unavailable
 from reports.nightly.night import last_finished_night, only_runner, run_night
+from storage.audit import note
+from storage.audit_chain import Anchor, newest, verify
 from storage.database import connect
 from storage.dead_letters import store_dead_letter
 from tests.district import District, every, local_ms
@@ -57,6 +60,22 @@ def test_the_same_night_twice_changes_nothing(conn, tmp_path):
     assert (again.revision, again.workbook) == (1, first.workbook)
     assert files(tmp_path) == listed == [first.workbook.name]
     assert {table: rows(conn, table) for table in before} == before
+
+
+@pytest.mark.usefixtures("district")
+def test_the_cover_goes_on_naming_the_block_that_was_the_newest_then(conn, tmp_path):
+    note(conn, actor="d1", action="read_patient", subject="p1")
+    first = run_night(conn, NIGHT, tmp_path, "en")
+    note(conn, actor="d1", action="read_patient", subject="p1")
+    first.workbook.unlink()
+
+    again = run_night(conn, NIGHT, tmp_path, "en")
+
+    assert again.workbook_sha256 == first.workbook_sha256
+    cover = dict(load_workbook(again.workbook)["Cover"].iter_rows(min_row=3, values_only=True))
+    anchor = Anchor.read(cover["Audit trail: newest sealed block (SHA-256)"])
+    assert (anchor.number, newest(conn).number) == (1, 2)
+    assert verify(conn, anchor).faults == ()
 
 
 def test_late_data_makes_a_revision_and_leaves_the_first_file_as_it_was(conn, district, tmp_path):
