@@ -5,7 +5,7 @@ own, so a run that is killed has done what it has done. Why not by TimescaleDB's
 docs/why/plain-postgresql-or-timescaledb.md.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, cast
@@ -96,7 +96,7 @@ class Applied:
     purged_payloads: int = 0
     dropped_days: int = 0
     not_exported_days: int = 0
-    """Due, and kept because the cold tier does not hold them yet."""
+    """Due, and left to `adhere db export --drop`: there is an archive."""
     dropped_payloads: int = 0
     """Batches whose signed bytes went with their days."""
     compressed_days: int = 0
@@ -116,11 +116,11 @@ def apply_policies(
     *,
     now: datetime,
     actor: str,
-    exported: Collection[date] | None = None,
+    archive: bool = False,
 ) -> Applied:
     """Purge, drop and compress what is due at `now`; return what was done.
 
-    `exported`: with a cold tier the days it holds, and no other is dropped; None without one.
+    With an `archive` no day is dropped here: `adhere db export --drop` does that, to files.
     `conn` is in autocommit. Raises Unavailable while a night, or another run, is at work.
     """
     done = Applied()
@@ -131,7 +131,7 @@ def apply_policies(
         _purge(conn, today - timedelta(days=policies.purge_unowned_after_days), actor, done)
         if policies.retain_readings_days is not None:
             keep_from = today - timedelta(days=policies.retain_readings_days)
-            _drop(conn, keep_from, exported, actor, done)
+            _drop(conn, keep_from, actor, done, archive=archive)
         if policies.compress_after_days is not None:
             _compress(conn, today - timedelta(days=policies.compress_after_days), done)
     if not done.is_nothing:
@@ -174,24 +174,18 @@ def _row(conn: Connection, name: str) -> tuple[Any, ...]:
     return cast("tuple[Any, ...]", row)
 
 
-def drop_day(conn: Connection, day: date, *, exported: bool, actor: str) -> bool | None:
+def drop_day(conn: Connection, day: date, *, actor: str) -> bool | None:
     """Drop a UTC day of all reading tables, committed on return; say whether there was one.
 
-    None: somebody was at work on it all the time. `exported`: files hold it, and are verified.
+    None: somebody was at work on it all the time.
     """
 
     def noted(dropped: int) -> bool:
         if dropped:
-            audit.note(
-                conn,
-                actor=actor,
-                action="drop_readings",
-                subject=str(day),
-                detail={"exported": exported},
-            )
+            audit.note(conn, actor=actor, action="drop_readings", subject=str(day))
         return dropped > 0
 
-    return _step(conn, "drop_reading_day", {"day": day, "is_exported": exported}, noted)
+    return _step(conn, "drop_reading_day", {"day": day}, noted)
 
 
 def last_day_gone(conn: Connection) -> date | None:
@@ -222,21 +216,15 @@ def _purge(conn: Connection, came_before: date, actor: str, done: Applied) -> No
         done.purged_payloads += payloads
 
 
-def _drop(
-    conn: Connection,
-    keep_from: date,
-    exported: Collection[date] | None,
-    actor: str,
-    done: Applied,
-) -> None:
+def _drop(conn: Connection, keep_from: date, actor: str, done: Applied, *, archive: bool) -> None:
     """Drop the days before `keep_from`, oldest first, then the signed bytes of those times."""
     kept = keep_from
     for day in sorted({one.day for one in reading_days(conn) if one.day < keep_from}):
-        if exported is not None and day not in exported:
+        if archive:
             done.not_exported_days += 1
             kept = min(kept, day)
             continue
-        dropped = drop_day(conn, day, exported=exported is not None, actor=actor)
+        dropped = drop_day(conn, day, actor=actor)
         done.dropped_days += dropped is True
         if dropped is None:
             done.busy_steps += 1

@@ -178,7 +178,13 @@ def _see_to_storage(conn: "Connection", settings: DistrictSettings) -> None:
     from storage.retention import apply_policies, policies_of
 
     try:
-        apply_policies(conn, policies_of(settings.storage), now=datetime.now(UTC), actor="nightly")
+        apply_policies(
+            conn,
+            policies_of(settings.storage),
+            now=datetime.now(UTC),
+            actor="nightly",
+            archive=settings.cold.folder is not None,
+        )
     except Unavailable as error:
         log.warning("policies_wait", reason=str(error))
 

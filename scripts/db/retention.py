@@ -94,7 +94,11 @@ def apply(settings: SettingsFile = DEFAULT_SETTINGS, *, as_json: AsJson = False)
     dsn = district.database_dsn.get_secret_value()
     with connect(dsn, application="adhere db", role=Role.OPERATOR) as conn:
         done = apply_policies(
-            conn, policies_of(district.storage), now=datetime.now(UTC), actor="terminal"
+            conn,
+            policies_of(district.storage),
+            now=datetime.now(UTC),
+            actor="terminal",
+            archive=district.cold.folder is not None,
         )
     if as_json:
         typer.echo(json.dumps(asdict(done)))
@@ -104,7 +108,7 @@ def apply(settings: SettingsFile = DEFAULT_SETTINGS, *, as_json: AsJson = False)
         (_("bands they came from"), done.purged_bands),
         (_("batches without a reading left, whose signed bytes went"), done.purged_payloads),
         (_("days dropped"), done.dropped_days),
-        (_("days due, and kept because they are not exported"), done.not_exported_days),
+        (_("days due, and left to `adhere db export --drop`"), done.not_exported_days),
         (_("batches whose signed bytes went with their days"), done.dropped_payloads),
         (_("days compressed, one table each"), done.compressed_days),
         (_("left for the next time, for others were at work on them"), done.busy_steps),

@@ -108,10 +108,10 @@ CREATE TABLE dropped_day (
     is_exported boolean NOT NULL,
     dropped_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE dropped_day IS 'UTC days whose readings are no longer in the database: by the retention policy, or because they were exported.';
-COMMENT ON COLUMN dropped_day.is_exported IS 'They can be read back from files; otherwise they are gone, and the results of those days stand as they are.';
+COMMENT ON TABLE dropped_day IS 'UTC days whose readings are no longer in the tables: by the retention policy, or because files hold them.';
+COMMENT ON COLUMN dropped_day.is_exported IS 'They are read back from files; otherwise they are gone, and the results of those days stand as they are.';
 
-CREATE FUNCTION drop_reading_day(day date, is_exported boolean) RETURNS integer
+CREATE FUNCTION drop_reading_day(day date) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
@@ -145,19 +145,15 @@ BEGIN
         END IF;
     END LOOP;
     IF dropped > 0 THEN
-        INSERT INTO public.dropped_day AS old (day, is_exported)
-        VALUES (drop_reading_day.day, drop_reading_day.is_exported)
+        INSERT INTO public.dropped_day (day, is_exported) VALUES (drop_reading_day.day, false)
         ON CONFLICT ON CONSTRAINT dropped_day_pkey DO UPDATE
-        SET is_exported = old.is_exported AND excluded.is_exported,
-            dropped_at = excluded.dropped_at;
-        IF NOT drop_reading_day.is_exported THEN
-            DELETE FROM public.said_again WHERE at >= from_at AND at < to_at;
-        END IF;
+        SET is_exported = false, dropped_at = excluded.dropped_at;
+        DELETE FROM public.said_again WHERE at >= from_at AND at < to_at;
     END IF;
     RETURN dropped;
 END
 $$;
-COMMENT ON FUNCTION drop_reading_day IS 'Drop a UTC day of all reading tables, and remember it; return how many partitions or chunks that were.';
+COMMENT ON FUNCTION drop_reading_day IS 'Drop a UTC day of all reading tables for good, and remember it; return how many partitions or chunks that were.';
 REVOKE ALL ON FUNCTION drop_reading_day FROM PUBLIC;
 
 -- Batches lie in the order they came, so this index is a few pages and costs nothing to write.

@@ -6,7 +6,7 @@ SELECT reading_table, day, state, bytes FROM list_reading_days() ORDER BY day, r
 SELECT compress_reading_day(%(reading_table)s, %(day)s);
 
 -- name: drop_reading_day
-SELECT drop_reading_day(%(day)s, %(is_exported)s);
+SELECT drop_reading_day(%(day)s);
 
 -- name: drop_payloads
 SELECT drop_payloads(%(came_before)s, %(most)s);
@@ -51,7 +51,7 @@ SELECT count(DISTINCT device_id), min(came_on) FROM unowned_span;
 SELECT coalesce(sum(readings), 0)::bigint, count(*) FROM purged;
 
 -- name: last_day_gone
--- The newest UTC day whose readings were dropped and are nowhere else.
+-- The newest UTC day whose readings are gone for good.
 SELECT max(day) FROM dropped_day WHERE NOT is_exported;
 
 -- name: has_compression

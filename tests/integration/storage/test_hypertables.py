@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scripts.bench.disk import on_disk
 from storage.database import connect, snapshot
 from storage.ingest import store_batches
 from storage.reading_tables import TABLE_OF
@@ -80,3 +81,11 @@ def test_a_snapshot_misses_no_row_of_a_day_that_is_compressed_again(conn, databa
 
     assert done[0].compressed_days == 1
     assert conn.execute("SELECT count(*) FROM heart_rate").fetchone() == (101,)
+
+
+def test_a_compressed_reading_of_one_a_second_takes_three_bytes_at_most(conn):
+    seen = on_disk(conn, hours=0.5)
+
+    assert seen.readings == 72_000
+    assert seen.compressed <= 3
+    assert seen.rows > 20 * seen.compressed

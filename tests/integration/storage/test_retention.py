@@ -124,7 +124,7 @@ def test_days_are_dropped_by_policy_with_the_signed_bytes_that_came_in_them(conn
     assert actions == [("drop_payloads", "batches"), ("drop_readings", str(DAY_ONE))]
 
 
-def test_a_day_that_the_cold_tier_does_not_hold_stays_with_its_signed_bytes(conn):
+def test_with_an_archive_a_day_waits_for_its_export_and_so_do_its_signed_bytes(conn):
     hear(conn, 1, [T0_MS])
     conn.execute("UPDATE batch SET committed_at = %s", (utc(T0_MS),))
 
@@ -133,7 +133,7 @@ def test_a_day_that_the_cold_tier_does_not_hold_stays_with_its_signed_bytes(conn
         dataclasses.replace(NEVER, retain_readings_days=1_000),
         now=at(2_000),
         actor="nightly",
-        exported=frozenset(),
+        archive=True,
     )
 
     assert done == Applied(not_exported_days=1)
@@ -165,8 +165,8 @@ def test_only_one_is_at_work(conn, database):
 
 def test_a_dropped_day_is_made_anew_where_something_comes(conn):
     hear(conn, 1, [T0_MS])
-    assert drop_day(conn, DAY_ONE, exported=False, actor="nightly") is True
-    assert drop_day(conn, DAY_ONE, exported=False, actor="nightly") is False
+    assert drop_day(conn, DAY_ONE, actor="nightly") is True
+    assert drop_day(conn, DAY_ONE, actor="nightly") is False
 
     hear(conn, 2, [T0_MS + 7])
 
@@ -323,7 +323,7 @@ def test_the_roles_that_do_it_may_and_others_may_not(conn, database, role):
     for other in set(Role) - {Role.CORE, Role.OPERATOR}:
         with connect(database, role=other) as theirs:
             for call in (
-                "SELECT drop_reading_day('2016-04-12', false)",
+                "SELECT drop_reading_day('2016-04-12')",
                 "SELECT purge_unowned(1, '2100-01-01')",
                 "SELECT compress_reading_day('heart_rate', '2016-04-12')",
                 "SELECT drop_payloads('2100-01-01', 1)",

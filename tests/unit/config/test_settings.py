@@ -208,3 +208,24 @@ def test_side_figures_are_kept_from_a_payer(tmp_path):
     assert load_district(written(tmp_path, shown), DSN).nightly.side_sheet
     with pytest.raises(Misconfigured, match=r"side_sheet and payment\.schemes exclude each other"):
         load_district(written(tmp_path, paid), DSN)
+
+
+DISTRICT = """
+data_dir = "/tmp/adhere"
+[broker]
+host = "127.0.0.1"
+[nightly]
+report_dir = "/tmp"
+[storage]
+"""
+
+
+def test_readings_are_kept_as_long_as_the_law_asks(tmp_path):
+    kept = load_district(written(tmp_path, DISTRICT + "retain_readings_days = 1096\n"), DSN)
+    assert kept.storage.retain_readings_days == 1096
+
+    with pytest.raises(Misconfigured) as caught:
+        load_district(written(tmp_path, DISTRICT + "retain_readings_days = 1095\n"), DSN)
+
+    assert "storage: retain_readings_days is below the legal floor" in str(caught.value)
+    assert "at least 1096 days (Personal Information Protection Law" in str(caught.value)
