@@ -164,6 +164,27 @@ def test_sigterm_finishes_the_transaction_sends_its_receipt_and_exits_0(
     assert "hub_stopped" in err
 
 
+def test_a_hub_told_to_stop_stores_what_the_broker_had_given_it(
+    database, mosquitto, hub_keys, box, db
+):
+    batches = [box.batch(seq) for seq in range(40)]
+
+    with listening(mosquitto, box, hub_keys.public.signing) as ear:
+        with (
+            hub_at_work(database, mosquitto, hub_keys) as hub,
+            psycopg.connect(database) as holder,
+        ):
+            holder.execute("LOCK TABLE batch IN ACCESS EXCLUSIVE MODE")
+            for number, (sealed, _) in enumerate(batches):
+                ear.send(sealed, box.topic("backlog" if number % 4 == 0 else "live"))
+            wait_until(lambda: hub.counters.received == len(batches))
+            hub.stop.set()
+        ear.wait_for(*(name for _, name in batches))  # sent once each
+
+    whole(db, batches)
+    assert hub.counters.duplicate == 0
+
+
 def test_hubs_killed_at_random_moments_lose_and_double_nothing(hub_process, ear, box, db):
     batches = [box.batch(seq) for seq in range(300)]
     moments = random.Random(3)

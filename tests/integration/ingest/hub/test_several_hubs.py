@@ -1,7 +1,10 @@
 """Several hubs on one broker and one database: they share, and each can stand in for the others."""
 
+import re
 import threading
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -14,6 +17,9 @@ from tests.boxes import listening
 from tests.hubs import hub_at_work
 from tests.integration.ingest.hub.test_edge import a_wearer, heard_by
 from tests.integration.ingest.hub.test_kills import wait_until, whole
+from tests.mosquitto import Mosquitto, installed
+
+HOWTO = Path(__file__).parents[4] / "docs/howto/hub.md"
 
 
 @pytest.fixture
@@ -58,6 +64,39 @@ def test_hubs_that_start_at_once_share_batches_and_store_each_once(
     assert min(stored) >= 10, "each has a share"
     assert sum(one.counters.duplicate for one in hubs) == 0, "no batch went to two"
     assert not any(one.counters.dead_letters for one in hubs), "no probe was taken for a batch"
+
+
+def test_the_access_rules_of_the_how_to_let_a_hub_share_and_no_fewer_do(
+    database, tmp_path_factory, hub_keys, box, db
+):
+    rules = re.search(r"```text\n(user adhere-hub\n.*?)```", HOWTO.read_text("utf-8"), re.DOTALL)[1]
+    topic = f"topic write adhere/v1/{box.centre}/{box.gateway}/+\n"
+    theirs = f"user box\n{topic}{topic.replace('write', 'read')}"
+
+    def is_shared(of_hub):
+        folder = tmp_path_factory.mktemp("rules")
+        (folder / "rules").write_text(f"{of_hub}\n{theirs}", "utf-8")
+        broker = Mosquitto(installed(), folder, f"acl_file {folder}/rules\n")
+        broker.start()
+        try:
+            hub_account, box_account = (
+                SimpleNamespace(host=broker.host, port=broker.port, username=name, password=name)
+                for name in ("adhere-hub", "box")
+            )
+            sealed, name = box.batch(len(rules) - len(of_hub))
+            with (
+                listening(box_account, box, hub_keys.public.signing) as ear,
+                hub_at_work(database, hub_account, hub_keys) as hub,
+            ):
+                ear.send(sealed)
+                ear.wait_for(name)
+                return [link.is_shared for link in hub.hub.links.values()]
+        finally:
+            broker.stop()
+
+    assert is_shared(rules) == [True, True]
+    assert is_shared(rules.replace("topic readwrite adhere/v1/hub/probe/#\n", "")) == [False] * 2
+    assert db.execute("SELECT count(*) FROM batch").fetchone()[0] == 2
 
 
 def test_an_event_goes_to_every_hub_so_that_none_that_is_gone_delays_it(
