@@ -216,8 +216,10 @@ def put_device(conn: Connection, device_key: str, family: str | None = None) -> 
     Raises Misconfigured for a new band whose key differs from a known one in capitals alone: as two
     bands it could have two wearers, and a gateway would hear only one of them.
     """
+    if "\n" in device_key:
+        raise Rejected("malformed", "a band's key is one line")
     with border(), conn.transaction():
-        given = {"device_keys": device_key}
+        given = {"device_keys": device_key}  # one line of possibly many
         if conn.execute(query("find_devices"), given).fetchone() is None:
             other = conn.execute(query("other_spelling"), {"device_key": device_key}).fetchone()
             if other is not None:
