@@ -174,4 +174,4 @@ def _in_a_line(letter: "DeadLetter") -> str:
     }
     if letter.retry_outcome is None:
         return line
-    return line + _("; tried again: %(outcome)s") % {"outcome": letter.retry_outcome}
+    return line + "; " + _("tried again: %(outcome)s") % {"outcome": letter.retry_outcome}

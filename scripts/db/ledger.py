@@ -114,7 +114,8 @@ def _sums(counted: "Counted") -> str:
         "pending": counted.pending,
     }
     if counted.unknown_batches:
-        line += _(" + %(count)d batches of unknown size") % {"count": counted.unknown_batches}
+        count = {"count": counted.unknown_batches}
+        line += " + " + _("%(count)d batches of unknown size") % count
     return line
 
 
