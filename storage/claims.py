@@ -101,7 +101,7 @@ def _go_by(conn: Connection, claim: EdgeClaim, time: _Time) -> None:
     if row is None:
         raise Rejected("claim_of_stranger", "nobody of that name is in a programme of the centre")
     given["patient_id"] = patient_id = int(row[0])
-    conn.execute(query("insert_devices"), {"device_keys": claim.device_key})
+    conn.execute(query("insert_devices"), {"device_keys": [claim.device_key]})
     given["device_ids"] = [int(row[0]) for row in conn.execute(query("lock_band"), given)]
     known = conn.execute(query("find_claim"), given).fetchone()
     if known is None:

@@ -174,12 +174,12 @@ def _keep_declared(conn: Connection, batches: list[IncomingBatch], new_ids: dict
 
 def _device_ids(conn: Connection, needed: set[str], device_keys: list[str]) -> NDArray[np.int64]:
     """Return the id of each key, adding those never heard; -1 for keys of batches not stored."""
-    asked = {"device_keys": "\n".join(needed)}
-    found: dict[str, int] = dict(conn.execute(query("find_devices"), asked).fetchall())
+    asked = {"lines": "\n".join(needed)}
+    found: dict[str, int] = dict(conn.execute(query("find_devices_in_lines"), asked).fetchall())
     missing = sorted(needed - found.keys())
     if missing:  # asked first: a conflict would use up a number of the sequence each time
-        conn.execute(query("insert_devices"), {"device_keys": "\n".join(missing)})
-        found = dict(conn.execute(query("find_devices"), asked).fetchall())
+        conn.execute(query("insert_devices"), {"device_keys": missing})
+        found = dict(conn.execute(query("find_devices_in_lines"), asked).fetchall())
     return np.array([found.get(key, -1) for key in device_keys], dtype=np.int64)
 
 

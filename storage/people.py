@@ -219,7 +219,7 @@ def put_device(conn: Connection, device_key: str, family: str | None = None) -> 
     if "\n" in device_key:
         raise Rejected("malformed", "a band's key is one line")
     with border(), conn.transaction():
-        given = {"device_keys": device_key}  # one line of possibly many
+        given = {"device_keys": [device_key]}
         if conn.execute(query("find_devices"), given).fetchone() is None:
             other = conn.execute(query("other_spelling"), {"device_key": device_key}).fetchone()
             if other is not None:
