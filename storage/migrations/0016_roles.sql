@@ -56,8 +56,7 @@ GRANT INSERT ON
     heart_rate, steps, steps_counter, rr_interval, battery
 TO adhere_hub;
 GRANT INSERT, SELECT (content_sha256) ON batch_payload TO adhere_hub;
-GRANT EXECUTE ON FUNCTION ensure_reading_days TO adhere_hub;
-GRANT EXECUTE ON FUNCTION drop_claimed_assignment TO adhere_hub, adhere_operator;
+GRANT EXECUTE ON FUNCTION ensure_reading_days, drop_claimed_assignment TO adhere_hub;
 GRANT INSERT, SELECT (id, sha256, topic, reason, times_seen),
     UPDATE (last_seen_at, times_seen) ON dead_letter TO adhere_hub;
 GRANT SELECT ON
@@ -143,7 +142,7 @@ GRANT SELECT, INSERT ON prescription_phase, pause, gateway, gateway_outage, sess
 TO adhere_operator;
 GRANT SELECT, INSERT, DELETE ON care_team TO adhere_operator;
 GRANT SELECT, INSERT, UPDATE (family) ON device TO adhere_operator;
-GRANT SELECT, INSERT, UPDATE (worn) ON device_assignment TO adhere_operator;
+GRANT SELECT, INSERT, UPDATE (worn), DELETE ON device_assignment TO adhere_operator;
 GRANT SELECT, UPDATE (ended_at, why_ended) ON band_claim TO adhere_operator;
 GRANT SELECT, INSERT, UPDATE (irk, put_at), DELETE ON band_key TO adhere_operator;
 GRANT SELECT, INSERT, UPDATE (salt, hash, given_at), DELETE ON claim_code TO adhere_operator;
