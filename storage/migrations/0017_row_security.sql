@@ -1015,6 +1015,131 @@ END
 $$;
 COMMENT ON FUNCTION class_heard IS 'How many of the reader''s patients a gateway itself has heard in a time, out of those enrolled. What a band told later from memory is not being there.';
 
+CREATE FUNCTION rule_hot_spans(
+    numbers integer[], devices integer[], from_at timestamptz[], to_at timestamptz[],
+    is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamptz,
+    latest timestamptz
+) RETURNS SETOF integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE
+        $query$
+        SELECT s.number
+        FROM unnest(
+            $1, $2, $3,
+            $4, $5
+        ) AS s (number, device_id, from_at, to_at, is_live)
+        WHERE EXISTS (
+            SELECT FROM public.alert_episode AS e
+            WHERE e.device_id = s.device_id
+                AND e.rule = $6
+                AND e.onset_at <= s.to_at + $7
+                AND (NOT e.is_over OR e.last_at >= s.from_at - $7)
+        )
+        OR s.is_live AND EXISTS (
+            SELECT
+            FROM public.device_assignment AS a
+            JOIN public.enrolment AS n ON n.patient_id = a.patient_id
+            JOIN public.prescription AS v ON v.enrolment_id = n.id
+            JOIN public.heart_rate AS h
+                ON h.device_id = s.device_id
+                AND h.at BETWEEN s.from_at AND s.to_at
+                AND h.at BETWEEN $9 AND $10
+                AND h.value >= v.ceiling_bpm
+            WHERE a.device_id = s.device_id
+                AND a.worn && tstzrange(s.from_at, s.to_at, '[]')
+                AND v.effective && daterange(
+                    ((s.from_at AT TIME ZONE 'UTC') + $8)::date,
+                    ((s.to_at AT TIME ZONE 'UTC') + $8)::date,
+                    '[]'
+                )
+        )
+        $query$
+        USING
+            numbers, devices, from_at, to_at, is_live, of_rule, gap, utc_offset, earliest, latest;
+END
+$$;
+COMMENT ON FUNCTION rule_hot_spans IS 'Which of these stretches of bands a rule has to look at closely: where a reading reaches a ceiling of the wearer, or an episode is known. No reading leaves it.';
+
+CREATE FUNCTION rule_readings(
+    numbers integer[], devices integer[], from_at timestamptz[], to_at timestamptz[],
+    utc_offset interval, earliest timestamptz, latest timestamptz
+) RETURNS TABLE (
+    number integer, patient_id integer, ceiling_bpm double precision, at_ms bigint,
+    value double precision, flags smallint
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+BEGIN
+    -- A rule looks after nobody but those for whom a doctor has set a ceiling.
+    INSERT INTO public.audit (actor, action, subject, detail)
+    SELECT
+        'watch', 'read_readings', patient.pseudonym,
+        jsonb_build_object('use', 'rule', 'from', earliest, 'to', latest)
+    FROM public.patient
+    WHERE patient.id IN (
+            SELECT a.patient_id
+            FROM unnest(devices, from_at, to_at) AS s (device_id, from_at, to_at)
+            JOIN public.device_assignment AS a
+                ON a.device_id = s.device_id AND a.worn && tstzrange(s.from_at, s.to_at)
+            JOIN public.enrolment AS n ON n.patient_id = a.patient_id
+            JOIN public.prescription AS v ON v.enrolment_id = n.id
+            WHERE v.ceiling_bpm IS NOT NULL
+        )
+        AND NOT EXISTS (
+            SELECT FROM public.audit AS known
+            WHERE known.subject = patient.pseudonym AND known.actor = 'watch'
+                AND known.action = 'read_readings' AND known.at >= now() - interval '1 hour'
+        );
+    RETURN QUERY EXECUTE
+        $query$
+        WITH part AS (
+            SELECT
+                s.number, a.device_id, a.patient_id,
+                greatest(s.from_at, lower(a.worn), day.starts_at) AS from_at,
+                least(s.to_at, upper(a.worn), day.starts_at + interval '24 hours') AS to_at,
+                (
+                    SELECT min(v.ceiling_bpm)
+                    FROM public.enrolment AS n
+                    JOIN public.prescription AS v ON v.enrolment_id = n.id
+                    WHERE n.patient_id = a.patient_id
+                        AND daterange(n.starts_on, n.ends_on) * v.effective
+                        @> ((day.starts_at AT TIME ZONE 'UTC') + $5)::date
+                ) AS ceiling_bpm
+            FROM unnest(
+                $1, $2, $3,
+                $4
+            ) AS s (number, device_id, from_at, to_at)
+            JOIN public.device_assignment AS a
+                ON a.device_id = s.device_id AND a.worn && tstzrange(s.from_at, s.to_at)
+            CROSS JOIN LATERAL generate_series(
+                date_trunc('day', s.from_at + $5, 'UTC') - $5,
+                s.to_at,
+                interval '24 hours'
+            ) AS day (starts_at)
+        )
+        SELECT
+            part.number, part.patient_id, part.ceiling_bpm,
+            (extract(epoch FROM h.at) * 1000)::bigint, h.value, h.flags
+        FROM part
+        JOIN public.heart_rate AS h
+            ON h.device_id = part.device_id
+            AND h.at >= part.from_at
+            AND h.at < part.to_at
+            AND h.at BETWEEN $6 AND $7
+        WHERE part.ceiling_bpm IS NOT NULL
+        ORDER BY part.number, h.at, h.value DESC
+        $query$
+        USING numbers, devices, from_at, to_at, utc_offset, earliest, latest;
+END
+$$;
+COMMENT ON FUNCTION rule_readings IS 'Readings of bands in stretches of time with the wearer''s ceiling, for a rule: of those who have one. In the trail once an hour and person.';
+
 DO $$
 DECLARE
     ours regprocedure;
@@ -1028,7 +1153,7 @@ BEGIN
             'shown_payment_months', 'shown_payment_lines', 'shown_payment_weeks',
             'shown_alert_yields', 'note_reading', 'readings_between', 'trace_readings',
             'list_readings', 'week_readings', 'week_unworn', 'week_batches', 'alert_quality',
-            'last_heard', 'class_heard'
+            'last_heard', 'class_heard', 'rule_hot_spans', 'rule_readings'
         )
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', ours);
@@ -1042,3 +1167,10 @@ GRANT EXECUTE ON FUNCTION
     shown_alert_yields, trace_readings, list_readings, week_readings, week_unworn, week_batches,
     alert_quality, last_heard, class_heard
 TO adhere_portal;
+
+-- The rules come to readings by theirs.
+REVOKE ALL ON heart_rate FROM adhere_alerts;
+GRANT EXECUTE ON FUNCTION rule_hot_spans, rule_readings TO adhere_alerts;
+-- To see whether somebody has a password no hash has to be seen.
+REVOKE SELECT (password_hash) ON login FROM adhere_operator;
+GRANT SELECT (password_set_at) ON login TO adhere_operator;

@@ -186,77 +186,23 @@ ORDER BY e.id;
 -- name: hot_spans
 -- Which of these stretches of bands are worth a closer look: where a reading reaches a ceiling of the
 -- wearer, or an episode is under way, or (late data) an episode is known in it. Nobody else's are read.
-SELECT s.number
-FROM unnest(
+SELECT number
+FROM rule_hot_spans(
     %(number)s::integer[], %(device_id)s::integer[], %(from_at)s::timestamptz[],
-    %(to_at)s::timestamptz[], %(is_live)s::boolean[]
-) AS s (number, device_id, from_at, to_at, is_live)
-WHERE EXISTS (
-    SELECT FROM alert_episode AS e
-    WHERE e.device_id = s.device_id
-        AND e.rule = %(rule)s
-        AND e.onset_at <= s.to_at + %(gap)s::interval
-        AND (NOT e.is_over OR e.last_at >= s.from_at - %(gap)s::interval)
-)
-OR s.is_live AND EXISTS (
-    SELECT
-    FROM device_assignment AS a
-    JOIN enrolment AS n ON n.patient_id = a.patient_id
-    JOIN prescription AS v ON v.enrolment_id = n.id
-    JOIN heart_rate AS h
-        ON h.device_id = s.device_id
-        AND h.at BETWEEN s.from_at AND s.to_at
-        AND h.at BETWEEN %(earliest)s::timestamptz AND %(latest)s::timestamptz
-        AND h.value >= v.ceiling_bpm
-    WHERE a.device_id = s.device_id
-        AND a.worn && tstzrange(s.from_at, s.to_at, '[]')
-        AND v.effective && daterange(
-            ((s.from_at AT TIME ZONE 'UTC') + %(offset)s::interval)::date,
-            ((s.to_at AT TIME ZONE 'UTC') + %(offset)s::interval)::date,
-            '[]'
-        )
-);
+    %(to_at)s::timestamptz[], %(is_live)s::boolean[], %(rule)s, %(gap)s::interval,
+    %(offset)s::interval, %(earliest)s::timestamptz, %(latest)s::timestamptz
+) AS hot (number);
 
 -- name: watched_readings
 -- Heart rates of bands in stretches of time, of all gateways, with the patient who wore the band then
 -- and the lowest ceiling in force for that patient on that local day. In order of time; of readings of
 -- one moment the highest first.
-WITH part AS (
-    SELECT
-        s.number, a.device_id, a.patient_id,
-        greatest(s.from_at, lower(a.worn), day.starts_at) AS from_at,
-        least(s.to_at, upper(a.worn), day.starts_at + interval '24 hours') AS to_at,
-        (
-            SELECT min(v.ceiling_bpm)
-            FROM enrolment AS n
-            JOIN prescription AS v ON v.enrolment_id = n.id
-            WHERE n.patient_id = a.patient_id
-                AND daterange(n.starts_on, n.ends_on) * v.effective
-                @> ((day.starts_at AT TIME ZONE 'UTC') + %(offset)s::interval)::date
-        ) AS ceiling_bpm
-    FROM unnest(
-        %(number)s::integer[], %(device_id)s::integer[], %(from_at)s::timestamptz[],
-        %(to_at)s::timestamptz[]
-    ) AS s (number, device_id, from_at, to_at)
-    JOIN device_assignment AS a
-        ON a.device_id = s.device_id AND a.worn && tstzrange(s.from_at, s.to_at)
-    CROSS JOIN LATERAL generate_series(
-        date_trunc('day', s.from_at + %(offset)s::interval, 'UTC') - %(offset)s::interval,
-        s.to_at,
-        interval '24 hours'
-    ) AS day (starts_at)
-)
-SELECT
-    part.number, part.patient_id, part.ceiling_bpm,
-    (extract(epoch FROM h.at) * 1000)::bigint, h.value, h.flags
-FROM part
-JOIN heart_rate AS h
-    ON h.device_id = part.device_id
-    AND h.at >= part.from_at
-    AND h.at < part.to_at
-    AND h.at BETWEEN %(earliest)s::timestamptz AND %(latest)s::timestamptz
-WHERE part.ceiling_bpm IS NOT NULL
-ORDER BY part.number, h.at, h.value DESC;
+SELECT number, patient_id, ceiling_bpm, at_ms, value, flags
+FROM rule_readings(
+    %(number)s::integer[], %(device_id)s::integer[], %(from_at)s::timestamptz[],
+    %(to_at)s::timestamptz[], %(offset)s::interval, %(earliest)s::timestamptz,
+    %(latest)s::timestamptz
+);
 
 -- name: known_episodes
 -- Newest known episode of each of these bands.

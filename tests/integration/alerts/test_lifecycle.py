@@ -6,6 +6,9 @@ import pytest
 from alerts.lifecycle import LONGEST_REASON, OUTCOMES, acknowledge, close
 from alerts.listing import deliveries, history, last_beat, of_patient, one, work_list, yields
 from config.errors import Rejected
+from storage.accounts import open_account
+from storage.people import put_staff
+from tests.pages import reading_as
 
 
 @pytest.fixture
@@ -163,7 +166,10 @@ def test_the_yield_of_a_rule_says_how_much_was_real(conn, district):
     old = district.alert(district.watched("old"))
     conn.execute("UPDATE alert SET opened_at = now() - interval '91 days' WHERE id = %s", (old,))
 
-    (found,) = yields(conn)
+    put_staff(conn, organisation="c1", code="auditor", role="auditor", name="Auditor")
+    open_account(conn, "auditor")
+    with reading_as(conn, "auditor"):
+        (found,) = yields(conn)
     assert (found.rule, found.raised, found.closed_by_person) == ("hr_ceiling", 5, 4)
     assert (found.confirmed, found.false_alarms, found.closed_itself) == (2, 1, 0)
 
