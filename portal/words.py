@@ -92,6 +92,8 @@ ACTIONS: Mapping[str, str] = {
     "register_band": later("registered a band"),
     "assign_band": later("handed out a band"),
     "take_band_back": later("took a band back"),
+    "lend_band": later("lent a band"),
+    "swap_bands": later("exchanged two people's bands"),
     "recompute": later("recomputed results"),
     "report_weeks": later("wrote the nightly report"),
     "payment_evaluated": later("evaluated a month's payment lines"),
