@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Response
 from alerts.listing import ListedAlert, of_patient
 from config.alert_rules import ADVICE, TITLES
 from portal import pictures, records
-from portal.readings import instant, local_day_ms
+from portal.readings import are_gone, instant, local_day_ms
 from portal.side_figures import explanations, side_weeks
 from portal.visit import CareTeam, Visit
 from storage.session_log import Entry, sessions_between
@@ -87,6 +87,7 @@ def patient_page(
         day=shown,
         days=sorted({*days, shown}),
         picture=picture,
+        gone=are_gone(conn, *local_day_ms(shown, reader.zone)),
         now_version=in_force(versions, today) or (versions[0] if versions else None),
         versions=versions,
         weeks=[] if enrolment is None else records.weeks(conn, enrolment.id),

@@ -10,6 +10,7 @@ import polars as pl
 
 from portal.trace import Samples
 from storage.database import Connection
+from storage.queries import query
 from storage.readings import SPANS, heart_rate_of
 
 QUARTER_MS = 900_000
@@ -45,6 +46,13 @@ def samples_of(
         Samples(mine["ts"].to_numpy(), mine["hr"].to_numpy())
         for mine in (read.filter(pl.col("window") == number) for number in range(len(spans)))
     ]
+
+
+def are_gone(conn: Connection, from_ms: int, to_ms: int) -> bool:
+    """Whether readings of this time left the database: nothing here must look like no readings."""
+    asked = {"from_at": instant(from_ms), "to_at": instant(to_ms)}
+    row = conn.execute(query("are_readings_gone"), asked).fetchone()
+    return bool(row and row[0])
 
 
 def local_day_ms(day: date, zone: ZoneInfo) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Why a week is what it is: down to its minutes, and to the batches they came in."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 from fastapi import APIRouter, Response
@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from portal.patients import enrolment_of, patient_of
 from portal.reading import Reader
-from portal.readings import utc_ms
+from portal.readings import are_gone, local_day_ms, utc_ms
 from portal.side_figures import explanations, side_weeks, steps_of_days
 from portal.visit import CareTeamAtOneMoment
 from reports.why import Day, Why, minutes_of_week
@@ -44,6 +44,11 @@ def week_page(
         enrolment=enrolment,
         is_only=len(_all) == 1,
         why=why,
+        gone=are_gone(
+            visit.conn,
+            local_day_ms(monday, visit.reader.zone)[0],
+            local_day_ms(monday + timedelta(days=6), visit.reader.zone)[1],
+        ),
         strips={one.date: strip(visit.reader, one) for one in why.days},
         hours=hours(),
         minute_words=REASONS,

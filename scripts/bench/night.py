@@ -122,7 +122,7 @@ def _store(
 def _measured(
     conn: Connection, groups: list[Group], night: date, through: date, conventions: Conventions
 ) -> NightCost:
-    _forget_peak()
+    forget_peak()
     cpu, since = _cpu_seconds(conn), time.perf_counter()
     with working_as(conn, Role.CORE):
         done = recompute(conn, through=through, conventions=conventions)
@@ -133,7 +133,7 @@ def _measured(
         done=done,
         seconds=seconds,
         cpu_seconds=None if cpu is None or cpu_after is None else cpu_after - cpu,
-        peak_rss_mb=_peak_rss_mb(),
+        peak_rss_mb=peak_rss_mb(),
     )
 
 
@@ -147,13 +147,14 @@ def _cpu_seconds(conn: Connection) -> float | None:
     return time.process_time() + (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     """Let the most memory held count from now on, where /proc can (proc(5))."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
-def _peak_rss_mb() -> float:
+def peak_rss_mb() -> float:
+    """Return the most memory held since `forget_peak`, MiB; since the start where it cannot."""
     try:
         status = Path("/proc/self/status").read_text("ascii")
     except OSError:

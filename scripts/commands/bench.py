@@ -171,7 +171,7 @@ def ingest(
     ] = 1_200_000,
     batches_of: Annotated[
         list[int] | None,
-        typer.Option(min=1, max=100_000, help=_("Readings in a batch; several are tried in turn.")),
+        typer.Option(min=1, max=20_000, help=_("Readings in a batch; several are tried in turn.")),
     ] = None,
     workers: Annotated[
         list[int] | None,
@@ -182,7 +182,10 @@ def ingest(
     ] = 3,
     dsn: Annotated[
         str | None,
-        typer.Option(help=_("A server to work on, in a new database; left out: an embedded one.")),
+        typer.Option(
+            envvar="ADHERE_BENCH_DSN",
+            help=_("A server to work on, in a new database; left out: an embedded one."),
+        ),
     ] = None,
     peer_readings: Annotated[
         int, typer.Option(min=0, max=1_000_000, help=_("So many for other subscribers; 0: none."))
@@ -331,6 +334,34 @@ def chaos_hub(
     else:
         typer.echo("\n".join(shown.lines(outcome)))
     if outcome.differences:
+        raise typer.Exit(1)
+
+
+@app.command()
+def cold(
+    *,
+    people: Annotated[
+        int, typer.Option(min=10, max=100_000, help=_("So many wear a band day and night."))
+    ] = 400,
+    days: Annotated[int, typer.Option(min=1, max=28, help=_("So many local days of them."))] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the archive: bytes a reading, export, comparison, and a night out of files.
+
+    Exit code 1: files and tables did not come to the same results.
+    """
+    from config.conventions import load_conventions
+    from scripts.bench import cold_shown
+    from scripts.bench.cold import as_json as cold_as_json
+    from scripts.bench.cold import run
+
+    with _new_folder() as folder, _progress() as progress:
+        figures = run(people, days, folder, load_conventions(), progress)
+    if as_json:
+        typer.echo(json.dumps(cold_as_json(figures)))
+    else:
+        cold_shown.show(figures)
+    if not figures.is_same:
         raise typer.Exit(1)
 
 

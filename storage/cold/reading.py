@@ -7,6 +7,7 @@ is not dropped is not read: its readings are in the tables still.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -58,10 +59,15 @@ class _File(NamedTuple):
             manifest = files.manifest_path(folder, self.day, self.part)
             if files.sha256_once(manifest) != self.manifest_sha256:
                 raise _changed(manifest)
-            hashes = {file.name: file.sha256 for file in read_manifest(manifest, None)}
-            if files.sha256_once(path) != hashes.get(name):
+            if files.sha256_once(path) != _hashes(manifest, self.manifest_sha256).get(name):
                 raise _changed(path)
             return files.rows_in(path, reading_table)
+
+
+@lru_cache(maxsize=64)
+def _hashes(manifest: Path, sha256: bytes) -> dict[str, bytes]:
+    """Return the hash of each file that a manifest names."""
+    return {file.name: file.sha256 for file in read_manifest(manifest, sha256)}
 
 
 def _changed(path: Path) -> Misconfigured:

@@ -347,3 +347,5 @@ GRANT EXECUTE ON FUNCTION
     cold_bucket, content_hash, day_content, partition_of_day, days_with_readings, state_of_day
 TO adhere_core;
 GRANT EXECUTE ON FUNCTION drop_exported_day TO adhere_operator;
+-- A page says that readings are no longer there; which, and of whom, it does not ask.
+GRANT SELECT ON dropped_day TO adhere_portal;

@@ -141,3 +141,11 @@ WHERE c.device_id = ANY (%(devices)s)
     AND c.reading_table IN ('heart_rate', 'steps', 'steps_counter')
 GROUP BY c.reading_table, c.day, c.part, p.folder, p.manifest_sha256, c.bucket, c.piece
 ORDER BY c.day, c.part, c.reading_table, c.bucket, c.piece;
+
+-- name: are_readings_gone
+-- Whether any UTC day of this time was dropped out of the tables, into files or for good.
+SELECT EXISTS (
+    SELECT FROM dropped_day
+    WHERE day >= (%(from_at)s AT TIME ZONE 'UTC')::date
+        AND day <= ((%(to_at)s - interval '1 microsecond') AT TIME ZONE 'UTC')::date
+);

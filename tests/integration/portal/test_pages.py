@@ -364,7 +364,7 @@ def test_every_action_that_is_noted_has_its_words():
     for folder in ("portal", "reports", "storage", "alerts", "scripts/commands"):
         for path in (ROOT / folder).rglob("*.py"):
             noted |= set(NOTED.findall(path.read_text("utf-8")))
-    noted |= {"recompute", "payment_line_removed", "join_care_team"}
+    noted |= {"recompute", "payment_line_removed", "join_care_team", "drop_exported_readings"}
 
     assert noted == set(ACTIONS)
 
@@ -378,3 +378,17 @@ def test_the_auditor_finds_what_was_done_to_whom(browsers, conn, house):
 
     assert "<td>p1</td>" in text
     assert "<td>p2</td>" not in text
+
+
+def test_a_week_whose_readings_left_the_database_does_not_look_like_one_without(doctor, house):
+    house.week()
+    paths = (f"/patients/p1/weeks/{MONDAY}", f"/patients/p1?day={MONDAY}")
+    words = "no longer in the database"
+    before = [words in doctor.get(path).text for path in paths]
+    house.conn.execute("INSERT INTO dropped_day (day, is_exported) VALUES (%s, true)", (MONDAY,))
+
+    pages = [doctor.get(path).text for path in paths]
+
+    assert before == [False, False]
+    assert [words in page for page in pages] == [True, True]
+    assert "the next night brings the figures in line" not in pages[0]
