@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,7 +44,8 @@ WINDOW_BATCHES = 800
 """Not receipted at one time, of all gateways together; mosquitto's queue holds more."""
 LEDGER_ROWS = 12_000
 """In one transaction, where the ledger is measured without a hub."""
-PEER_BATCH = 600
+REFERENCE_BATCH = 600
+"""The size of batch that the aim is said for; others get their messages of this size."""
 UNLIMITED = ("max_queued_messages 0",)
 """For subscribers that nobody waits for: the broker holds what they have not taken yet."""
 
@@ -142,10 +143,10 @@ def run(plan: Plan, dsn: str | None, folder: Path, progress: Progress) -> Ingest
         gateway_ids = district.enrol(server.conn, loads[0])
         device_ids = _bands(server, loads[0])
         bench = _Bench(plan, server, district, folder, progress)
-        sizes, made = [], None
+        sizes, made = [], {}
         for load in loads:
             words = _("Sealing batches of %(count)d") % {"count": load.per_batch}
-            made = make(
+            made[load.per_batch] = make(
                 load,
                 district,
                 gateway_ids,
@@ -153,9 +154,14 @@ def run(plan: Plan, dsn: str | None, folder: Path, progress: Progress) -> Ingest
                 folder / str(load.per_batch),
                 partial(progress, words),
             )
-            sizes.append(bench.size(made))
-        peers = [] if made is None or not plan.peer_readings else bench.peers(made)
+            sizes.append(bench.size(made[load.per_batch]))
+        peers = bench.peers(made[reference(made)]) if plan.peer_readings else []
         return IngestFigures(server.version, bench.broker_name, sizes, peers)
+
+
+def reference(sizes: Iterable[int]) -> int:
+    """Return the size that is 600 readings a batch, or nearest to it."""
+    return min(sizes, key=lambda size: abs(size - REFERENCE_BATCH))
 
 
 def _bands(server: Server, load: Load) -> dict[str, int]:

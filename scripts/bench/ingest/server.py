@@ -45,9 +45,8 @@ class Stored:
     """What is in the table: two ways of storing the same readings must agree on it."""
 
     rows: int
-    bpm_sum: float
-    device_sum: int
-    at_sum_ms: int
+    sums: tuple[float, int, int]
+    """Of values, devices and times."""
 
 
 class Server:
@@ -85,12 +84,11 @@ class Server:
 
     def stored(self) -> Stored:
         """Count and sum what is in the table."""
-        return Stored(
-            *self._one(
-                "SELECT count(*), coalesce(sum(value), 0), coalesce(sum(device_id), 0), "  # noqa: S608 - our own table
-                f"coalesce(sum((extract(epoch FROM at) * 1000)::bigint), 0)::bigint FROM {TABLE}"
-            )
+        rows, *sums = self._one(
+            "SELECT count(*), coalesce(sum(value), 0), coalesce(sum(device_id), 0), "  # noqa: S608 - our own table
+            f"coalesce(sum((extract(epoch FROM at) * 1000)::bigint), 0)::bigint FROM {TABLE}"
         )
+        return Stored(rows, (sums[0], sums[1], sums[2]))
 
     def cpu_s(self) -> float | None:
         """Return the processor seconds of all its processes; None where /proc does not tell."""

@@ -9,10 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from config.language import _
-from scripts.bench.ingest.run import IngestFigures, PeerFigures, SizeFigures, Timed
+from scripts.bench.ingest.run import IngestFigures, PeerFigures, SizeFigures, Timed, reference
 
-REFERENCE_BATCH = 600
-"""The size of batch that the aim is said for."""
 PARTS = ("server", "hub", "broker", "publisher", "client")
 MILLION = 1_000_000
 
@@ -42,8 +40,8 @@ def as_json(figures: IngestFigures) -> dict[str, Any]:
 
 
 def _reference(figures: IngestFigures) -> SizeFigures:
-    """Return the figures of 600 readings a batch, or of the size next to it."""
-    return min(figures.sizes, key=lambda size: abs(size.load.per_batch - REFERENCE_BATCH))
+    by_size = {size.load.per_batch: size for size in figures.sizes}
+    return by_size[reference(by_size)]
 
 
 def _size(size: SizeFigures) -> dict[str, Any]:
@@ -146,7 +144,10 @@ def show(figures: IngestFigures) -> None:
         _("Broker to receipt, rows/s"),
         _("of the limit"),
         _("Rows a transaction"),
-        *(_("%(part)s, s a million") % {"part": part} for part in PARTS[:-1]),
+        _("Server, s"),
+        _("Hubs, s"),
+        _("Broker, s"),
+        _("Publisher, s"),
     )
     for chain in said["chains"]:
         cpu = chain["cpu_s_a_million"]
@@ -159,6 +160,7 @@ def show(figures: IngestFigures) -> None:
             *("?" if cpu[part] is None else f"{cpu[part]:.2f}" for part in PARTS[:-1]),
         )
     console.print(chains)
+    console.print(_("Seconds are of a processor, for a million readings."))
     if said["peers"]:
         peers = _table(_("Subscriber"), _("Rows/s"), _("Ours is times"))
         for peer in said["peers"]:
