@@ -94,6 +94,8 @@ class Applied:
     purged_bands: int = 0
     purged_readings: int = 0
     purged_payloads: int = 0
+    purged_quarantined: int = 0
+    """Readings that could not be used, of bands nobody ever wore."""
     dropped_days: int = 0
     not_exported_days: int = 0
     """Due, and left to `adhere db export --drop`: there is an archive."""
@@ -214,6 +216,15 @@ def _purge(conn: Connection, came_before: date, actor: str, done: Applied) -> No
         done.purged_bands += readings > 0
         done.purged_readings += readings
         done.purged_payloads += payloads
+    with border(), conn.transaction():
+        row = conn.execute(query("purge_quarantined"), {"came_before": came_before}).fetchone()
+        unusable = int(row[0]) if row else 0
+        if unusable:
+            detail = {"readings": unusable}
+            audit.note(
+                conn, actor=actor, action="purge_unowned", subject="quarantine", detail=detail
+            )
+    done.purged_quarantined = unusable
 
 
 def _drop(conn: Connection, keep_from: date, actor: str, done: Applied, *, archive: bool) -> None:

@@ -107,6 +107,7 @@ def apply(settings: SettingsFile = DEFAULT_SETTINGS, *, as_json: AsJson = False)
         (_("readings of nobody deleted"), done.purged_readings),
         (_("bands they came from"), done.purged_bands),
         (_("batches without a reading left, whose signed bytes went"), done.purged_payloads),
+        (_("quarantined readings deleted, of bands nobody ever wore"), done.purged_quarantined),
         (_("days dropped"), done.dropped_days),
         (_("days due, and left to `adhere db export --drop`"), done.not_exported_days),
         (_("batches whose signed bytes went with their days"), done.dropped_payloads),

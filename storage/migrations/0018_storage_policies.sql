@@ -240,19 +240,11 @@ DECLARE
     all_batches bigint[] := '{}';
 BEGIN
     -- Without its assignments every reading of a band would look like nobody's.
-    IF row_security_active('public.device_assignment'::regclass) AND NOT EXISTS (
-        SELECT FROM pg_policy
-        WHERE polrelid = 'public.device_assignment'::regclass
-            AND polcmd IN ('*', 'r')
-            AND polpermissive
-            AND pg_get_expr(polqual, polrelid) = 'true'
-            AND (
-                polroles = '{0}'
-                OR EXISTS (
-                    SELECT FROM unnest(polroles) AS allowed (oid)
-                    WHERE allowed.oid <> 0 AND pg_has_role(allowed.oid, 'usage')
-                )
-            )
+    IF row_security_active('public.device_assignment'::regclass) AND NOT (
+        is_owner() AND EXISTS (
+            SELECT FROM pg_policy
+            WHERE polrelid = 'public.device_assignment'::regclass AND polname = 'owner'
+        )
     ) THEN
         RAISE insufficient_privilege USING MESSAGE = 'the assignments are hidden from this role';
     END IF;
@@ -322,6 +314,27 @@ END
 $$;
 COMMENT ON FUNCTION purge_unowned IS 'Delete a band''s readings that came before a day and still belong to nobody; return how many, and of how many batches the signed bytes.';
 REVOKE ALL ON FUNCTION purge_unowned FROM PUBLIC;
+
+CREATE FUNCTION purge_quarantined(came_before timestamptz) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER
+SET search_path = public, pg_temp
+BEGIN ATOMIC
+    WITH gone AS (
+        DELETE FROM quarantined_reading
+        USING batch
+        WHERE batch.id = quarantined_reading.batch_id
+            AND batch.committed_at < came_before
+            AND NOT EXISTS (
+                SELECT FROM device
+                JOIN device_assignment ON device_assignment.device_id = device.id
+                WHERE device.device_key = quarantined_reading.device_key
+            )
+        RETURNING 1
+    )
+    SELECT count(*) FROM gone;
+END;
+COMMENT ON FUNCTION purge_quarantined IS 'Delete the quarantined readings that came before, of bands nobody ever wore; return how many.';
+REVOKE ALL ON FUNCTION purge_quarantined FROM PUBLIC;
 
 -- What is stored already is looked at as if it had come today.
 INSERT INTO unowned_span (device_id, came_on, until_batch_id, during)
@@ -432,7 +445,8 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION
-    list_reading_days, compress_reading_day, drop_reading_day, drop_payloads, purge_unowned
+    list_reading_days, compress_reading_day, drop_reading_day, drop_payloads, purge_unowned,
+    purge_quarantined
 TO adhere_core, adhere_operator;
 GRANT SELECT, INSERT ON unowned_span TO adhere_core;
 GRANT SELECT ON dropped_day TO adhere_core, adhere_reports, adhere_operator;

@@ -43,6 +43,9 @@ SELECT DISTINCT device_id FROM unowned_span WHERE came_on < %(came_before)s ORDE
 -- name: purge_unowned
 SELECT readings, payloads FROM purge_unowned(%(device_id)s, %(came_before)s);
 
+-- name: purge_quarantined
+SELECT purge_quarantined(%(came_before)s);
+
 -- name: count_unowned
 -- How many bands have spans of nobody's waiting, and since when the oldest does.
 SELECT count(DISTINCT device_id), min(came_on) FROM unowned_span;
