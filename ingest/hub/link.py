@@ -85,6 +85,8 @@ class Link:
         self._asked: dict[int, tuple[str, ...]] = {}
         """Subscriptions without an answer, by message id."""
         self._is_away = self._is_ending = self._is_closing = False
+        self._is_lost = False
+        """Said already of this connection: the library may say it twice."""
         self._left_mid = -1
         self._is_left = threading.Event()
         self._refusals: set[str] = set()
@@ -252,7 +254,7 @@ class Link:
     def _opened(self, client: mqtt.Client, *_: object) -> None:
         with self._lock:
             if client is self._client:
-                self._opened_s = time.monotonic()
+                self._opened_s, self._is_lost = time.monotonic(), False
 
     def _connected(
         self,
@@ -391,8 +393,10 @@ class Link:
         _properties: object,
     ) -> None:
         with self._lock:
-            if client is not self._client or self._is_closing or self._ended.is_set():
+            is_over = self._is_closing or self._ended.is_set() or self._is_lost
+            if client is not self._client or is_over:
                 return
+            self._is_lost = True
             was_welcome, self._opened_s = self._opened_s is None, None
             fault, self._last_fault = self._last_fault or str(reason), ""
             if self._change_s is not None and self._version is V5:

@@ -365,6 +365,32 @@ def cold(
         raise typer.Exit(1)
 
 
+@app.command()
+def cut_off(
+    *,
+    seconds: Annotated[
+        int, typer.Option(min=1, max=3600, help=_("So long is the cable out."))
+    ] = 60,
+    as_json: AsJson = False,
+) -> None:
+    """Cut one of two hubs off from broker and database for a while, and balance the accounts.
+
+    Each runs in a network namespace of its own (root). Exit code 1: a reading is lost or doubled.
+    """
+    from scripts.bench.cut_off import shown
+    from scripts.bench.cut_off.run import Plan, run
+
+    with _new_folder() as folder, _progress() as progress:
+        outcome = run(Plan(seconds), folder, progress)
+    if as_json:
+        typer.echo(json.dumps(shown.as_json(outcome)))
+    else:
+        for line in shown.lines(outcome):
+            typer.echo(line)
+    if outcome.lost or outcome.doubled or outcome.dead_letters:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _new_folder() -> Iterator[Path]:
     """Yield a folder that is removed at the end."""

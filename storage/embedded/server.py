@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -61,8 +62,8 @@ class EmbeddedPostgres:
 
     `folder` is made if missing. As root the server runs as `account` (default `nobody`), and where
     that account cannot enter `folder`, the data lies below `base` and `folder` holds only its name.
-    The server listens on a Unix socket, and on 127.0.0.1 where `tcp_port` is given. A folder is one
-    process's at a time: a second start is Misconfigured. The server ends with its starter, also
+    The server listens on a Unix socket, and on `tcp_hosts` where `tcp_port` is given. A folder is
+    one process's at a time: a second start is Misconfigured. The server ends with its starter, also
     with a killed one; should it outlive it all the same, the next start ends it first. The DSN
     stays the same over restarts.
     """
@@ -74,6 +75,7 @@ class EmbeddedPostgres:
         account: str | None = None,
         base: Path = DEFAULT_BASE,
         tcp_port: int | None = None,
+        tcp_hosts: Sequence[str] = ("127.0.0.1",),
         start_timeout_s: float = 120,
     ) -> None:
         self.folder = folder.absolute()
@@ -81,7 +83,7 @@ class EmbeddedPostgres:
         self.programs = Path()
         self._account = Account.of_this_process(account)
         self._base = base.absolute()
-        self._tcp_port = tcp_port
+        self._tcp_port, self._tcp_hosts = tcp_port, tuple(tcp_hosts)
         self._start_timeout_s = start_timeout_s
         self._sockets = Path()
         self._password = ""
@@ -251,7 +253,7 @@ class EmbeddedPostgres:
     def _launch(self) -> None:
         options = SETTINGS | {
             "port": str(self._port),
-            "listen_addresses": "127.0.0.1" if self._tcp_port else "",
+            "listen_addresses": ",".join(self._tcp_hosts) if self._tcp_port else "",
             "unix_socket_directories": f'"{self._sockets}"',
         }
         command = [str(self.programs / "postgres"), "-D", str(self.data)]
