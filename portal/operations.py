@@ -37,22 +37,28 @@ def operations_page(visit: Operator, hours: str = "24", gateway: int | None = No
     back = HOURS.get(hours, HOURS["24"])
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=back - 1)
     until = now + timedelta(hours=1)
-    boxes = ledger.boxes(visit.conn, since, until)
+    mine = ledger.looked_after(visit.conn, visit.person.staff_id)
+    boxes = ledger.boxes(visit.conn, since, until, gateway_ids=mine)
     chosen = next((box for box in boxes if box.id == gateway), None)
-    only = None if chosen is None else chosen.id
+    of = mine if chosen is None else [chosen.id]
     of_chosen = (
         []
-        if only is None
-        else ledger.hours(visit.conn, since, until, gateway_id=only, limit=HOURS_SHOWN)
+        if chosen is None
+        else ledger.hours(visit.conn, since, until, gateway_ids=of, limit=HOURS_SHOWN)
     )
     return visit.page(
         "operations.html",
         boxes=boxes,
         chosen=chosen,
         of_chosen=of_chosen,
-        findings=ledger.findings(visit.conn, gateway_id=only, limit=ROWS_SHOWN),
-        gaps=ledger.gaps(visit.conn, gateway_id=only, limit=ROWS_SHOWN),
-        letters=shown(visit.conn, gateway_id=only, limit=ROWS_SHOWN),
+        findings=ledger.findings(visit.conn, gateway_ids=of, limit=ROWS_SHOWN),
+        gaps=ledger.gaps(visit.conn, gateway_ids=of, limit=ROWS_SHOWN),
+        letters=shown(
+            visit.conn,
+            of,
+            staff_id=visit.person.staff_id if chosen is None else None,
+            limit=ROWS_SHOWN,
+        ),
         kinds=KINDS,
         back=back,
         choices=HOURS.values(),

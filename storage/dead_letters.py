@@ -1,6 +1,7 @@
 """Dead letters: what could not be taken, with its bytes, the reason, and what came of a retry."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -82,11 +83,11 @@ def latest(
     conn: Connection,
     *,
     reason: str | None = None,
-    gateway_id: int | None = None,
+    gateway_ids: Sequence[int] | None = None,
     limit: int = 50,
 ) -> list[DeadLetter]:
     """Return the letters that came last, the latest first."""
-    given = {"reason": reason, "gateway_id": gateway_id, "limit": limit}
+    given = {"reason": reason, "gateway_ids": _listed(gateway_ids), "limit": limit}
     with border():
         rows = conn.execute(query("latest_dead_letters"), given).fetchall()
     return [DeadLetter(*row) for row in rows]
@@ -133,12 +134,21 @@ def mark_retried(conn: Connection, letter_id: int, outcome: str, detail: str) ->
     return str(row[0]) if row else outcome
 
 
-def shown(conn: Connection, *, gateway_id: int | None = None, limit: int = 50) -> list[Shown]:
-    """Return the letters that nothing has settled, for a page; the latest first."""
-    given = {"gateway_id": gateway_id, "limit": limit}
+def shown(
+    conn: Connection, gateway_ids: Sequence[int], *, staff_id: int | None, limit: int = 50
+) -> list[Shown]:
+    """Return the letters on topics of these gateways that nothing has settled, the latest first.
+
+    For an operator's page: `staff_id` of no centre adds those on topics of nobody; None: no.
+    """
+    given = {"gateway_ids": list(gateway_ids), "staff_id": staff_id, "limit": limit}
     with border():
         rows = conn.execute(query("shown_dead_letters"), given).fetchall()
     return [Shown(*row) for row in rows]
+
+
+def _listed(ids: Sequence[int] | None) -> list[int] | None:
+    return None if ids is None else list(ids)
 
 
 def _storable(text: str) -> str:

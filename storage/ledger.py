@@ -5,6 +5,7 @@ what is missing between them. The hub only inserts; the database counts later, i
 batches came, and ends the same. What nobody can know is None, never 0.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -141,21 +142,21 @@ def hours(
     since: datetime,
     until: datetime,
     *,
-    gateway_id: int | None = None,
+    gateway_ids: Sequence[int] | None = None,
     limit: int | None = None,
 ) -> list[Hour]:
     """Return the hours in [since, until) in which anything was sealed or missed, newest first."""
-    given = {"since": since, "until": until, "gateway_id": gateway_id, "limit": limit}
+    given = {"since": since, "until": until, "gateway_ids": _listed(gateway_ids), "limit": limit}
     with border():
         rows = conn.execute(query("read_ledger_hours"), given).fetchall()
     return [Hour(centre, gateway, hour, Counted(*row)) for centre, gateway, hour, *row in rows]
 
 
 def boxes(
-    conn: Connection, since: datetime, until: datetime, *, gateway_id: int | None = None
+    conn: Connection, since: datetime, until: datetime, *, gateway_ids: Sequence[int] | None = None
 ) -> list[Box]:
     """Return every enrolled gateway with its sums over [since, until), zeros too."""
-    given = {"since": since, "until": until, "gateway_id": gateway_id}
+    given = {"since": since, "until": until, "gateway_ids": _listed(gateway_ids)}
     with border():
         rows = conn.execute(query("read_ledger_gateways"), given).fetchall()
     return [
@@ -175,32 +176,52 @@ def days(conn: Connection, since: datetime, until: datetime, *, time_zone: str) 
     ]
 
 
-def gaps(conn: Connection, *, gateway_id: int | None = None, limit: int = 100) -> list[Gap]:
+def gaps(
+    conn: Connection, *, gateway_ids: Sequence[int] | None = None, limit: int = 100
+) -> list[Gap]:
     """Return open gaps, the newest first."""
     with border():
         rows = conn.execute(
-            query("read_ledger_gaps"), {"gateway_id": gateway_id, "limit": limit}
+            query("read_ledger_gaps"), {"gateway_ids": _listed(gateway_ids), "limit": limit}
         ).fetchall()
     return [Gap(*row) for row in rows]
 
 
 def findings(
-    conn: Connection, *, gateway_id: int | None = None, unseen: bool = False, limit: int = 100
+    conn: Connection,
+    *,
+    gateway_ids: Sequence[int] | None = None,
+    unseen: bool = False,
+    limit: int = 100,
 ) -> list[Finding]:
     """Return findings, those nobody has seen first; `unseen`: those alone."""
-    given = {"gateway_id": gateway_id, "unseen": unseen, "limit": limit}
+    given = {"gateway_ids": _listed(gateway_ids), "unseen": unseen, "limit": limit}
     with border():
         rows = conn.execute(query("read_ledger_findings"), given).fetchall()
     return [Finding(*row) for row in rows]
 
 
 def see_finding(conn: Connection, finding_id: int, *, staff_id: int) -> str | None:
-    """Note that an operator has seen it; return its kind, None where it was seen before."""
+    """Note that an operator has seen it; return its kind.
+
+    None where it was seen before, or is of a box that this operator does not look after.
+    """
     with border():
         row = conn.execute(
             query("see_finding"), {"finding_id": finding_id, "staff_id": staff_id}
         ).fetchone()
     return None if row is None else str(row[0])
+
+
+def looked_after(conn: Connection, staff_id: int) -> list[int]:
+    """Return the ids of the gateways that an operator looks after."""
+    with border():
+        rows = conn.execute(query("gateways_looked_after"), {"staff_id": staff_id}).fetchall()
+    return sorted(int(row[0]) for row in rows)
+
+
+def _listed(ids: Sequence[int] | None) -> list[int] | None:
+    return None if ids is None else list(ids)
 
 
 def gateway_id_of(conn: Connection, name: str) -> int:

@@ -56,8 +56,8 @@ def list_(
     from storage.ledger import gateway_id_of
 
     with connect(_dsn(), application="adhere db", role=Role.OPERATOR) as conn:
-        gateway_id = None if gateway is None else gateway_id_of(conn, gateway)
-        letters = latest(conn, reason=reason, gateway_id=gateway_id, limit=limit)
+        of = None if gateway is None else [gateway_id_of(conn, gateway)]
+        letters = latest(conn, reason=reason, gateway_ids=of, limit=limit)
     if as_json:
         typer.echo(json.dumps([letter._asdict() for letter in letters], default=str))
         return

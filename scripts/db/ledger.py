@@ -49,15 +49,11 @@ def ledger(
             kept.count_anew(conn)
         else:
             kept.catch_up(conn)
-        gateway_id = None if gateway is None else kept.gateway_id_of(conn, gateway)
-        boxes = kept.boxes(conn, begin, until, gateway_id=gateway_id)
-        hours = (
-            kept.hours(conn, begin, until, gateway_id=gateway_id)
-            if gateway_id is not None or as_json
-            else []
-        )
-        gaps = kept.gaps(conn, gateway_id=gateway_id, limit=MOST_GAPS)
-        findings = kept.findings(conn, gateway_id=gateway_id, limit=MOST_FINDINGS)
+        of = None if gateway is None else [kept.gateway_id_of(conn, gateway)]
+        boxes = kept.boxes(conn, begin, until, gateway_ids=of)
+        hours = kept.hours(conn, begin, until, gateway_ids=of) if of is not None or as_json else []
+        gaps = kept.gaps(conn, gateway_ids=of, limit=MOST_GAPS)
+        findings = kept.findings(conn, gateway_ids=of, limit=MOST_FINDINGS)
     if as_json:
         typer.echo(
             json.dumps(

@@ -179,6 +179,32 @@ SELECT 'forked_spool', gateway_id, id, first_seen_at
 FROM dead_letter
 WHERE reason = 'forked_spool' AND gateway_id IS NOT NULL;
 
+CREATE FUNCTION gateways_looked_after(of_staff integer) RETURNS SETOF integer
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+    WITH RECURSIVE above (centre_id, organisation_id, parent_id) AS (
+        SELECT id, id, parent_id FROM organisation WHERE kind = 'centre'
+        UNION
+        SELECT above.centre_id, parent.id, parent.parent_id
+        FROM above
+        JOIN organisation AS parent ON parent.id = above.parent_id
+    )
+    SELECT gateway.id
+    FROM staff
+    JOIN organisation AS own ON own.id = staff.organisation_id
+    CROSS JOIN gateway
+    JOIN organisation AS centre ON centre.id = gateway.centre_id
+    WHERE staff.id = of_staff AND staff.role = 'operator'
+        AND (
+            EXISTS (
+                SELECT FROM above
+                WHERE above.centre_id = centre.id AND above.organisation_id = own.id
+            )
+            OR own.kind <> 'centre' AND centre.parent_id IS NULL
+        )
+$$;
+COMMENT ON FUNCTION gateways_looked_after(integer) IS 'The gateways of an operator: those of the own centre, and of all centres below the own organisation; centres that stand below nothing are everybody''s who is of no centre. Nobody else has any.';
+
 CREATE FUNCTION ledger_catch_up(most integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -548,13 +574,14 @@ ALTER TABLE nightly_run ADD COLUMN quality jsonb;
 COMMENT ON COLUMN nightly_run.quality IS 'The rows of the sheet of data quality as they were then: a workbook that has gone missing is written again with them. Null: it had no such sheet.';
 
 REVOKE ALL ON FUNCTION
-    gateway_of_topic, call_the_ledger, ledger_time, find_fork, ledger_catch_up, ledger_mind_the_gaps,
+    gateway_of_topic, gateways_looked_after, call_the_ledger, ledger_time, find_fork, ledger_catch_up, ledger_mind_the_gaps,
     ledger_anew
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gateway_of_topic TO adhere_hub;
 -- Whoever looks at the ledger may have it brought up to date.
 GRANT EXECUTE ON FUNCTION ledger_catch_up TO
     adhere_alerts, adhere_reports, adhere_portal, adhere_auditor, adhere_operator;
+GRANT EXECUTE ON FUNCTION gateways_looked_after TO adhere_alerts, adhere_portal;
 GRANT EXECUTE ON FUNCTION ledger_anew TO adhere_operator;
 GRANT SELECT ON ledger, ledger_gap, ledger_on_box, ledger_spool, ledger_finding TO
     adhere_alerts, adhere_reports, adhere_portal, adhere_auditor, adhere_operator;

@@ -16,7 +16,7 @@ SELECT
 FROM dead_letter AS letter
 LEFT JOIN gateway ON gateway.id = gateway_id
 WHERE (%(reason)s::text IS NULL OR reason = %(reason)s)
-    AND (%(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s)
+    AND (%(gateway_ids)s::integer[] IS NULL OR gateway_id = ANY (%(gateway_ids)s))
 ORDER BY last_seen_at DESC, letter.id DESC
 LIMIT %(limit)s;
 
@@ -57,12 +57,19 @@ WHERE id = %(letter_id)s
 RETURNING retry_outcome;
 
 -- name: shown_dead_letters
--- For a page: nothing of what came.
+-- For a page: nothing of what came. What came on topics of nobody is for operators of no centre.
 SELECT
     letter.id, reason, gateway.code, first_seen_at, last_seen_at, times_seen, retry_outcome
 FROM dead_letter AS letter
 LEFT JOIN gateway ON gateway.id = gateway_id
 WHERE (retry_outcome IS NULL OR retry_outcome NOT IN ('stored', 'duplicate'))
-    AND (%(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s)
+    AND (
+        gateway_id = ANY (%(gateway_ids)s::integer[])
+        OR gateway_id IS NULL AND EXISTS (
+            SELECT FROM staff
+            JOIN organisation AS own ON own.id = staff.organisation_id
+            WHERE staff.id = %(staff_id)s AND own.kind <> 'centre'
+        )
+    )
 ORDER BY last_seen_at DESC, letter.id DESC
 LIMIT %(limit)s;

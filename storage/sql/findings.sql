@@ -2,18 +2,11 @@
 
 -- name: queue_findings
 -- One message for each box and kind of finding that nobody has taken note of, unless one went out
--- lately: a cloned box breaks its chain with every batch, and the page lists them all. The operators of
--- the centre and of what stands above it are told; people whose account was ended are not.
-WITH RECURSIVE above (centre_id, organisation_id, parent_id) AS (
-    SELECT id, id, parent_id FROM organisation
-    UNION
-    SELECT above.centre_id, parent.id, parent.parent_id
-    FROM above
-    JOIN organisation AS parent ON parent.id = above.parent_id
-), to_tell AS (
-    SELECT DISTINCT ON (finding.gateway_id, finding.kind) finding.id, gateway.centre_id
+-- lately: a cloned box breaks its chain with every batch, and the page lists them all. Those who look
+-- after it are told; people whose account was ended are not.
+WITH to_tell AS (
+    SELECT DISTINCT ON (finding.gateway_id, finding.kind) finding.id, finding.gateway_id
     FROM ledger_finding AS finding
-    JOIN gateway ON gateway.id = finding.gateway_id
     WHERE finding.seen_at IS NULL
         AND NOT EXISTS (
             SELECT FROM delivery
@@ -26,8 +19,7 @@ WITH RECURSIVE above (centre_id, organisation_id, parent_id) AS (
 INSERT INTO delivery (finding_id, round, step, channel, recipient)
 SELECT to_tell.id, 0, 0, 'mail', operator.email
 FROM to_tell
-JOIN above ON above.centre_id = to_tell.centre_id
-JOIN staff AS operator ON operator.organisation_id = above.organisation_id
+JOIN staff AS operator ON to_tell.gateway_id IN (SELECT gateways_looked_after(operator.id))
 WHERE %(mail)s AND operator.role = 'operator' AND operator.email IS NOT NULL
     AND NOT EXISTS (
         SELECT FROM login WHERE login.staff_id = operator.id AND login.disabled_at IS NOT NULL

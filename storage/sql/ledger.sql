@@ -15,7 +15,7 @@ FROM ledger
 JOIN gateway ON gateway.id = gateway_id
 JOIN organisation AS centre ON centre.id = gateway.centre_id
 WHERE hour >= %(since)s AND hour < %(until)s
-    AND (%(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s)
+    AND (%(gateway_ids)s::integer[] IS NULL OR gateway_id = ANY (%(gateway_ids)s))
 ORDER BY hour DESC, centre.code, gateway.code
 LIMIT %(limit)s;
 
@@ -59,7 +59,7 @@ LEFT JOIN (
 ) AS of_hours ON of_hours.gateway_id = gateway.id
 LEFT JOIN gateway_state AS state ON state.gateway_id = gateway.id
 LEFT JOIN ledger_on_box AS on_box ON on_box.gateway_id = gateway.id
-WHERE %(gateway_id)s::integer IS NULL OR gateway.id = %(gateway_id)s
+WHERE %(gateway_ids)s::integer[] IS NULL OR gateway.id = ANY (%(gateway_ids)s)
 ORDER BY centre.code, gateway.code;
 
 -- name: read_ledger_days
@@ -96,7 +96,7 @@ SELECT
 FROM ledger_gap
 JOIN gateway ON gateway.id = gateway_id
 JOIN organisation AS centre ON centre.id = gateway.centre_id
-WHERE %(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s
+WHERE %(gateway_ids)s::integer[] IS NULL OR gateway_id = ANY (%(gateway_ids)s)
 ORDER BY opened_at DESC, ledger_gap.id DESC
 LIMIT %(limit)s;
 
@@ -109,16 +109,20 @@ FROM ledger_finding AS finding
 JOIN gateway ON gateway.id = gateway_id
 JOIN organisation AS centre ON centre.id = gateway.centre_id
 LEFT JOIN staff AS seen ON seen.id = seen_by
-WHERE (%(gateway_id)s::integer IS NULL OR gateway_id = %(gateway_id)s)
+WHERE (%(gateway_ids)s::integer[] IS NULL OR gateway_id = ANY (%(gateway_ids)s))
     AND (seen_at IS NULL OR NOT %(unseen)s)
 ORDER BY seen_at IS NULL DESC, found_at DESC, finding.id DESC
 LIMIT %(limit)s;
 
 -- name: see_finding
--- Once: who saw it first stays.
+-- Once: who saw it first stays. Only who looks after the box.
 UPDATE ledger_finding SET seen_at = clock_timestamp(), seen_by = %(staff_id)s
 WHERE id = %(finding_id)s AND seen_at IS NULL
+    AND gateway_id IN (SELECT gateways_looked_after(%(staff_id)s))
 RETURNING kind;
+
+-- name: gateways_looked_after
+SELECT gateways_looked_after(%(staff_id)s);
 
 -- name: find_gateway_by_code
 -- Of a code alone, or of centre/code.

@@ -52,6 +52,39 @@ def test_a_gap_of_unknown_size_is_not_shown_as_nothing(browser, conn, house):
     assert '<td>1</td><td class="n"><span class="off">unknown</span></td>' in page
 
 
+def test_an_operator_of_another_centre_sees_nothing_of_it(browser, conn, house):
+    a_gap(conn, house)
+    store_dead_letter(conn, "adhere/v1/c1/g9/live", "unknown_gateway", "", b"of nobody")
+    browser.enter(conn, "op").get("/operations")  # counts
+    finding = house.one("SELECT id FROM ledger_finding")
+    house.add_centre("c2", "Centre two")
+    conn.execute(
+        "UPDATE staff SET organisation_id = (SELECT id FROM organisation"
+        " WHERE code = 'c2') WHERE code = 'op'"
+    )
+
+    page = browser.get(f"/operations?gateway={house.gateway}").text
+    browser.post("/operations/seen", {"finding": finding})
+
+    assert "g1" not in page
+    assert "unknown_gateway" not in page
+    assert house.one("SELECT seen_at FROM ledger_finding") is None
+
+
+def test_an_operator_of_the_district_sees_every_centre_and_letters_of_nobody(browser, conn, house):
+    a_gap(conn, house)
+    store_dead_letter(conn, "adhere/v1/c1/g9/live", "unknown_gateway", "", b"of nobody")
+    conn.execute(
+        "UPDATE staff SET organisation_id = (SELECT id FROM organisation"
+        " WHERE code = 'd') WHERE code = 'op'"
+    )
+
+    page = browser.enter(conn, "op").get("/operations").text
+
+    assert "c1/g1" in page
+    assert "unknown_gateway" in page
+
+
 def test_a_finding_is_an_open_alert_until_an_operator_takes_note_of_it(browser, conn, house):
     a_gap(conn, house)
     op = browser.enter(conn, "op")
