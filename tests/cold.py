@@ -27,6 +27,9 @@ def filled(district):
         told = [(ms + shift_ms, bpm) for ms, bpm in memory]
         district.hear("p1", heart_rate=told, stamps=[ms for ms, _bpm in memory])
     count(district, "p2", [(TUESDAY + n * MINUTE, 100 * n) for n in range(70)])
+    # The same twice in one batch, and both zeros: what a hash over a set would stumble over.
+    zeros = [(TUESDAY, -0.0), (TUESDAY, 0.0), (TUESDAY, -0.0)]
+    district.hear("p2", heart_rate=zeros, stamps=[-5, -5, -7])
     district.hear("passer-by", heart_rate=every(TUESDAY, TUESDAY + MINUTE, 77))
     return district
 

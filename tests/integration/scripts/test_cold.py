@@ -10,6 +10,7 @@ import pytest
 
 from config.conventions import load_conventions
 from reports.nightly.recompute import recompute
+from scripts.score import archive as score_archive
 from scripts.score.inputs import Files
 from scripts.score.run import run
 from storage.cold import export, files
@@ -88,7 +89,7 @@ def test_an_export_killed_anywhere_is_made_good_by_the_next(
     rows = [
         pl.read_parquet(path, hive_partitioning=False).height for path in archive.rglob("*.parquet")
     ]
-    assert sum(rows) == 810
+    assert sum(rows) == 813
 
 
 def adhere(*command, dsn):
@@ -116,7 +117,7 @@ def test_the_command_exports_compares_and_drops(conn, database, district, archiv
     before = ("--before", "2026-11-15", "--settings", str(settings))
 
     code, out, _err = adhere(*before, "--json", dsn=database)
-    assert (code, [part["readings"] for part in json.loads(out)["parts"]]) == (0, [810, 2160])
+    assert (code, [part["readings"] for part in json.loads(out)["parts"]]) == (0, [813, 2160])
     code, out, _err = adhere("verify", dsn=database)
     assert (code, out.count("are sound")) == (0, 2)
     code, out, _err = adhere(*before, "--drop", "--to", str(archive), dsn=database)
@@ -145,8 +146,12 @@ def test_a_young_day_is_exported_and_stays_in_the_tables(conn, database, distric
     assert conn.execute("SELECT count(*) FROM heart_rate").fetchone()[0] > 0
 
 
-def test_score_reads_the_archive_as_the_night_reads_the_tables(conn, district, archive, tmp_path):
-    """Band memory read twice and under two clocks; of the steps those of minutes."""
+def test_score_reads_the_archive_as_the_night_reads_the_tables(
+    conn, district, archive, tmp_path, monkeypatch
+):
+    """Band memory under two clocks; of the steps those of minutes; people in small pieces."""
+    monkeypatch.setattr(export, "PIECE_READINGS", 100)
+    monkeypatch.setattr(score_archive, "BLOCK_READINGS", 100)
     conn.execute("DELETE FROM steps_counter")  # the night alone makes minutes of them
     recompute(conn, through=NIGHT)
     stored = conn.execute(
@@ -159,7 +164,9 @@ def test_score_reads_the_archive_as_the_night_reads_the_tables(conn, district, a
         " JOIN enrolment ON enrolment.id = enrolment_id ORDER BY 1, 2"
     ).fetchall()
     (repeats,) = conn.execute("SELECT count(*) FROM said_again").fetchone()
-    list(export_days(conn, DAYS, archive, 3))
+    list(export_days(conn, DAYS, archive, 1))
+    assert len(list(archive.rglob("heart_rate-1-1.parquet"))) == len(DAYS)
+    assert [seen.faults for seen in verify_days(conn)] == [[], []]
     cases = tmp_path / "cases.csv"
     cases.write_text(
         "case,person,age,sex,beta_blocker,rest_hr,hr_max,zone_lo,zone_hi,session_min,"
