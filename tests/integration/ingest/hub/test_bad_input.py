@@ -94,6 +94,38 @@ BAD = {
         lambda box: raw_content(box, b"\x9a\x00\x0f\x42\x40" + b"\x80" * 1_000_000),
         "malformed",
     ),
+    "a fraction over zero": (lambda box: raw_content(box, b"\xd8\x1e\x82\x01\x00"), "malformed"),
+    "a number with an exponent of 2**60": (
+        lambda box: raw_content(box, b"\xc4\x82\x1b" + (2**60).to_bytes(8) + b"\x01"),
+        "malformed",
+    ),
+    "a number of a megabyte": (
+        lambda box: raw_content(box, b"\xc2\x5a" + (10**6).to_bytes(4) + b"\xff" * 10**6),
+        "malformed",
+    ),
+    "a list that holds itself": (
+        lambda box: raw_content(box, b"\xd8\x1c\x81\xd8\x1d\x00"),
+        "malformed",
+    ),
+    "a list without an end": (lambda box: raw_content(box, b"\x9f" * 5_000), "malformed"),
+    "two equal keys": (lambda box: raw_content(box, b"\xa2\x01\x01\x01\x02"), "malformed"),
+    "two zstd frames": (
+        lambda box: signed(
+            box, zstandard.compress(box.packed(0, pulse(3))) + zstandard.compress(bytes(2**20))
+        ),
+        "malformed",
+    ),
+    "a zstd frame that hides its size": (
+        lambda box: signed(
+            box,
+            zstandard.ZstdCompressor(write_content_size=False).compress(box.packed(0, pulse(3))),
+        ),
+        "malformed",
+    ),
+    "rubbish as if it were encrypted": (
+        lambda box: signed(box, bytes(100), typ="adhere-batch-hpke"),
+        "malformed",
+    ),
     "a text that is not UTF-8": (lambda box: raw_content(box, b"\x62\xff\xff"), "malformed"),
     "NaN": (lambda box: edited_column(box, "VALUES", doubles(80, math.nan, 81)), "malformed"),
     "infinity": (lambda box: edited_column(box, "VALUES", doubles(80, math.inf, 1)), "malformed"),
