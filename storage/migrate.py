@@ -50,18 +50,23 @@ def migrate(conn: Connection, *, folder: Path = MIGRATIONS_DIR) -> list[str]:
             if pending:
                 make_missing_roles(conn)  # migrations grant to them
             for path in pending:
-                data = path.read_bytes()
-                with conn.transaction():
-                    conn.execute("SET LOCAL search_path = public")
-                    conn.execute(data)
-                    conn.execute(
-                        "INSERT INTO public.migration (name, sha256) VALUES (%s, %s)",
-                        (path.name, _sha256(data)),
-                    )
+                run_one(conn, path)
         finally:
             if not conn.closed:
                 conn.execute("SELECT pg_advisory_unlock(hashtextextended('adhere.migrate', 0))")
     return [path.name for path in pending]
+
+
+def run_one(conn: Connection, path: Path) -> None:
+    """Run one migration and remember it, all of it or nothing; `migrate` says which are to run."""
+    data = path.read_bytes()
+    with conn.transaction():
+        conn.execute("SET LOCAL search_path = public")
+        conn.execute(data)
+        conn.execute(
+            "INSERT INTO public.migration (name, sha256) VALUES (%s, %s)",
+            (path.name, _sha256(data)),
+        )
 
 
 def status(conn: Connection, *, folder: Path = MIGRATIONS_DIR) -> Status:

@@ -1,0 +1,3 @@
+INSERT INTO clock_heard VALUES (1, -1000, 2000);
+INSERT INTO band_clock VALUES (1, 0, 500);
+INSERT INTO said_again VALUES ('heart_rate', 1, 1794272400000, '2026-11-10 01:00:02+00', 121, 0);
