@@ -391,6 +391,36 @@ def cut_off(
         raise typer.Exit(1)
 
 
+@app.command("bytes")
+def bytes_(
+    *,
+    dsn: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ADHERE_BENCH_DSN",
+            help=_("A server on which databases may be made; left out: an embedded one."),
+        ),
+    ] = None,
+    hours: Annotated[
+        float, typer.Option(min=0.05, max=24, help=_("Of forty bands at one reading a second."))
+    ] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how many bytes a reading takes in messages and in the database.
+
+    Only a server with TimescaleDB compresses.
+    """
+    from scripts.bench.bytes import as_json as bytes_as_json
+    from scripts.bench.bytes import run, show
+
+    with _new_folder() as folder, _progress() as progress:
+        found = run(folder, dsn, hours, progress)
+    if as_json:
+        typer.echo(json.dumps(bytes_as_json(found)))
+    else:
+        show(found)
+
+
 @contextmanager
 def _new_folder() -> Iterator[Path]:
     """Yield a folder that is removed at the end."""
