@@ -15,10 +15,10 @@ from ingest.broker import EmbeddedBroker
 from tests.patience import PATIENCE_S
 
 
-def answer_to(broker, username, password):
+def answer_to(broker, username, password, protocol=mqtt.MQTTv311):
     """Connect; return what the broker says to it."""
     answers, heard = [], threading.Event()
-    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=protocol)
     if username is not None:
         client.username_pw_set(username, password)
 
@@ -51,6 +51,27 @@ def test_it_lets_in_whom_it_was_made_for(broker):
 )
 def test_it_lets_in_nobody_else(broker, username, password):
     assert answer_to(broker, username, password) == "Not authorized"
+
+
+def test_a_client_of_mqtt_5_is_told_at_once_that_it_is_not_spoken_here(broker):
+    answer = answer_to(broker, broker.username, broker.password, mqtt.MQTTv5)
+
+    assert answer == "Unsupported protocol version"
+
+
+def test_a_first_word_that_comes_byte_by_byte_or_is_none_harms_nobody(broker):
+    name, password = broker.username.encode(), broker.password.encode()
+    fields = b"".join(len(text).to_bytes(2) + text for text in (b"slow", name, password))
+    body = b"\x00\x04MQTT\x04\xc2\x00\x3c" + fields
+    with socket.create_connection((broker.host, broker.port), PATIENCE_S) as slow:
+        for byte in b"\x10" + bytes([len(body)]) + body:
+            slow.sendall(bytes([byte]))
+        assert slow.recv(4) == b"\x20\x02\x00\x00"
+    for rubbish in (b"\xff" * 12, b"\x10\x0c\xff\xff" + bytes(10), b"\x30\x02"):
+        with socket.create_connection((broker.host, broker.port), PATIENCE_S) as odd:
+            odd.sendall(rubbish)
+
+    assert answer_to(broker, broker.username, broker.password) == "Success"
 
 
 def test_a_right_password_with_another_name_is_not_enough(broker):
