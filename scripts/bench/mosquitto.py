@@ -88,9 +88,8 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, folder: Path) -> None:
             socket.create_connection((LOOPBACK, port), 1).close()
         except OSError:
             if process.poll() is not None or time.monotonic() > end:
-                raise Unavailable(
-                    _("mosquitto did not start: see %(folder)s") % {"folder": folder}
-                ) from None
+                said = (folder / "errors.log").read_text("utf-8").strip()
+                raise Unavailable(_("mosquitto did not start: %(why)s") % {"why": said}) from None
             time.sleep(LOOK_S)
         else:
             return

@@ -36,7 +36,8 @@ class RunningHub:
         end = time.monotonic() + START_S
         while "hub_ready" not in self._log.read_text("utf-8"):
             if self._process.poll() is not None or time.monotonic() > end:
-                raise Unavailable(_("the hub did not start: see %(log)s") % {"log": self._log})
+                said = self._log.read_text("utf-8").strip().splitlines()[-1:]
+                raise Unavailable(_("the hub did not start: %(why)s") % {"why": " ".join(said)})
             time.sleep(LOOK_S)
 
     def stop(self) -> None:

@@ -42,8 +42,8 @@ Progress = Callable[[str, float], None]
 DAY = str(time.strftime("%Y-%m-%d", time.gmtime(FIRST_UTC_MS / 1000)))
 WINDOW_BATCHES = 800
 """Not receipted at one time, of all gateways together; mosquitto's queue holds more."""
-LEDGER_ROWS = 12_000
-"""In one transaction, where the ledger is measured without a hub."""
+LEDGER_ROWS = 50_000
+"""In one transaction, where the ledger is measured without a hub: as many as a busy hub has."""
 REFERENCE_BATCH = 600
 """The size of batch that the aim is said for; others get their messages of this size."""
 UNLIMITED = ("max_queued_messages 0",)
