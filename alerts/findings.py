@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from alerts.paging import Channels
+from config.errors import Rejected
 from config.language import later
 from storage.database import Connection, border
 from storage.ledger import catch_up
@@ -35,7 +36,11 @@ def tell_findings(conn: Connection, channels: Channels) -> int:
 
     `conn` is in autocommit. Nothing is queued twice.
     """
-    catch_up(conn, most_slices=SLICES)
+    try:
+        catch_up(conn, most_slices=SLICES)
+    except Rejected as error:
+        # A fault of ours, and no reason for the watch to end: it goes on calling people.
+        log.error("ledger_not_counted", why=str(error))  # noqa: TRY400 - as said
     given = {"quiet": TOLD_AGAIN_AFTER, "mail": channels.mail, "file": channels.file}
     with border():
         conn.execute(query("drop_seen_findings"))

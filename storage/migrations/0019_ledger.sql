@@ -179,6 +179,13 @@ SELECT 'forked_spool', gateway_id, id, first_seen_at
 FROM dead_letter
 WHERE reason = 'forked_spool' AND gateway_id IS NOT NULL;
 
+CREATE FUNCTION ledger_count(said bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT CASE WHEN said < 1099511627776 THEN said END
+$$;
+COMMENT ON FUNCTION ledger_count(bigint) IS 'A count by a box, null where it cannot be one: a thousand readings a second take 34 years to come so far. So no box can make a sum overflow.';
+
 CREATE FUNCTION gateways_looked_after(of_staff integer) RETURNS SETOF integer
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -249,7 +256,7 @@ BEGIN
         date_bin('1 hour', ledger_time(sealed_at, committed_at), timestamptz 'epoch')
     FROM declared_loss
     JOIN batch ON batch.id = batch_id
-    WHERE batch.id = ANY (ids) AND unsealed > 0
+    WHERE batch.id = ANY (ids) AND ledger_count(unsealed) > 0
     ORDER BY gateway_id, boot, unsealed, seq
     ON CONFLICT (gateway_id, boot, unsealed) DO UPDATE
     SET seq = excluded.seq, hour = excluded.hour
@@ -259,10 +266,11 @@ BEGIN
 
     WITH come AS MATERIALIZED (
         SELECT
-            gateway_id, boot, seq, readings_before, readings_before + reading_count AS sealed_readings,
+            gateway_id, boot, seq, ledger_count(readings_before) AS readings_before,
+            ledger_count(readings_before) + reading_count AS sealed_readings,
             previous_sha256 IS NULL AS is_beginning, ledger_time(sealed_at, committed_at) AS at,
-            committed_at, coalesce(declared_loss.sealed, 0) AS lost_sealed,
-            coalesce(declared_loss.released, 0) AS released
+            committed_at, coalesce(ledger_count(declared_loss.sealed), 0) AS lost_sealed,
+            coalesce(ledger_count(declared_loss.released), 0) AS released
         FROM batch
         LEFT JOIN declared_loss ON batch_id = batch.id
         WHERE batch.id = ANY (ids)
@@ -321,7 +329,7 @@ BEGIN
         SELECT
             later.gateway_id, later.boot, later.seq,
             later.previous_sha256 IS DISTINCT FROM earlier.content_sha256 AS is_broken,
-            later.readings_before <> earlier.readings_before + earlier.reading_count AS contradicts
+            later.readings_before::numeric <> earlier.readings_before::numeric + earlier.reading_count AS contradicts
         FROM batch AS later
         JOIN batch AS earlier
             ON (earlier.gateway_id, earlier.boot, earlier.seq)
@@ -331,7 +339,7 @@ BEGIN
         SELECT
             later.gateway_id, later.boot, later.seq,
             later.previous_sha256 IS DISTINCT FROM earlier.content_sha256,
-            later.readings_before <> earlier.readings_before + earlier.reading_count
+            later.readings_before::numeric <> earlier.readings_before::numeric + earlier.reading_count
         FROM batch AS earlier
         JOIN batch AS later
             ON (later.gateway_id, later.boot, later.seq)
@@ -362,7 +370,8 @@ LANGUAGE sql SET search_path = public, pg_temp
 AS $$
     WITH come AS MATERIALIZED (
         SELECT
-            gateway_id, boot, seq, readings_before, readings_before + reading_count AS sealed_readings,
+            gateway_id, boot, seq, ledger_count(readings_before) AS readings_before,
+            ledger_count(readings_before) + reading_count AS sealed_readings,
             previous_sha256 IS NULL AS is_beginning, ledger_time(sealed_at, committed_at) AS at
         FROM batch
         WHERE id = ANY (ids)
@@ -574,7 +583,7 @@ ALTER TABLE nightly_run ADD COLUMN quality jsonb;
 COMMENT ON COLUMN nightly_run.quality IS 'The rows of the sheet of data quality as they were then: a workbook that has gone missing is written again with them. Null: it had no such sheet.';
 
 REVOKE ALL ON FUNCTION
-    gateway_of_topic, gateways_looked_after, call_the_ledger, ledger_time, find_fork, ledger_catch_up, ledger_mind_the_gaps,
+    gateway_of_topic, gateways_looked_after, ledger_count, call_the_ledger, ledger_time, find_fork, ledger_catch_up, ledger_mind_the_gaps,
     ledger_anew
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gateway_of_topic TO adhere_hub;

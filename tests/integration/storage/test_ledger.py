@@ -292,3 +292,18 @@ def test_a_gateway_that_says_more_than_is_read_is_told_once(conn):
     ledger.catch_up(conn)
 
     assert [(one.kind, one.seq) for one in ledger.findings(conn)] == [("unread_keys", 1)]
+
+
+def test_no_count_of_a_box_can_break_the_ledger(conn):
+    most = 2**63 - 1
+    sealed = a_spool([10, 20, 30, 40])
+    sealed[1] = sealed[1]._replace(before=most, lost=(most, most, most))
+    sealed[3] = sealed[3]._replace(before=most - 1, lost=(most, most, most))
+    store(conn, a_gateway(conn), [*sealed[:2], sealed[3]])
+
+    ledger.catch_up(conn)
+
+    (box,) = ledger.boxes(conn, FROM, UNTIL)
+    assert (box.counted.expected, box.counted.stored, box.counted.lost) == (None, 70, 0)
+    assert box.counted.unknown_batches == 1
+    assert [one.kind for one in ledger.findings(conn)] == ["count_contradicts"]
