@@ -96,9 +96,12 @@ def show_verified(found: list[Verified]) -> None:
 
 def show_parts(parts: list[Part]) -> None:
     """List parts, and where their readings are."""
-    words = _("%(day)s, part %(part)d: %(readings)d readings, %(size)d bytes, %(state)s")
+    words = _(
+        "%(day)s, part %(part)d of %(written)s: %(readings)d readings, %(size)d bytes, %(state)s"
+    )
     for part in parts:
-        typer.echo(words % (part._asdict() | {"state": _state(part)}))
+        said = part._asdict() | {"state": _state(part), "written": _at(part.exported_at)}
+        typer.echo(words % said)
     if not parts:
         typer.echo(_("Nothing has been exported."))
 
