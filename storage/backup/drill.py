@@ -20,7 +20,7 @@ from storage.backup.folder import require_room
 from storage.backup.manifest import Manifest
 from storage.backup.put_back import Differs, Opened, Restored, opened, restore
 from storage.database import Connection, border, connect
-from storage.embedded import EmbeddedPostgres
+from storage.embedded import EmbeddedPostgres, programs
 
 log = structlog.get_logger()
 
@@ -109,6 +109,13 @@ def _scratch(manifest: Manifest, dsn: str | None) -> Iterator[str]:
             _(
                 "The backup is of TimescaleDB, which our own scratch server does not have: set "
                 "ADHERE_DRILL_DSN to a server that has it"
+            )
+        )
+    if not programs.is_installed():
+        raise Misconfigured(
+            _(
+                "No scratch server of our own is installed here (adhere[demo]): set "
+                "ADHERE_DRILL_DSN to a server where the drill may make a database"
             )
         )
     place = Path(tempfile.mkdtemp(prefix="adhere-drill-"))

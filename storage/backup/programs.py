@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,11 +132,7 @@ def _places() -> list[Path]:
     on_path = shutil.which("pg_dump")
     if on_path is not None:
         known.append(Path(on_path).parent)
-    try:
-        metadata.distribution(embedded.WHEEL)
-    except metadata.PackageNotFoundError:
-        pass
-    else:
+    if embedded.is_installed():
         known.append(embedded.site() / embedded.PARTS[0])
     return [place for place in dict.fromkeys(known) if (place / "pg_dump").exists()]
 

@@ -35,6 +35,15 @@ def reachable_bin(account: Account, base: Path, *, wheel: Path | None = None) ->
     return copy / PARTS[0]
 
 
+def is_installed() -> bool:
+    """Whether the wheel is here at all: a district has a server of its own."""
+    try:
+        metadata.distribution(WHEEL)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def site() -> Path:
     """Return the folder the wheel is installed in.
 

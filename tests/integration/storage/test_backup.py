@@ -286,7 +286,7 @@ def test_a_login_that_sees_a_part_is_refused_and_the_documented_one_sees_all(pla
     with connect(plain) as conn:
         fill(conn)
         conn.execute("ALTER TABLE patient ENABLE ROW LEVEL SECURITY")
-        conn.execute("CREATE ROLE backs_up LOGIN PASSWORD 'x' IN ROLE pg_read_all_data")
+        conn.execute("CREATE ROLE backs_up LOGIN CREATEDB PASSWORD 'x' IN ROLE pg_read_all_data")
     try:
         with connect(plain) as conn:
             conn.execute("GRANT INSERT (actor, action, subject, detail) ON audit TO backs_up")
@@ -302,6 +302,8 @@ def test_a_login_that_sees_a_part_is_refused_and_the_documented_one_sees_all(pla
         noted = next(role for role in done.manifest.server.roles if role.name == "backs_up")
         assert (noted.can_login, noted.bypasses_row_security) == (True, True)
         assert noted.member_of == ["pg_read_all_data"]
+        tried = drill(done.path, scratch_dsn=make_conninfo(login, dbname="postgres"))
+        assert (tried.faults, tried.restored.owner_kept) == ((), False)
     finally:
         with connect(plain) as conn:
             conn.execute("DROP OWNED BY backs_up")
