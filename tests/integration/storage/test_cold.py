@@ -17,7 +17,6 @@ from storage.cold.drop import CHANGED, DROPPED, NOT_VERIFIED, drop_day, free_fro
 from storage.cold.export import days_before, export_days
 from storage.cold.verify import verify_days
 from storage.database import connect, working_as
-from storage.migrate import migrate
 from storage.roles import Role
 from tests.cold import DAYS, MINUTE, NIGHT, TUESDAY, filled
 from tests.district import District, every, from_scratch, results
@@ -132,8 +131,8 @@ def test_late_readings_and_corrections_count_as_they_would_have(conn, district, 
     from_scratch(conn)
     recompute(conn, through=NIGHT)
 
-    with new_database(request.getfixturevalue("postgres").dsn) as dsn, connect(dsn) as other:
-        migrate(other)
+    server, template = map(request.getfixturevalue, ("postgres", "template"))
+    with new_database(server.dsn, template=template) as dsn, connect(dsn) as other:
         never_exported = filled(District(other))
         for rows in (late, later):
             never_exported.hear("p1", heart_rate=rows)
