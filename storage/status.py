@@ -45,11 +45,8 @@ def look(conn: Connection) -> Status:
         counts = () if migrations.pending else conn.execute(query("stored_counts")).fetchall()[0]
     missing = tuple(map(str, missing_roles(conn)))
     rights = Difference((), ()) if migrations.pending else difference(conn)
-    return Status(
-        server,
-        timescale,
-        *migrations,
-        *counts,
+    seen = Status(server, timescale, *migrations, *counts)
+    return seen._replace(
         roles_missing=missing,
         rights_missing=len(rights.missing),
         rights_beyond=len(rights.beyond),
