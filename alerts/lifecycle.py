@@ -38,7 +38,7 @@ def acknowledge(conn: Connection, alert_id: int, staff_id: int) -> bool:
         if state == "acknowledged":
             return False
         conn.execute(query("acknowledge_alert"), given)
-        conn.execute(query("drop_waiting_deliveries"))
+        conn.execute(query("drop_waiting_deliveries"), given)
         add_event(conn, alert_id, "acknowledged", staff_id=staff_id)
     return True
 
@@ -63,7 +63,7 @@ def close(
         if _locked_state(conn, given) == "closed":
             raise Rejected("alert_closed")
         conn.execute(query("close_alert"), given)
-        conn.execute(query("drop_waiting_deliveries"))
+        conn.execute(query("drop_waiting_deliveries"), given)
         add_event(conn, alert_id, "closed", staff_id=staff_id, outcome=outcome)
 
 

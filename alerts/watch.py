@@ -127,7 +127,7 @@ def keep_house(conn: Connection, rules: AlertRules, channels: Channels, counters
             conn.execute(query("sum_up_episodes"), {"alert_id": alert_id})
             add_event(conn, alert_id, "ended", by="silence")
     with border():
-        conn.execute(query("drop_waiting_deliveries"))
+        conn.execute(query("drop_waiting_deliveries"), {"alert_id": None})
 
 
 class AnotherWatch(Unavailable):

@@ -228,6 +228,9 @@ CREATE POLICY pages ON alert_event FOR SELECT TO adhere_portal
 CREATE POLICY pages ON delivery FOR SELECT TO adhere_portal
     USING (EXISTS (SELECT FROM alert WHERE alert.id = alert_id));
 
+-- By whom a page asks for alerts; closed ones are many.
+CREATE INDEX ON alert (patient_id);
+
 -- Doctors prescribe, the care team writes sessions down and answers alerts, each in their own name.
 CREATE POLICY prescribe ON prescription FOR INSERT TO adhere_portal
     WITH CHECK (

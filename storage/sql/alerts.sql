@@ -33,7 +33,8 @@ VALUES (%(alert_id)s, %(kind)s, %(staff_id)s, %(detail)s::jsonb);
 UPDATE delivery AS d
 SET state = 'dropped'
 FROM alert AS a
-WHERE a.id = d.alert_id AND a.state <> 'open' AND d.state = 'queued' AND d.trying_since IS NULL;
+WHERE a.id = d.alert_id AND a.state <> 'open' AND d.state = 'queued' AND d.trying_since IS NULL
+    AND (%(alert_id)s::bigint IS NULL OR a.id = %(alert_id)s);
 
 -- name: list_alerts
 -- Alerts of the patients this person looks after: red first, what nobody has acknowledged first.

@@ -14,7 +14,7 @@ WHERE pseudonym = %(pseudonym)s;
 -- what was asked in that week. Of several programmes the week with the lowest adherence stands.
 SELECT
     patient.id, patient.pseudonym, patient.name, centre.name, doctor.name,
-    terms.age_years, terms.beta_blocker, newest.sessions_per_week, newest.weekly_min,
+    terms.age_years, terms.beta_blocker, asked.sessions_per_week, asked.weekly_min,
     newest.week, newest.complete_sessions, newest.bout_credit_min, newest.above_min, newest.state,
     newest.reason, newest.adherence_pct, contact.at
 FROM patient_team
@@ -31,15 +31,15 @@ LEFT JOIN LATERAL (
 ) AS terms ON true
 LEFT JOIN LATERAL (
     SELECT
-        week, complete_sessions, bout_credit_min, above_min, state, reason, adherence_pct,
-        asked.sessions_per_week, asked.weekly_min
+        week.prescription_id, week, complete_sessions, bout_credit_min, above_min, state, reason,
+        adherence_pct
     FROM week
     JOIN enrolment ON enrolment.id = week.enrolment_id
-    LEFT JOIN LATERAL asked_in_week(week.prescription_id, week.week) AS asked ON true
     WHERE enrolment.patient_id = patient.id
     ORDER BY week DESC, adherence_pct, week.enrolment_id
     LIMIT 1
 ) AS newest ON true
+LEFT JOIN LATERAL asked_in_week(newest.prescription_id, newest.week) AS asked ON true
 LEFT JOIN LATERAL (
     SELECT max(closed_at) AS at
     FROM alert

@@ -796,3 +796,24 @@ def test_a_prescription_is_written_by_the_doctor_through_the_wall(town, pages):
     with as_one(pages, town, "d1"):
         put_prescription(pages, enrolment_id=enrolment, version=2, prescription=terms)
     assert town.one("SELECT count(*) FROM prescription WHERE enrolment_id = %s", enrolment) == 2
+
+
+def test_what_a_process_asks_is_planned_as_if_there_were_no_row_security(town, database):
+    statements = (
+        "SELECT * FROM device_assignment WHERE device_id = 1 AND worn && tstzrange(now(), NULL)",
+        "SELECT * FROM day JOIN enrolment ON id = enrolment_id WHERE patient_id = ANY ('{1,2}')",
+        "SELECT * FROM week WHERE week BETWEEN '2026-01-01' AND '2026-02-01'",
+    )
+    with connect(database, role=Role.CORE) as core:
+        for statement in statements:
+            plan = f"EXPLAIN (COSTS OFF) {statement}"
+            assert column(core, plan) == column(town.conn, plan)
+
+
+def test_whom_a_reader_looks_after_is_asked_once_a_table_not_once_a_row(town, pages):
+    asked = "SELECT count(*) FROM week JOIN enrolment ON enrolment.id = week.enrolment_id"
+    with as_one(pages, town, "d1"):
+        plan = "\n".join(column(pages, f"EXPLAIN (COSTS OFF) {asked}"))
+
+        assert plan.count("hashed SubPlan") == 2
+        assert "Function Scan on reader" not in plan
