@@ -85,11 +85,18 @@ def export_days(
         folder = folder.resolve()
         with files.usable(folder):
             files.make_folder(folder)
+            _require_mounted(conn)
             _clear_unfinished(conn)
             for day in days:
                 done = _export_day(conn, day, folder, buckets, watch)
                 if done is not None:
                     yield done
+
+
+def _require_mounted(conn: Connection) -> None:
+    """Raise FileNotFoundError where what was exported last is not there: a disk that is away."""
+    for part in {part.folder: part for part in parts_of(conn)}.values():
+        files.manifest_path(part.folder, part.day, part.part).stat()
 
 
 def _clear_unfinished(conn: Connection) -> None:

@@ -71,6 +71,8 @@ def rows_of(archive):
 def test_a_week_out_of_files_is_the_week_out_of_the_tables(conn, district, archive, tmp_path):
     before = run_night(conn, NIGHT, tmp_path, "en")
     stored = results(conn)
+    for table in ("heart_rate", "steps", "steps_counter"):  # where the server can
+        conn.execute("SELECT compress_reading_day(%s, day) FROM unnest(%s) AS day", (table, DAYS))
 
     parts = exported(conn, archive)
     assert [(seen.faults, seen.late) for seen in verified(conn).values()] == [([], 0), ([], 0)]
@@ -306,6 +308,8 @@ def test_a_night_does_not_take_a_missing_file_for_a_day_without_readings(
         recompute(conn, through=NIGHT)
 
     assert results(conn)["day"] == []
+    with pytest.raises(Misconfigured, match="archive"):
+        exported(conn, archive)
     (tmp_path / "elsewhere").rename(archive / "day=2026-11-10")
     recompute(conn, through=NIGHT)
     assert results(conn)["day"]
