@@ -174,11 +174,11 @@ def serving_metrics(host: str, port: int | None, watched: Watched) -> Iterator[i
     if port is None:
         yield None
         return
-    registry = CollectorRegistry()
-    registry.register(HubCollector(watched))
-    ProcessCollector(registry=registry)
+    collectors = CollectorRegistry()
+    collectors.register(HubCollector(watched))
+    ProcessCollector(registry=collectors)
     try:
-        server, thread = start_http_server(port, host, registry)
+        server, thread = start_http_server(port, host, collectors)
     except OSError as error:
         raise Misconfigured(
             _(
