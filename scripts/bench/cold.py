@@ -5,6 +5,10 @@ computed anew from the tables, dropped, and computed anew from the files. Both m
 rows to the last column.
 """
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +23,7 @@ from reports.nightly.recompute import recompute
 from scripts.bench.made_night import enrol, night_of, store_night
 from scripts.bench.night import forget_peak, peak_rss_mb
 from storage.cold.drop import DROPPED, drop_day
-from storage.cold.export import days_before, export_days
-from storage.cold.verify import verify_days
+from storage.cold.export import days_before
 from storage.database import Connection, connect, working_as
 from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
@@ -85,15 +88,15 @@ def run(
             recompute(conn, through=through, conventions=conventions)
             figures.table_bytes = _table_bytes(conn)
             listed = days_before(conn, before)
-            progress(_("Exporting"), 0)
-            with _measured(figures, "export"):
-                for part in export_days(conn, listed, folder / "archive", 16):
-                    figures.readings += part.readings
-                    figures.file_bytes += part.size
-            progress(_("Comparing files and tables"), 0)
-            with _measured(figures, "verify"):
-                sound = all(seen.is_sound and not seen.late for seen in verify_days(conn))
-            progress(_("Computing from the tables"), 0)
+        progress(_("Exporting"), 0)
+        to = ("--before", str(before), "--to", str(folder / "archive"))
+        for part in _command(figures, "export", server.dsn, *to)["parts"]:
+            figures.readings += part["readings"]
+            figures.file_bytes += part["size"]
+        progress(_("Comparing files and tables"), 0)
+        compared = _command(figures, "verify", server.dsn, "verify")
+        sound = not any(seen["faults"] or seen["late"] for seen in compared)
+        progress(_("Computing from the tables"), 0)
         _touch_everything(conn)
         with _measured(figures, "from_tables"), working_as(conn, Role.CORE):
             recompute(conn, through=through, conventions=conventions)
@@ -109,6 +112,23 @@ def run(
             sound and set(dropped) == {DROPPED} and _results(conn) == in_tables and bool(in_tables)
         )
     return figures
+
+
+def _command(figures: ColdFigures, step: str, dsn: str, *words: str) -> Any:  # noqa: ANN401 - JSON
+    """Run `adhere db export` in a process of its own, for its memory; return what it printed."""
+    since = time.perf_counter()
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "scripts.main", "db", "export", *words, "--json"],
+        env=os.environ | {"ADHERE_DATABASE_DSN": dsn},
+        stdout=subprocess.PIPE,
+    )
+    printed = process.stdout.read() if process.stdout else b""
+    _pid, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"adhere db export ended with {process.returncode}")
+    figures.steps[step] = Step(time.perf_counter() - since, usage.ru_maxrss / 1024)
+    return json.loads(printed)
 
 
 @contextmanager
