@@ -15,17 +15,16 @@ from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import LogLevel, MQTTErrorCode
+from paho.mqtt.enums import LogLevel
 
-from config.errors import Misconfigured
 from config.fields import Broker
-from config.language import _
-from config.tls import advice, explained
 from ingest.batch.topics import ROOT
+from ingest.hub import broker_faults
 from ingest.hub import client as our
 from ingest.hub.buffer import Buffer, Lane, Message
 from ingest.hub.client import UNSUPPORTED_PROTOCOL, V5, V311
 from ingest.hub.counters import Arrivals
+from ingest.hub.outgoing import Outgoing
 from ingest.hub.sharing import PROBE, Probe, shared
 
 log = structlog.get_logger()
@@ -71,7 +70,7 @@ class Link:
         self._connection = 0
         self._last_fault = ""
         """In the library's words: what it gives as the reason says nothing of TLS."""
-        self._receipts, self._receipts_out = threading.Condition(), 0
+        self._outgoing = Outgoing()
         self._lock = threading.RLock()
         """Of everything below: the client's thread and the one that tends meet here."""
         self._version = V5
@@ -89,7 +88,6 @@ class Link:
         """Said already of this connection: the library may say it twice."""
         self._left_mid = -1
         self._is_left = threading.Event()
-        self._refusals: set[str] = set()
         self._client = self._prepared()
 
     def _prepared(self) -> mqtt.Client:
@@ -145,13 +143,7 @@ class Link:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Queue a receipt; a lost one is asked for again by the gateway's resend."""
-        with self._receipts:
-            self._receipts_out += 1
-        # Not connected is fine: the client keeps what it could not send, and sends it later.
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
-        if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            log.warning("receipt_not_queued", topic=topic)
-            self._receipt_settled()
+        self._outgoing.publish(self._client, topic, payload, retain=retain)
 
     def ack(self, messages: Iterable[Message]) -> None:
         """Acknowledge messages of the present connection; ids of earlier ones mean nothing now."""
@@ -161,10 +153,7 @@ class Link:
 
     def flush(self, timeout_s: float) -> None:
         """Wait until the broker has the receipts, at most so long."""
-        with self._receipts:
-            self._receipts.wait_for(
-                lambda: self._receipts_out <= 0 or not self._client.is_connected(), timeout_s
-            )
+        self._outgoing.wait(self._client, timeout_s)
 
     def tend(self, now_s: float) -> None:
         """Do what is due: speak another MQTT, judge the probe. `now_s` is monotonic."""
@@ -211,11 +200,6 @@ class Link:
         """Say whether the broker knows that nothing more is taken, or is away."""
         return self._is_left.is_set() or not self._client.is_connected()
 
-    def _receipt_settled(self, *_: object) -> None:
-        with self._receipts:
-            self._receipts_out -= 1
-            self._receipts.notify_all()
-
     def _subscribe(self, filters: Iterable[str]) -> None:
         topics = tuple(filters)
         _rc, mid = self._client.subscribe([(topic, 1) for topic in topics])
@@ -243,9 +227,7 @@ class Link:
             self._change_s, self._opened_s = None, None
             self._version = V311 if self._version is V5 else V5
             old, self._client = self._client, self._prepared()
-            with self._receipts:  # what the old one had to send is asked for again
-                self._receipts_out = 0
-                self._receipts.notify_all()
+            self._outgoing.forget()  # what the old one had to send is asked for again
         our.begin(self._client, self._broker, self._version, self._window)
         our.end(old)
 
@@ -278,7 +260,7 @@ class Link:
             self._last_fault, self._change_s = "", None
             self._probe, self._is_shared, self._is_away = Probe(), None, False
             self._asked.clear()
-            self._refusals.clear()
+            self._outgoing.connected()
             if our.shares_nothing(properties):
                 self._probe.refused()
                 self._decide(is_shared=False)
@@ -288,15 +270,7 @@ class Link:
     def _refused(self, why: str) -> None:
         log.warning("broker_refused", why=why)
         if self._connection == 0:
-            self._end(
-                Misconfigured(
-                    _(
-                        "the broker at %(host)s:%(port)d refused the hub (%(why)s): check "
-                        "broker.username and the password in ADHERE_BROKER_PASSWORD"
-                    )
-                    % {"host": self._broker.host, "port": self._broker.port, "why": why}
-                )
-            )
+            self._end(broker_faults.refused(self._broker, why))
 
     def _noted(self, _client: mqtt.Client, _userdata: object, level: int, words: str) -> None:
         if level == LogLevel.MQTT_LOG_ERR:
@@ -308,23 +282,13 @@ class Link:
 
     def _tell(self, event: str, fault: str) -> None:
         """Log it; what TLS has against the very first connection only an operator can mend."""
-        tls, is_first = self._broker.tls, self._connection == 0
-        hung_up = tls is not None and is_first and event == "broker_lost"
-        why = explained(fault, at_once=hung_up)
+        is_first = self._connection == 0
+        hung_up = is_first and event == "broker_lost"
+        why = broker_faults.told(self._broker, fault, hung_up=hung_up)
         log.warning(event, lane=self.lane.name.lower(), why=why)
-        # A broker hangs up on being restarted too; where a certificate is given, that is likelier.
-        no_certificate = hung_up and tls is not None and tls.cert_file is None
-        if is_first and (advice(fault) is not None or no_certificate):
-            self._end(
-                Misconfigured(
-                    _("no connection to the broker at %(host)s:%(port)d: %(why)s")
-                    % {
-                        "host": self._broker.host,
-                        "port": self._broker.port,
-                        "why": why,
-                    }
-                )
-            )
+        end = broker_faults.unreachable(self._broker, fault, hung_up=hung_up)
+        if is_first and end is not None:
+            self._end(end)
 
     def _subscribed(
         self,
@@ -344,12 +308,7 @@ class Link:
             if asked is None:
                 return
             if any(reason.is_failure for reason in reasons):
-                self._end(
-                    Misconfigured(
-                        _("the broker does not let the hub subscribe to %(topics)s: allow it there")
-                        % {"topics": ", ".join(asked)}
-                    )
-                )
+                self._end(broker_faults.forbidden(asked))
                 return
             self._take_up()
 
@@ -417,12 +376,10 @@ class Link:
         _properties: object,
     ) -> None:
         if client is self._client:
-            self._receipt_settled()
+            self._outgoing.settled()
         if reason.is_failure:
             self._arrivals.not_taken += 1
-            if str(reason) not in self._refusals:
-                self._refusals.add(str(reason))
-                log.error("broker_took_no_message", why=str(reason))
+            self._outgoing.refused(str(reason))
 
     def _received(self, client: mqtt.Client, _userdata: object, came: mqtt.MQTTMessage) -> None:
         try:

@@ -188,13 +188,23 @@ def test_a_publisher_that_loses_the_database_is_followed_by_another(
 ):
     monkeypatch.setattr(rosters, "TRY_S", 0.1)
 
-    with hubs_at_work(2, database, broker, hub_keys) as hubs:
-        wait_until(lambda: any(one.hub.publishes_rosters for one in hubs))
-        for _ in range(3):
-            db.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'adhere-hub-rosters' AND datname = current_database()"
-            )
-            wait_until(lambda: sum(one.hub.publishes_rosters for one in hubs) == 1)
+    theirs = (
+        "FROM pg_stat_activity"
+        " WHERE application_name = 'adhere-hub-rosters' AND datname = current_database()"
+    )
 
-    assert all(one.counters.database_failures for one in hubs)
+    def failures(hubs):
+        return [one.counters.database_failures for one in hubs]
+
+    with hubs_at_work(2, database, broker, hub_keys) as hubs:
+        for _ in range(3):
+            wait_until(lambda: sum(one.hub.publishes_rosters for one in hubs) == 1)
+            wait_until(lambda: db.execute(f"SELECT count(*) {theirs}").fetchone()[0] == 2)  # noqa: S608 - our own words
+            before = failures(hubs)
+            db.execute(f"SELECT pg_terminate_backend(pid) {theirs}")  # noqa: S608 - as above
+            wait_until(
+                lambda before=before: all(
+                    now > then for now, then in zip(failures(hubs), before, strict=True)
+                )
+            )
+        wait_until(lambda: sum(one.hub.publishes_rosters for one in hubs) == 1)
