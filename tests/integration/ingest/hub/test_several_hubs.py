@@ -199,9 +199,9 @@ def test_a_publisher_that_loses_the_database_is_followed_by_another(
     with hubs_at_work(2, database, broker, hub_keys) as hubs:
         for _ in range(3):
             wait_until(lambda: sum(one.hub.publishes_rosters for one in hubs) == 1)
-            wait_until(lambda: db.execute(f"SELECT count(*) {theirs}").fetchone()[0] == 2)  # noqa: S608 - our own words
+            wait_until(lambda: db.execute(f"SELECT count(*) {theirs}").fetchone()[0] == 2)
             before = failures(hubs)
-            db.execute(f"SELECT pg_terminate_backend(pid) {theirs}")  # noqa: S608 - as above
+            db.execute(f"SELECT pg_terminate_backend(pid) {theirs}")
             wait_until(
                 lambda before=before: all(
                     now > then for now, then in zip(failures(hubs), before, strict=True)
