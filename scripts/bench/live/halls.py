@@ -25,7 +25,7 @@ from scripts.bench.live.town import CENTRE, Hall
 
 IN_FLIGHT = 2
 AGAIN_S = 30.0
-LOOK_S = 5.0
+LOOK_S = 0.5
 
 
 @dataclass
@@ -91,12 +91,16 @@ class Halls:
         await asyncio.to_thread(self._client.loop_stop)
 
     async def live(self, stop: asyncio.Event) -> None:
-        """Let every hall send what its bands say, until told to stop."""
-        count = len(self.at_work)
+        """Let every hall send what its bands say until told to stop, and wait for its receipts."""
+        count, over = len(self.at_work), asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            for number, one in enumerate(self.at_work.values()):
+            group.create_task(self._send_again(over))
+            halls = [
                 group.create_task(self._hall_live(one, number / count * self._seal_after_s, stop))
-            group.create_task(self._send_again(stop))
+                for number, one in enumerate(self.at_work.values())
+            ]
+            await asyncio.wait(halls)
+            over.set()
 
     async def _hall_live(self, one: HallAtWork, delay_s: float, stop: asyncio.Event) -> None:
         await asyncio.sleep(delay_s)
@@ -143,8 +147,8 @@ class Halls:
         one.waiting[batch.name] = (batch, topic, time.monotonic())
         self._client.publish(topic, batch.payload, qos=1)
 
-    async def _send_again(self, stop: asyncio.Event) -> None:
-        while not (stop.is_set() and not self.unreceipted()):
+    async def _send_again(self, over: asyncio.Event) -> None:
+        while not over.is_set() or self.unreceipted():
             await asyncio.sleep(min(LOOK_S, self._again_s / 2))
             long_ago = time.monotonic() - self._again_s
             for one in self.at_work.values():
