@@ -421,6 +421,35 @@ def bytes_(
         show(found)
 
 
+@app.command()
+def backup(
+    *,
+    dsn: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ADHERE_BENCH_DSN",
+            help=_("A server on which databases may be made; left out: an embedded one."),
+        ),
+    ] = None,
+    readings: Annotated[
+        int, typer.Option(min=10_000, max=1_000_000_000, help=_("At least so many are stored."))
+    ] = 10_000_000,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a backup of made-up nights, and what a restore of it takes."""
+    from scripts.bench.backup import as_json as backup_as_json
+    from scripts.bench.backup import run, show
+
+    with _new_folder() as folder, _progress() as progress:
+        measured = run(folder, dsn, readings, progress)
+    if as_json:
+        typer.echo(json.dumps(backup_as_json(measured)))
+    else:
+        show(measured)
+    if not measured.drilled.passed:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _new_folder() -> Iterator[Path]:
     """Yield a folder that is removed at the end."""

@@ -101,7 +101,7 @@ def _audit(dsn: str, manifest: Manifest) -> audit_chain.Verified | None:
 def _scratch(manifest: Manifest, dsn: str | None) -> Iterator[str]:
     """Make an empty database; yield its DSN."""
     if dsn is not None:
-        with connect(dsn, application="adhere drill") as conn, _database(conn) as name:
+        with connect(dsn, application="adhere drill") as conn, scratch_database(conn) as name:
             yield make_conninfo(dsn, dbname=name)
         return
     if manifest.server.timescale is not None:
@@ -125,7 +125,7 @@ def _scratch(manifest: Manifest, dsn: str | None) -> Iterator[str]:
         with (
             EmbeddedPostgres(place / "postgres", base=place / "base") as server,
             connect(server.dsn, application="adhere drill") as conn,
-            _database(conn) as name,
+            scratch_database(conn) as name,
         ):
             yield server.dsn_of(name)
     finally:
@@ -133,7 +133,8 @@ def _scratch(manifest: Manifest, dsn: str | None) -> Iterator[str]:
 
 
 @contextmanager
-def _database(conn: Connection) -> Iterator[str]:
+def scratch_database(conn: Connection) -> Iterator[str]:
+    """Make an empty database on the server of `conn`; yield its name; drop it at the end."""
     name = f"adhere_drill_{secrets.token_hex(6)}"
     named = sql.Identifier(name)
     with border():
