@@ -451,4 +451,4 @@ TO adhere_core, adhere_operator;
 GRANT SELECT, INSERT ON unowned_span TO adhere_core;
 GRANT SELECT ON dropped_day TO adhere_core, adhere_reports, adhere_operator;
 GRANT SELECT ON unowned_span TO adhere_operator;
-GRANT SELECT ON purged TO adhere_reports, adhere_auditor, adhere_operator;
+GRANT SELECT ON purged TO adhere_reports, adhere_operator;

@@ -589,19 +589,19 @@ FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION gateway_of_topic TO adhere_hub;
 -- Whoever looks at the ledger may have it brought up to date.
 GRANT EXECUTE ON FUNCTION ledger_catch_up TO
-    adhere_alerts, adhere_reports, adhere_portal, adhere_auditor, adhere_operator;
+    adhere_alerts, adhere_reports, adhere_portal, adhere_operator;
 GRANT EXECUTE ON FUNCTION gateways_looked_after TO adhere_alerts, adhere_portal;
 GRANT EXECUTE ON FUNCTION ledger_anew TO adhere_operator;
 GRANT SELECT ON ledger, ledger_gap, ledger_on_box, ledger_spool, ledger_finding TO
-    adhere_alerts, adhere_reports, adhere_portal, adhere_auditor, adhere_operator;
+    adhere_alerts, adhere_reports, adhere_portal, adhere_operator;
 GRANT SELECT (id, centre_id, code) ON gateway TO adhere_alerts;
 -- From which day on a box may be asked what it has sealed.
 GRANT SELECT (gateway_id, enrolled_at) ON gateway_key TO adhere_reports;
-GRANT SELECT ON expected TO adhere_operator, adhere_auditor;
+GRANT SELECT ON expected TO adhere_operator;
 GRANT UPDATE (seen_at, seen_by) ON ledger_finding TO adhere_portal, adhere_operator;
 -- Of letters everything but their bytes.
 GRANT SELECT (
     id, topic, reason, gateway_id, full_length, first_seen_at, last_seen_at, times_seen, retried_at,
     retry_outcome
-) ON dead_letter TO adhere_reports, adhere_portal, adhere_auditor;
+) ON dead_letter TO adhere_reports, adhere_portal;
 GRANT UPDATE (retried_at, retry_outcome, retry_detail) ON dead_letter TO adhere_operator;

@@ -342,7 +342,7 @@ GRANT SELECT, DELETE, INSERT (day, part, folder, buckets), UPDATE (
     exported_at, manifest_sha256, readings, bytes, verified_at, verified_state
 ) ON cold_part TO adhere_core;
 GRANT SELECT, INSERT ON cold_content TO adhere_core;
-GRANT SELECT ON cold_part, cold_content TO adhere_reports, adhere_operator, adhere_auditor;
+GRANT SELECT ON cold_part, cold_content TO adhere_reports, adhere_operator;
 GRANT EXECUTE ON FUNCTION
     cold_bucket, content_hash, day_content, partition_of_day, days_with_readings, state_of_day
 TO adhere_core;

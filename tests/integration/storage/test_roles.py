@@ -248,6 +248,18 @@ def test_who_is_not_forbidden_is_let_through(database):
                     raise
 
 
+def test_an_auditor_reads_the_audit_trail_and_nothing_else():
+    """Whether the database is up to date, every process may ask, and whether it is the owner."""
+    assert {
+        (right.right, right.target) for right in declared() if right.grantee == Role.AUDITOR
+    } == {
+        ("select", "audit"),
+        ("select", "audit_block"),
+        ("select", "migration"),
+        ("execute", "is_owner"),
+    }
+
+
 def test_a_login_of_one_role_gets_no_further(database, login):
     mine = login(Role.HUB)
     with connect(mine, role=Role.HUB) as conn:
