@@ -9,7 +9,7 @@ from storage.ingest import IncomingBatch, Outcome, ReadingColumns, store_batches
 from tests.district import every, local_ms
 
 MINUTE = 60_000
-NIGHT = date(2026, 11, 15)
+WEEK, NIGHT = date(2026, 11, 9), date(2026, 11, 15)
 TUESDAY = local_ms("2026-11-10 07:30:00")
 """Half an hour before a UTC midnight: what begins here lies in two files."""
 DAYS = [date(2026, 11, 9), date(2026, 11, 10)]
@@ -27,6 +27,8 @@ def filled(district):
         told = [(ms + shift_ms, bpm) for ms, bpm in memory]
         district.hear("p1", heart_rate=told, stamps=[ms for ms, _bpm in memory])
     count(district, "p2", [(TUESDAY + n * MINUTE, 100 * n) for n in range(70)])
+    off = every(TUESDAY + 130 * MINUTE, TUESDAY + 132 * MINUTE, 0)
+    district.hear("p1", heart_rate=off, flags=1)  # contact is known: there is none
     # The same twice in one batch, and both zeros: what a hash over a set would stumble over.
     zeros = [(TUESDAY, -0.0), (TUESDAY, 0.0), (TUESDAY, -0.0)]
     district.hear("p2", heart_rate=zeros, stamps=[-5, -5, -7])

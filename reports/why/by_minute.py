@@ -12,6 +12,7 @@ from adherence.steps import step_minutes
 from config.conventions import Conventions
 from reports.nightly.rounds import CASES, Round
 from reports.nightly.tables import frame_of
+from reports.why.archived import archived_unworn
 from reports.why.content import Day, Run, StoredWeek
 from storage.database import Connection
 from storage.readings import Page
@@ -58,7 +59,11 @@ def _unseen(
         "to_at": instant(last_ms),
     }
     unworn = "why_unworn" if page is None else "why_unworn_of_page"
-    spans = pl.concat(frame_of(conn, name, asked, _UNSEEN) for name in (unworn, "why_unseen"))
+    frames = [frame_of(conn, name, asked, _UNSEEN) for name in (unworn, "why_unseen")]
+    if page is None:
+        archived = archived_unworn(conn, week.patient_id, start_ms, last_ms)
+        frames.append(pl.DataFrame(archived, schema=_UNSEEN, orient="row"))
+    spans = pl.concat(frames)
     first, behind = (pl.col(at).dt.epoch("ms") for at in ("from_at", "to_at"))
     return (
         spans.select(

@@ -14,6 +14,7 @@ from reports.nightly.reach import reach_of
 from reports.nightly.rounds import CASES, Clock, Round, rounds
 from reports.nightly.tables import frame_of
 from reports.nightly.windows import WINDOW
+from reports.why.archived import archived_batches, together
 from reports.why.by_minute import WEEK_DAYS, days_of, instant, minutes_between
 from reports.why.content import Batch, Session, ShortEffort, StoredWeek, Why
 from reports.why.parts import logged_in, parts_of
@@ -197,6 +198,10 @@ def _batches(
     }
     behind: dict[int, list[Batch]] = {number: [] for number in numbers}
     name = "why_batches" if page is None else "why_batches_of_page"
-    for number, *batch in conn.execute(query(name), asked).fetchall():
-        behind[number].append(Batch(*batch))
+    rows = conn.execute(query(name), asked).fetchall()
+    found = [(int(str(number)), Batch(*batch)) for number, *batch in rows]
+    if page is None:
+        found = together([*found, *archived_batches(conn, week.patient_id, spans)])
+    for number, batch in found:
+        behind[number].append(batch)
     return {number: tuple(batches) for number, batches in behind.items()}

@@ -82,11 +82,14 @@ def readings_in_files(
     spans: pl.DataFrame,
     longest_span_ms: int,
     without: Sequence[int],
+    *,
+    beside: Sequence[str] = (),
 ) -> Iterator[pl.DataFrame]:
     """Yield FRAMES of the spans (SPANS of `storage.readings`), file by file; mostly none.
 
-    Readings of longer spans, and those of the batches `without`, are left out. Raises Misconfigured
-    where a file is missing or changed: without it a day would look as if nothing had been said.
+    `beside` names further columns: `batch_id`, `flags`. Readings of longer spans, and those of the
+    batches `without`, are left out. Raises Misconfigured where a file is missing or changed: without
+    it a day would look as if nothing had been said.
     """
     if spans.is_empty():
         return
@@ -111,7 +114,7 @@ def readings_in_files(
             .with_columns(ts=_utc_ms())
             .join(wanted.lazy(), on="device_id")
             .filter(pl.col("ts").is_between("from_ms", "to_ms", closed="left"))
-            .select(FRAMES.names())
+            .select(*FRAMES, *beside)
             .collect()
         )
 

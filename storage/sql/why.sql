@@ -112,6 +112,16 @@ JOIN gateway AS g ON g.id = b.gateway_id
 JOIN organisation AS o ON o.id = g.centre_id
 ORDER BY behind.number, b.committed_at, b.id;
 
+-- name: why_origins
+-- Where batches came from, by id.
+SELECT
+    b.id, o.code, g.code, encode(b.boot, 'hex'), b.seq, encode(b.content_sha256, 'hex'),
+    b.committed_at
+FROM batch AS b
+JOIN gateway AS g ON g.id = b.gateway_id
+JOIN organisation AS o ON o.id = g.centre_id
+WHERE b.id = ANY (%(batches)s);
+
 -- name: why_batches_of_page
 SELECT
     behind.number, o.code, g.code, encode(b.boot, 'hex'), b.seq, encode(b.content_sha256, 'hex'),

@@ -13,12 +13,13 @@ import pytest
 from config.errors import Misconfigured, Unavailable
 from reports.nightly.night import run_night
 from reports.nightly.recompute import recompute
+from reports.why import minutes_of_week
 from storage.cold.drop import CHANGED, DROPPED, NOT_VERIFIED, drop_day, free_from, verified_days
 from storage.cold.export import days_before, export_days
 from storage.cold.verify import verify_days
 from storage.database import connect, working_as
 from storage.roles import Role
-from tests.cold import DAYS, MINUTE, NIGHT, TUESDAY, filled
+from tests.cold import DAYS, MINUTE, NIGHT, TUESDAY, WEEK, filled
 from tests.district import District, every, from_scratch, results
 from tests.postgres import new_database
 
@@ -71,6 +72,8 @@ def rows_of(archive):
 def test_a_week_out_of_files_is_the_week_out_of_the_tables(conn, district, archive, tmp_path):
     before = run_night(conn, NIGHT, tmp_path, "en")
     stored = results(conn)
+    enrolment = stored["day"][0][0]
+    told = minutes_of_week(conn, enrolment, WEEK)
     for table in ("heart_rate", "steps", "steps_counter"):  # where the server can
         conn.execute("SELECT compress_reading_day(%s, day) FROM unnest(%s) AS day", (table, DAYS))
 
@@ -82,7 +85,12 @@ def test_a_week_out_of_files_is_the_week_out_of_the_tables(conn, district, archi
     conn.execute("TRUNCATE said_again, band_clock")
     conn.execute("INSERT INTO clock_heard SELECT id, 0, 7200000 FROM device")
     after = run_night(conn, NIGHT, tmp_path, "en")
+    retold = minutes_of_week(conn, enrolment, WEEK)
 
+    assert retold.minutes.equals(told.minutes)
+    assert (retold.sessions, retold.batches) == (told.sessions, told.batches)
+    assert told.agrees
+    assert "unworn" in set(told.minutes["reason"])
     assert [(part.day, part.part) for part in parts] == [(day, 1) for day in DAYS]
     assert results(conn) == stored
     assert stored["bout"]
