@@ -88,8 +88,8 @@ def readings_in_files(
     """Yield FRAMES of the spans (SPANS of `storage.readings`), file by file; mostly none.
 
     `beside` names further columns: `batch_id`, `flags`. Readings of longer spans, and those of the
-    batches `without`, are left out. Raises Misconfigured where a file is missing or changed: without
-    it a day would look as if nothing had been said.
+    batches `without`, are left out. Raises Misconfigured where a file is missing or changed: then a
+    day would look as if nothing had been said.
     """
     if spans.is_empty():
         return
