@@ -1,10 +1,12 @@
 """Where the server has TimescaleDB the tables of readings are hypertables by day."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from reports.nightly.recompute import recompute
+from reports.why import minutes_of_week
 from scripts.bench.disk import on_disk
 from storage.database import connect, snapshot
 from storage.ingest import store_batches
@@ -12,6 +14,7 @@ from storage.reading_tables import TABLE_OF
 from storage.retention import Policies, apply_policies
 from storage.status import look
 from tests.batches import DAY_MS, T0_MS, a_batch, a_gateway, columns
+from tests.district import District, every, from_scratch, local_ms, results
 from tests.postgres import new_database
 
 
@@ -89,3 +92,26 @@ def test_a_compressed_reading_of_one_a_second_takes_three_bytes_at_most(conn):
     assert seen.readings == 72_000
     assert seen.compressed <= 3
     assert seen.rows > 20 * seen.compressed
+
+
+def test_a_packed_week_is_computed_and_explained_as_before(conn):
+    district, sunday = District(conn), date(2022, 11, 13)
+    enrolment = district.wear("p1", starts_on=date(2022, 11, 7))
+    start = local_ms("2022-11-09 07:40:00")  # over the midnight of UTC
+    rows = every(start, start + 40 * 60_000, 120)
+    minutes = [(start + n * 60_000, 30) for n in range(40)]
+    district.hear("p1", heart_rate=rows, steps=minutes)
+    district.hear("p1", heart_rate=[(ms + 3, bpm) for ms, bpm in rows], stamps=range(len(rows)))
+    recompute(conn, through=sunday)
+    stored, why = results(conn), minutes_of_week(conn, enrolment, sunday - timedelta(days=6))
+
+    assert packed(conn).compressed_days == 2 * 2
+    from_scratch(conn)
+    recompute(conn, through=sunday)
+
+    assert results(conn) == stored
+    again = minutes_of_week(conn, enrolment, sunday - timedelta(days=6))
+    assert again.minutes.equals(why.minutes)
+    assert again.days == why.days
+    assert len(again.sessions) == 1
+    assert again.sessions == why.sessions
