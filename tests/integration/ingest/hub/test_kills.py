@@ -186,7 +186,7 @@ def test_a_hub_told_to_stop_stores_what_the_broker_had_given_it(
 
 
 def test_hubs_killed_at_random_moments_lose_and_double_nothing(hub_process, ear, box, db):
-    batches = [box.batch(seq) for seq in range(300)]
+    batches = [box.batch(seq) for seq in range(600)]
     moments = random.Random(3)
 
     with in_background(lambda: ear.send_until_receipted(batches, resend_s=0.5)):
