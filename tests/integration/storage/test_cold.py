@@ -201,6 +201,11 @@ def test_what_was_nobodys_is_exported_when_it_is_somebodys(conn, district, archi
         2026, 11, 13, tzinfo=UTC
     )
 
+    conn.execute("DELETE FROM device_assignment WHERE patient_id = %s", (patient,))
+    conn.execute("DELETE FROM heart_rate WHERE value = 77")  # purged as nobody's
+    seen = verified(conn)[DAYS[0]]
+    assert (seen.faults, seen.late, seen.given_up) == ([], 0, 12)
+
 
 def forged(manifest):
     """Change a file and its manifest together: only the database can tell."""
