@@ -7,11 +7,12 @@ rows to the last column.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +30,9 @@ from storage.embedded import EmbeddedPostgres
 from storage.migrate import migrate
 from storage.roles import Role
 
+LOOK_S = 0.05
+"""How often the memory of a process is looked at."""
+_HIGH_WATER = re.compile(r"VmHWM:\s+(\d+) kB")
 RESULTS = ("day", "bout", "week", "side_day", "rest_day", "side_week")
 
 
@@ -120,14 +124,18 @@ def _command(figures: ColdFigures, step: str, dsn: str, *words: str) -> Any:  # 
     process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, "-m", "scripts.main", "db", "export", *words, "--json"],
         env=os.environ | {"ADHERE_DATABASE_DSN": dsn},
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE,  # a line a day: less than a pipe holds
     )
+    peak = 0.0
+    while process.poll() is None:  # its own peak: what wait4 says begins with this process's
+        with suppress(OSError):
+            status = Path(f"/proc/{process.pid}/status").read_text("ascii")
+            peak = max([peak, *(int(kb) / 1024 for kb in _HIGH_WATER.findall(status))])
+        time.sleep(LOOK_S)
     printed = process.stdout.read() if process.stdout else b""
-    _pid, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"adhere db export ended with {process.returncode}")
-    figures.steps[step] = Step(time.perf_counter() - since, usage.ru_maxrss / 1024)
+    figures.steps[step] = Step(time.perf_counter() - since, peak)
     return json.loads(printed)
 
 
