@@ -30,7 +30,7 @@ PACKAGES = (
     "scripts",
     "storage",
 )
-COMMANDS = ROOT / "scripts" / "commands"
+COMMANDS = {ROOT / "scripts" / name for name in ("commands", "db", "gateway")}
 MARKS = {"_", "later", "gettext", "say"}
 PO = LOCALE_DIR / "zh_CN" / "LC_MESSAGES" / f"{DOMAIN}.po"
 MO = PO.with_suffix(".mo")
@@ -49,13 +49,19 @@ TOOLKIT = (
 
 def texts() -> Iterator[tuple[str, str]]:
     """Yield (text, file it stands in), each package in the order of its files."""
+    handed = {
+        name
+        for folder in COMMANDS
+        for path in folder.glob("*.py")
+        for name in made_commands(path.read_text("utf-8"))
+    }
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             source = path.read_text("utf-8")
             place = path.relative_to(ROOT).as_posix()
             yield from ((message, place) for message in in_source(source))
-            if path.parent == COMMANDS:
-                yield from ((message, place) for message in helps(source, path.stem))
+            if path.parent in COMMANDS:
+                yield from ((message, place) for message in helps(source, {path.stem, *handed}))
         for path in sorted((ROOT / package).rglob("*.html")):
             place = path.relative_to(ROOT).as_posix()
             yield from ((message, place) for message in in_template(path.read_text("utf-8")))
@@ -84,15 +90,33 @@ def in_template(source: str) -> Iterator[str]:
             yield message
 
 
-def helps(source: str, name: str) -> Iterator[str]:
-    """Yield the help of each command in the command file `name`: its functions' docstrings."""
+def made_commands(source: str) -> Iterator[str]:
+    """Yield the functions of other modules that a file makes commands: `app.command()(check)`."""
+    for node in ast.walk(ast.parse(source)):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Call)
+            and _is_command(node.func)
+        ):
+            for given in node.args:
+                yield given.attr if isinstance(given, ast.Attribute) else getattr(given, "id", "")
+
+
+def helps(source: str, names: set[str]) -> Iterator[str]:
+    """Yield the help of each command in a file: docstrings of those decorated, and of `names`."""
     for node in ast.parse(source).body:
         if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
             continue
-        if node.decorator_list or node.name == name:
+        if node.name in names or any(map(_is_command, node.decorator_list)):
             text = ast.get_docstring(node)
             if text:
                 yield text
+
+
+def _is_command(decorator: ast.expr) -> bool:
+    """Say whether it makes a function a command, or the help of a group of them."""
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(called, ast.Attribute) and called.attr in {"command", "callback"}
 
 
 def translations() -> dict[str, str]:

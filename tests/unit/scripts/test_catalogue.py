@@ -5,6 +5,7 @@ import re
 import string
 
 from scripts.catalogue import MO, TOOLKIT, in_source, texts, translations
+from scripts.main import COMMANDS, load
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[#0\- +]*\d*(?:\.\d+)?[a-zA-Z]")
 
@@ -13,6 +14,22 @@ def test_every_text_of_the_program_is_translated():
     known = translations()
 
     assert [text for text, _ in texts() if not known.get(text)] == []
+
+
+def helps_of(path, command):
+    """Yield (command line, help) of a command and of all below it."""
+    yield path, command.help
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from helps_of(f"{path} {name}", inner)
+
+
+def test_every_help_of_the_command_line_is_in_the_catalogue():
+    said = dict(
+        pair for name, command in COMMANDS.items() for pair in helps_of(name, load(name, command))
+    )
+
+    assert len(said) > 60
+    assert {path for path, text in said.items() if text and text not in translations()} == set()
 
 
 def test_no_text_is_kept_that_the_program_no_longer_says():
