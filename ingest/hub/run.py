@@ -106,7 +106,7 @@ class Hub:
         self._tender = Tender(
             list(self.links.values()),
             self._buffer,
-            lambda: log.info("hub_status", waiting=len(self._buffer), **self.report()),
+            self._say_status,
             settings.status_every_s,
             stop,
         )
@@ -217,6 +217,18 @@ class Hub:
             self.counters, self.times, self.delays, self._buffer, self.links, self._paces,
             self._rosters,
         )  # fmt: skip
+
+    def _say_status(self) -> None:
+        log.info(
+            "hub_status",
+            waiting=self._buffer.waiting(Lane.LIVE),
+            waiting_history=self._buffer.waiting(Lane.HISTORY),
+            stuck_s=round(self._buffer.stuck_s(), 1),
+            shared=all(link.is_shared for link in self.links.values()),
+            away=any(link.is_away for link in self.links.values()),
+            publishes_rosters=self.publishes_rosters,
+            **self.report(),
+        )
 
     @property
     def publishes_rosters(self) -> bool:

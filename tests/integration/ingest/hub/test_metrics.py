@@ -6,6 +6,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.errors import Misconfigured
@@ -91,3 +92,24 @@ def test_a_port_that_is_taken_is_said_with_what_to_do(database, broker, hub_keys
 def test_nothing_is_served_unless_it_is_asked_for(database, broker, hub_keys):
     with hub_at_work(database, broker, hub_keys) as hub:
         assert hub.hub.metrics_port is None
+
+
+def test_the_log_says_from_time_to_time_how_the_hub_stands(database, broker, hub_keys, box, ear):
+    sealed, name = box.batch(0)
+
+    with (
+        structlog.testing.capture_logs() as said,
+        hub_at_work(database, broker, hub_keys, status_every_s=0.05) as hub,
+    ):
+        ear.send(sealed)
+        ear.wait_for(name)
+        wait_until(lambda: hub.hub.publishes_rosters and hub.counters.stored)
+        count = len(said)  # one may be in the making
+        wait_until(lambda: sum(one["event"] == "hub_status" for one in said[count:]) >= 2)
+
+    status = [one for one in said[count:] if one["event"] == "hub_status"][-1]
+    assert status["stored"] == 1
+    assert status["shared"] is True
+    assert status["away"] is False
+    assert status["publishes_rosters"] is True
+    assert status["stuck_s"] == 0
