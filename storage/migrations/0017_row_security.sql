@@ -1078,11 +1078,13 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$
+DECLARE
+    process CONSTANT text := 'watch';
 BEGIN
     -- A rule looks after nobody but those for whom a doctor has set a ceiling.
     INSERT INTO public.audit (actor, action, subject, detail)
     SELECT
-        'watch', 'read_readings', patient.pseudonym,
+        process, 'read_readings', patient.pseudonym,
         jsonb_build_object('use', 'rule', 'from', earliest, 'to', latest)
     FROM public.patient
     WHERE patient.id IN (
@@ -1096,7 +1098,7 @@ BEGIN
         )
         AND NOT EXISTS (
             SELECT FROM public.audit AS known
-            WHERE known.subject = patient.pseudonym AND known.actor = 'watch'
+            WHERE known.subject = patient.pseudonym AND known.actor = process
                 AND known.action = 'read_readings' AND known.at >= now() - interval '1 hour'
         );
     RETURN QUERY EXECUTE

@@ -1,19 +1,14 @@
 """What a doctor sees, and what is done from there."""
 
-import re
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from config.schemes import SCHEMES_DIR, load_scheme
-from portal.words import ACTIONS
 from reports.nightly.recompute import recompute
 from reports.payment.store import evaluate_due
 from tests.pages import MONDAY
 
-ROOT = Path(__file__).parents[3]
 SCHEME = SCHEMES_DIR / "base_performance_s1.toml"
-NOTED = re.compile(r"(?:\.note\(|\bnote\(|action=|\"action\": )\s*\"([a-z_]+)\"")
 
 TODAY = datetime.now(ZoneInfo("Asia/Shanghai")).date()
 TERMS = {
@@ -357,16 +352,6 @@ def test_the_payer_sees_each_line_what_it_counts_and_who_signed_for_it(browsers,
     replaced = auditor.get("/audit?action=payment_line_replaced").text
     assert "state shown_not_paid, amount 120.00" in replaced
     assert "state payable, amount 120.00" in replaced
-
-
-def test_every_action_that_is_noted_has_its_words():
-    noted = set()
-    for folder in ("portal", "reports", "storage", "alerts", "scripts/commands"):
-        for path in (ROOT / folder).rglob("*.py"):
-            noted |= set(NOTED.findall(path.read_text("utf-8")))
-    noted |= {"recompute", "payment_line_removed", "join_care_team", "drop_exported_readings"}
-
-    assert noted == set(ACTIONS)
 
 
 def test_the_auditor_finds_what_was_done_to_whom(browsers, conn, house):
