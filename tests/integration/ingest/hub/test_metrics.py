@@ -107,7 +107,7 @@ def test_the_log_says_from_time_to_time_how_the_hub_stands(database, broker, hub
         count = len(said)  # one may be in the making
         wait_until(lambda: sum(one["event"] == "hub_status" for one in said[count:]) >= 2)
 
-    status = [one for one in said[count:] if one["event"] == "hub_status"][-1]
+    status = [one for one in said[count:] if one["event"] == "hub_status"][1]
     assert status["stored"] == 1
     assert status["shared"] is True
     assert status["away"] is False
