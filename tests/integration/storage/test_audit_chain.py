@@ -122,34 +122,36 @@ def test_an_anchor_that_is_none_is_said(conn):
         Anchor.read("3:abc")
 
 
-@pytest.mark.parametrize("table", ["audit", "audit_block"])
-@pytest.mark.parametrize(
-    "statement", ["UPDATE {} SET sealed = 1", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
-)
-def test_nobody_changes_or_removes_a_row_nor_does_the_owner(conn, table, statement):
+def test_nobody_changes_or_removes_a_row_nor_does_the_owner(conn):
     three_blocks(conn)
-    text = statement.format(table).replace("sealed = 1", {"audit": "actor = 'x'"}.get(
-        table, "row_count = 1"))  # fmt: skip
 
     for replicates in ("origin", "replica"):
         conn.execute("SELECT set_config('session_replication_role', %s, false)", (replicates,))
-        with pytest.raises(Exception, match="only added to"):
-            conn.execute(text)
-
-
-@pytest.mark.parametrize("role", list(Role))
-def test_no_role_may_change_the_trail_or_write_a_block(conn, database, role):
-    write(conn, "p1")
-
-    with connect(database, role=role) as confined:
         for statement in (
             "UPDATE audit SET actor = 'x'",
             "DELETE FROM audit",
-            "INSERT INTO audit_block SELECT * FROM audit_block",
+            "TRUNCATE audit",
+            "UPDATE audit_block SET row_count = 1",
             "DELETE FROM audit_block",
+            "TRUNCATE audit_block CASCADE",
         ):
-            with pytest.raises(Exception, match="permission denied"):
-                confined.execute(statement)
+            with pytest.raises(Exception, match="only added to"):
+                conn.execute(statement)
+
+
+def test_no_role_may_change_the_trail_or_write_a_block(conn, database):
+    write(conn, "p1")
+
+    for role in Role:
+        with connect(database, role=role) as confined:
+            for statement in (
+                "UPDATE audit SET actor = 'x'",
+                "DELETE FROM audit",
+                "INSERT INTO audit_block SELECT * FROM audit_block",
+                "DELETE FROM audit_block",
+            ):
+                with pytest.raises(Exception, match="permission denied"):
+                    confined.execute(statement)
 
 
 def test_a_row_that_is_committed_late_with_a_lower_id_stays_out_of_no_block(conn, database):
