@@ -18,7 +18,7 @@ from scripts.show.ports import held_port
 
 START_S = 20.0
 LOOK_S = 0.02
-FOR_A_DISTRICT = ("max_inflight_messages 1000", "max_queued_messages 100000")
+FOR_A_DISTRICT = ("max_inflight_messages 1000", "max_queued_messages 10000")
 """What docs/howto/hub.md asks of a district's mosquitto: by itself it lets a subscriber have twenty
 messages that are not acknowledged, and a hub acknowledges after its commit."""
 

@@ -49,19 +49,16 @@ class RunningHub:
 
 @contextmanager
 def hubs(
-    folder: Path, dsn: str, broker_port: int, keys: Keys, workers: int, more: str = ""
+    folder: Path, dsn: str, broker_port: int, keys: Keys, workers: int
 ) -> Iterator[list[RunningHub]]:
-    """Run so many hubs on one broker and one database while the block runs.
-
-    `more` are further lines of their settings.
-    """
+    """Run so many hubs on one broker and one database while the block runs."""
     folder.mkdir()
     save_keys(folder / HUB_KEY_FILE, keys)
     settings = folder / "district.toml"
     settings.write_text(
         f'data_dir = "{folder}"\n'
         f'[broker]\nhost = "{LOOPBACK}"\nport = {broker_port}\n'
-        f'[nightly]\nreport_dir = "{folder}"\n' + more,
+        f'[nightly]\nreport_dir = "{folder}"\n',
         "utf-8",
     )
     with ExitStack() as stack:

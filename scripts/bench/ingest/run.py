@@ -61,8 +61,6 @@ class Plan:
     rounds: int = 3
     peer_readings: int = 60_000
     """For those who batch; a tenth for who does not. 0: no peers."""
-    settings: str = ""
-    """Further lines of the hubs' settings."""
     esphome_ingestor: Path | None = None
     """The command of another project, where it is to be measured as well."""
 
@@ -261,7 +259,6 @@ class _Bench:
                 broker.port,
                 self._district.hub,
                 workers,
-                self._plan.settings,
             ) as running,
             _publisher(broker, made.frames, receipts=True) as publisher,
         ):
