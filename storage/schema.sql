@@ -9,6 +9,49 @@ CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
 
+-- Name: reading_group; Type: TYPE; Schema: public; Owner: -
+
+CREATE TYPE public.reading_group AS (
+	windows bigint[],
+	devices integer[],
+	heard_device integer[],
+	heard_at timestamp with time zone[],
+	heard_value double precision[],
+	heard_span integer[],
+	stamped_device integer[],
+	stamped_at timestamp with time zone[],
+	stamped_value double precision[],
+	stamped_span integer[],
+	device_ts_ms bigint[]
+);
+
+-- Name: TYPE reading_group; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TYPE public.reading_group IS 'Readings of bands in a part of a day, as arrays: those without a stamp of the band, and those with one.';
+
+-- Name: alert_quality(integer, timestamp with time zone, timestamp with time zone, double precision); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.alert_quality(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone, ceiling_bpm double precision) RETURNS TABLE(readings bigint, at_ceiling bigint, suspect bigint, off_skin bigint, remembered bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+    PERFORM public.note_reading('alert', ARRAY[of_patient], from_at, to_at, interval '0');
+    RETURN QUERY EXECUTE
+        'SELECT count(*), count(*) FILTER (WHERE value >= $4), '
+        'count(*) FILTER (WHERE flags & 4 <> 0), count(*) FILTER (WHERE flags & 3 = 1), '
+        'count(*) FILTER (WHERE device_ts_ms IS NOT NULL) '
+        'FROM public.device_assignment AS a '
+        'JOIN public.heart_rate AS told ON told.device_id = a.device_id '
+        'WHERE a.patient_id = $1 AND told.at >= $2 AND told.at <= $3 AND a.worn @> told.at'
+        USING of_patient, from_at, to_at, ceiling_bpm;
+END
+$_$;
+
+-- Name: FUNCTION alert_quality(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone, ceiling_bpm double precision); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.alert_quality(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone, ceiling_bpm double precision) IS 'What the readings behind an alert were like: all, at the ceiling, suspect, off the skin, told later from memory.';
+
 -- Name: enrolment; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.enrolment (
@@ -21,6 +64,8 @@ CREATE TABLE public.enrolment (
     CONSTRAINT enrolment_check CHECK ((ends_on > starts_on)),
     CONSTRAINT enrolment_mode_check CHECK ((mode = ANY (ARRAY['worn'::text, 'site'::text])))
 );
+
+ALTER TABLE ONLY public.enrolment FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE enrolment; Type: COMMENT; Schema: public; Owner: -
 
@@ -100,6 +145,8 @@ END),
     CONSTRAINT prescription_zone_lo_check CHECK ((zone_lo > (0)::double precision)),
     CONSTRAINT prescription_zone_order CHECK (((zone_lo < zone_hi) AND (zone_hi < 'Infinity'::double precision)))
 );
+
+ALTER TABLE ONLY public.prescription FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE prescription; Type: COMMENT; Schema: public; Owner: -
 
@@ -189,6 +236,8 @@ CREATE TABLE public.prescription_phase (
     CONSTRAINT prescription_phase_zone_lo_check CHECK (((zone_lo > (0)::double precision) AND (zone_lo < 'Infinity'::double precision)))
 );
 
+ALTER TABLE ONLY public.prescription_phase FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE prescription_phase; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.prescription_phase IS 'From which week of the programme on the aerobic part of a version asks something else; it belongs to its version and is never edited.';
@@ -203,7 +252,7 @@ COMMENT ON COLUMN public.prescription_phase.zone_lo IS 'As in the version, where
 
 -- Name: prescribed; Type: VIEW; Schema: public; Owner: -
 
-CREATE VIEW public.prescribed AS
+CREATE VIEW public.prescribed WITH (security_invoker='true') AS
  SELECT version.id AS prescription_id,
     piece.days,
     piece.phase,
@@ -268,6 +317,41 @@ END;
 
 COMMENT ON FUNCTION public.asked_in_week(of_prescription integer, monday date) IS 'What a version asks in a week: as on its Monday, or from its first day in that week on.';
 
+-- Name: begin_session(integer, bytea, interval, interval, boolean, bytea); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.begin_session(of_staff integer, session bytea, session_for interval, idle interval, sets_password boolean, before bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    DELETE FROM public.web_session WHERE token_sha256 = before;
+    DELETE FROM public.web_session
+    WHERE ends_at < clock_timestamp() OR seen_at < clock_timestamp() - idle;
+    INSERT INTO public.web_session (token_sha256, staff_id, ends_at, may_set_password)
+    VALUES (session, of_staff, clock_timestamp() + session_for, sets_password);
+END
+$$;
+
+-- Name: FUNCTION begin_session(of_staff integer, session bytea, session_for interval, idle interval, sets_password boolean, before bytea); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.begin_session(of_staff integer, session bytea, session_for interval, idle interval, sets_password boolean, before bytea) IS 'Open a web session; the one the browser had before ends, and those that are over go.';
+
+-- Name: browser_of(bytea, interval); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.browser_of(browser bytea, known_for interval) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT staff.code
+    FROM public.known_browser JOIN public.staff ON staff.id = known_browser.staff_id
+    WHERE known_browser.token_sha256 = browser
+        AND known_browser.used_at > clock_timestamp() - known_for
+$$;
+
+-- Name: FUNCTION browser_of(browser bytea, known_for interval); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.browser_of(browser bytea, known_for interval) IS 'The code of who last logged in with this browser; null: nobody lately.';
+
 -- Name: call_for_rosters(); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.call_for_rosters() RETURNS trigger
@@ -280,6 +364,22 @@ BEGIN
 END
 $$;
 
+-- Name: call_the_ledger(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.call_the_ledger() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO ledger_due SELECT id FROM come;
+    RETURN NULL;
+END
+$$;
+
+-- Name: FUNCTION call_the_ledger(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.call_the_ledger() IS 'Batches just stored are to be counted.';
+
 -- Name: call_the_watch(); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.call_the_watch() RETURNS trigger
@@ -291,6 +391,40 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+-- Name: change_password(bytea, text, bytea); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.change_password(proof bytea, kept text, asking bytea) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    reader CONSTANT integer := public.reader_id();
+    may_without CONSTANT boolean := (
+        SELECT may_set_password FROM public.web_session
+        WHERE token_sha256 = asking AND staff_id = reader
+    );
+BEGIN
+    -- Null where the asking session is not the reader's: then nothing is changed either.
+    IF may_without IS NULL OR NOT (may_without OR public.is_proof(reader, proof)) THEN
+        RETURN false;
+    END IF;
+    IF kept IS NULL OR kept !~ '^\$argon2id\+sha256\$v=19\$[mtp=,0-9]+\$[A-Za-z0-9+/]{22,}\$[A-Za-z0-9+/]{43}$' THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'not what is kept of a password';
+    END IF;
+    UPDATE public.login SET password_hash = kept, password_set_at = clock_timestamp()
+    WHERE staff_id = reader;
+    DELETE FROM public.web_session WHERE staff_id = reader AND token_sha256 <> asking;
+    UPDATE public.login_link SET used_at = clock_timestamp()
+    WHERE staff_id = reader AND used_at IS NULL;
+    UPDATE public.web_session SET may_set_password = false WHERE token_sha256 = asking;
+    RETURN true;
+END
+$_$;
+
+-- Name: FUNCTION change_password(proof bytea, kept text, asking bytea); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.change_password(proof bytea, kept text, asking bytea) IS 'The reader''s own password, by the old one''s proof or in a session made for it; every other session and link of theirs ends. False: nothing was changed.';
 
 -- Name: check_phase(); Type: FUNCTION; Schema: public; Owner: -
 
@@ -333,6 +467,582 @@ $$;
 -- Name: FUNCTION check_phase(); Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON FUNCTION public.check_phase() IS 'Refuses a phase that contradicts its version: what is null in it stands as the version has it.';
+
+-- Name: class_heard(timestamp with time zone, timestamp with time zone, date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.class_heard(since timestamp with time zone, until timestamp with time zone, today date) RETURNS TABLE(heard bigint, enrolled bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    reader CONSTANT text := public.reader_code();
+BEGIN
+    IF reader IS NULL THEN
+        RAISE insufficient_privilege USING MESSAGE = 'nobody reads';
+    END IF;
+    INSERT INTO public.audit (actor, action, subject, detail)
+    SELECT
+        reader, 'read_readings', 'attendance',
+        jsonb_build_object('use', 'class', 'from', since, 'to', until)
+    WHERE NOT EXISTS (
+        SELECT FROM public.audit AS known
+        WHERE known.subject = 'attendance' AND known.actor = reader
+            AND known.action = 'read_readings' AND known.at >= now() - interval '1 hour'
+    );
+    RETURN QUERY EXECUTE
+        $query$
+        SELECT
+            count(*) FILTER (
+                WHERE EXISTS (
+                    SELECT FROM public.device_assignment AS a
+                    JOIN public.heart_rate AS told ON told.device_id = a.device_id
+                    WHERE a.patient_id = mine.id
+                        AND told.at >= $1 AND told.at < $2
+                        AND told.device_ts_ms IS NULL
+                        AND a.worn @> told.at
+                )
+            ),
+            count(*)
+        FROM public.reader_patients() AS mine (id)
+        WHERE EXISTS (
+            SELECT FROM public.enrolment
+            WHERE enrolment.patient_id = mine.id
+                AND enrolment.starts_on <= $3
+                AND (enrolment.ends_on IS NULL OR enrolment.ends_on > $3)
+        )
+        $query$
+        USING since, until, today;
+END
+$_$;
+
+-- Name: FUNCTION class_heard(since timestamp with time zone, until timestamp with time zone, today date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.class_heard(since timestamp with time zone, until timestamp with time zone, today date) IS 'How many of the reader''s patients a gateway itself has heard in a time, out of those enrolled. What a band told later from memory is not being there.';
+
+-- Name: cold_bucket(text, integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.cold_bucket(pseudonym text, buckets integer) RETURNS integer
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT (((((((get_byte(h.sha256, 0))::bigint * 16777216) + (get_byte(h.sha256, 1) * 65536)) + (get_byte(h.sha256, 2) * 256)) + get_byte(h.sha256, 3)) % (cold_bucket.buckets)::bigint))::integer AS int4
+    FROM ( SELECT sha256(convert_to(cold_bucket.pseudonym, 'UTF8'::name)) AS sha256) h;
+END;
+
+-- Name: FUNCTION cold_bucket(pseudonym text, buckets integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.cold_bucket(pseudonym text, buckets integer) IS 'Which of so many folders a person''s readings go to: the first 4 bytes of the SHA-256 of the pseudonym, big end first, modulo their number.';
+
+-- Name: compress_reading_day(text, date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.compress_reading_day(reading_table text, day date) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET lock_timeout TO '5s'
+    AS $_$
+DECLARE
+    chunk regclass;
+BEGIN
+    IF to_regclass('_timescaledb_catalog.chunk') IS NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE
+        'SELECT format(''%I.%I'', c.chunk_schema, c.chunk_name)::regclass '
+        'FROM timescaledb_information.chunks AS c '
+        'JOIN _timescaledb_catalog.chunk AS own '
+        'ON own.schema_name = c.chunk_schema AND own.table_name = c.chunk_name '
+        'WHERE c.hypertable_schema = ''public'' AND c.hypertable_name = $1 '
+        'AND $1 IN (''heart_rate'', ''steps'', ''steps_counter'', ''rr_interval'', ''battery'') '
+        'AND c.range_start = $2::timestamp AT TIME ZONE ''UTC'' '
+        'AND (own.status & 1 = 0 OR own.status & 10 <> 0)'
+    INTO chunk
+    USING reading_table, day;
+    IF chunk IS NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT public.compress_chunk(%L::regclass, if_not_compressed => true)', chunk);
+    RETURN true;
+END
+$_$;
+
+-- Name: FUNCTION compress_reading_day(reading_table text, day date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.compress_reading_day(reading_table text, day date) IS 'Compress a UTC day of a reading table, or take in what came to it since; say whether there was anything to do.';
+
+-- Name: content_hash(text, timestamp with time zone[], double precision[], bigint[], bigint[], smallint[], integer[], smallint[]); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.content_hash(pseudonym text, at timestamp with time zone[], value double precision[], batch_id bigint[], stamp bigint[], has_stamp smallint[], span_ms integer[], flags smallint[]) RETURNS bytea
+    LANGUAGE sql STABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT sha256(((((((((convert_to(pseudonym, 'UTF8'::name) || '\x00'::bytea) || array_send(at)) || array_send(value)) || array_send(batch_id)) || array_send(stamp)) || array_send(has_stamp)) || array_send(span_ms)) || array_send(flags))) AS sha256;
+END;
+
+-- Name: FUNCTION content_hash(pseudonym text, at timestamp with time zone[], value double precision[], batch_id bigint[], stamp bigint[], has_stamp smallint[], span_ms integer[], flags smallint[]); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.content_hash(pseudonym text, at timestamp with time zone[], value double precision[], batch_id bigint[], stamp bigint[], has_stamp smallint[], span_ms integer[], flags smallint[]) IS 'SHA-256 of one band''s readings, column by column in PostgreSQL''s binary form; sorted as in day_content, so that it says what they are and not how they lie.';
+
+-- Name: day_content(text, date, integer, integer, integer[], boolean); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.day_content(reading_table text, of_day date, buckets integer, of_bucket integer, devices integer[], with_readings boolean) RETURNS TABLE(patient_id integer, pseudonym text, device_id integer, readings integer, content_sha256 bytea, at timestamp with time zone[], value double precision[], batch_id bigint[], stamp bigint[], has_stamp smallint[], span_ms integer[], flags smallint[], sealed_ms bigint[])
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET max_parallel_workers_per_gather TO '0'
+    SET enable_hashagg TO 'off'
+    SET work_mem TO '64MB'
+    AS $_$
+DECLARE
+    arrays text := CASE
+        WHEN with_readings
+            THEN 'at, value, batch_id, stamp, has_stamp, span_ms, flags, sealed_ms'
+        ELSE 'NULL::timestamptz[], NULL::double precision[], NULL::bigint[], NULL::bigint[], '
+            'NULL::smallint[], NULL::integer[], NULL::smallint[], NULL::bigint[]'
+    END;
+    -- Of readings with a stamp: which of two clocks of a band told a record first is said by it.
+    sealed text := CASE
+        WHEN with_readings THEN
+            'CASE WHEN r.device_ts_ms IS NULL THEN 0 ELSE coalesce(('
+            'SELECT (extract(epoch FROM b.sealed_at) * 1000)::bigint '
+            'FROM batch AS b WHERE b.id = r.batch_id), 0) END'
+        ELSE '0::bigint'
+    END;
+    bound_from timestamptz := of_day::timestamp AT TIME ZONE 'UTC';
+    bound_to timestamptz := (of_day + 1)::timestamp AT TIME ZONE 'UTC';
+BEGIN
+    IF reading_table NOT IN ('heart_rate', 'steps', 'steps_counter', 'rr_interval', 'battery') THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'no such reading table';
+    END IF;
+    -- Zero has one form: which of two the server kept says nothing, and they compare as equal.
+    RETURN QUERY EXECUTE format(
+        $query$
+        WITH worn AS MATERIALIZED (
+            SELECT a.device_id, a.patient_id, p.pseudonym, a.worn
+            FROM device_assignment AS a
+            JOIN patient AS p ON p.id = a.patient_id
+            WHERE a.worn && tstzrange(%2$L, %3$L)
+                AND ($2 IS NULL OR cold_bucket(p.pseudonym, $1) = $2)
+                AND ($3 IS NULL OR a.device_id = ANY ($3))
+        ),
+        gathered AS (
+            SELECT
+                patient_id, pseudonym, device_id, count(*)::integer AS readings,
+                array_agg(at) AS at, array_agg(value) AS value, array_agg(batch_id) AS batch_id,
+                array_agg(stamp) AS stamp, array_agg(has_stamp) AS has_stamp,
+                array_agg(span_ms) AS span_ms, array_agg(flags) AS flags,
+                array_agg(sealed_ms) AS sealed_ms
+            FROM (
+                SELECT
+                    w.patient_id, w.pseudonym, r.device_id, r.at,
+                    r.value + 0::double precision AS value, r.batch_id,
+                    coalesce(r.device_ts_ms, 0) AS stamp,
+                    (r.device_ts_ms IS NOT NULL)::integer::smallint AS has_stamp,
+                    r.span_ms, r.flags, %5$s AS sealed_ms
+                FROM %1$I AS r
+                JOIN worn AS w ON w.device_id = r.device_id AND w.worn @> r.at
+                WHERE r.at >= %2$L AND r.at < %3$L
+                    AND r.device_id = ANY (ARRAY (SELECT worn.device_id FROM worn))
+                ORDER BY
+                    r.device_id, w.patient_id, w.pseudonym, r.at, r.batch_id, stamp, has_stamp,
+                    r.span_ms, r.flags, value
+            ) AS sorted
+            GROUP BY device_id, patient_id, pseudonym
+        )
+        SELECT
+            patient_id, pseudonym, device_id, readings,
+            content_hash(pseudonym, at, value, batch_id, stamp, has_stamp, span_ms, flags),
+            %4$s
+        FROM gathered
+        $query$,
+        reading_table, bound_from, bound_to, arrays, sealed
+    ) USING buckets, of_bucket, devices;
+END
+$_$;
+
+-- Name: FUNCTION day_content(reading_table text, of_day date, buckets integer, of_bucket integer, devices integer[], with_readings boolean); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.day_content(reading_table text, of_day date, buckets integer, of_bucket integer, devices integer[], with_readings boolean) IS 'The readings of a UTC day that belong to somebody, a row for each person and band: how many, their content_hash, and if asked for themselves, sorted by time, batch, stamp, span, flags and value; with a stamp also when the batch was sealed, ms UTC. Of one bucket, or of all where it is null; of these bands, or of all.';
+
+-- Name: days_with_readings(date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.days_with_readings(before date) RETURNS SETOF date
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+BEGIN
+    RETURN QUERY
+    SELECT DISTINCT to_date(right(relname, 8), 'YYYYMMDD') AS day
+    FROM pg_inherits
+    JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = ANY (ARRAY[
+            'public.heart_rate', 'public.steps', 'public.steps_counter', 'public.rr_interval',
+            'public.battery'
+        ]::regclass[])
+        AND relname ~ '_[0-9]{8}$'
+        AND to_date(right(relname, 8), 'YYYYMMDD') < before;
+    IF (SELECT relkind FROM pg_class WHERE oid = 'public.heart_rate'::regclass) <> 'p' THEN
+        RETURN QUERY EXECUTE
+            'SELECT DISTINCT range_start::date FROM timescaledb_information.chunks '
+            'WHERE hypertable_schema = ''public'' AND hypertable_name IN '
+            '(''heart_rate'', ''steps'', ''steps_counter'', ''rr_interval'', ''battery'') '
+            'AND range_start < $1::timestamp AT TIME ZONE ''UTC'''
+            USING before;
+    END IF;
+END
+$_$;
+
+-- Name: FUNCTION days_with_readings(before date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.days_with_readings(before date) IS 'The UTC days before this one for which there is a partition or a chunk of any reading table.';
+
+-- Name: band_claim; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.band_claim (
+    gateway_id integer NOT NULL,
+    claim bytea NOT NULL,
+    device_id integer NOT NULL,
+    patient_id integer NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    why_ended text,
+    assignment_id integer,
+    came_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT band_claim_check CHECK ((ended_at >= began_at)),
+    CONSTRAINT band_claim_check1 CHECK (((why_ended IS NULL) = (ended_at IS NULL))),
+    CONSTRAINT band_claim_claim_check CHECK ((length(claim) = 16)),
+    CONSTRAINT band_claim_why_ended_check CHECK ((why_ended = ANY (ARRAY['finished'::text, 'silent'::text, 'midnight'::text, 'another_wearer'::text, 'another_band'::text, 'roster'::text])))
+);
+
+ALTER TABLE ONLY public.band_claim FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE band_claim; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.band_claim IS 'A wearer''s word on the on-site page that a band is theirs, for one session: where an assignment that nobody of the staff made comes from.';
+
+-- Name: COLUMN band_claim.began_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.band_claim.began_at IS 'Where the box did not know the time, corrected by how long ago it said it was.';
+
+-- Name: COLUMN band_claim.ended_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.band_claim.ended_at IS 'Null while it goes on; the assignment then ends at the latest at the next local midnight.';
+
+-- Name: COLUMN band_claim.assignment_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.band_claim.assignment_id IS 'Null where it covers no time, or the band was assigned to that person anyway.';
+
+-- Name: device_assignment; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.device_assignment (
+    id integer NOT NULL,
+    device_id integer NOT NULL,
+    patient_id integer NOT NULL,
+    worn tstzrange NOT NULL,
+    CONSTRAINT device_assignment_worn_check CHECK ((NOT isempty(worn))),
+    CONSTRAINT device_assignment_worn_check1 CHECK (((lower_inc(worn) OR lower_inf(worn)) AND (NOT upper_inc(worn)))),
+    CONSTRAINT device_assignment_worn_check2 CHECK (((NOT upper_inc(worn)) AND (lower_inc(worn) OR lower_inf(worn))))
+);
+
+ALTER TABLE ONLY public.device_assignment FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE device_assignment; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.device_assignment IS 'Who wears which band, from when to when. A reading belongs to whoever is assigned at its time.';
+
+-- Name: COLUMN device_assignment.worn; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.device_assignment.worn IS 'Half-open, [from, to): at the moment a band changes hands it is the next person''s.';
+
+-- Name: drop_claimed_assignment(bigint, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.drop_claimed_assignment(of_assignment bigint, over_at timestamp with time zone) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ DELETE FROM public.device_assignment held
+   WHERE ((held.id = drop_claimed_assignment.of_assignment) AND (lower(held.worn) >= drop_claimed_assignment.over_at) AND (EXISTS ( SELECT
+            FROM public.band_claim
+           WHERE (band_claim.assignment_id = held.id))));
+END;
+
+-- Name: FUNCTION drop_claimed_assignment(of_assignment bigint, over_at timestamp with time zone); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.drop_claimed_assignment(of_assignment bigint, over_at timestamp with time zone) IS 'Delete the assignment that a claim made, where the claim was over before it began: the hub deletes nobody else''s.';
+
+-- Name: drop_exported_day(date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.drop_exported_day(of_day date) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET lock_timeout TO '5s'
+    AS $$
+DECLARE
+    -- In the order in which a batch is copied, so that two never wait for each other in a circle.
+    reading_tables text[] := ARRAY['battery', 'heart_rate', 'rr_interval', 'steps_counter', 'steps'];
+    reading_table text;
+    held regclass[] := '{}';
+    piece regclass;
+    number integer;
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.cold_part WHERE day = of_day AND dropped_at IS NULL)
+        OR EXISTS (
+            SELECT FROM public.cold_part
+            WHERE day = of_day AND dropped_at IS NULL AND verified_state IS NULL
+        )
+    THEN
+        RETURN 'not_verified';
+    END IF;
+    -- Late batches for this day wait, those for other days do not.
+    FOREACH reading_table IN ARRAY reading_tables LOOP
+        piece := public.partition_of_day(reading_table, of_day);
+        IF piece IS NOT NULL THEN
+            EXECUTE format('LOCK TABLE %s IN SHARE MODE', piece);
+        END IF;
+        held := held || piece;
+    END LOOP;
+    IF EXISTS (
+        SELECT FROM public.cold_part
+        WHERE day = of_day AND dropped_at IS NULL
+            AND verified_state <> public.state_of_day(of_day)
+    ) THEN
+        RETURN 'changed';
+    END IF;
+    FOR number IN 1 .. array_length(reading_tables, 1) LOOP
+        CONTINUE WHEN held[number] IS NULL;
+        IF (
+            SELECT relkind FROM pg_class
+            WHERE oid = format('public.%I', reading_tables[number])::regclass
+        ) = 'p' THEN
+            EXECUTE format(
+                'ALTER TABLE public.%I DETACH PARTITION %s', reading_tables[number], held[number]
+            );
+            EXECUTE format('DROP TABLE %s', held[number]);
+        ELSE
+            EXECUTE format(
+                'SELECT %s.drop_chunks(%L::regclass, older_than => %L::timestamptz, '
+                'newer_than => %L::timestamptz)',
+                (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'timescaledb'),
+                format('public.%I', reading_tables[number]),
+                (of_day + 1)::timestamp AT TIME ZONE 'UTC',
+                of_day::timestamp AT TIME ZONE 'UTC'
+            );
+        END IF;
+        IF EXISTS (SELECT FROM pg_class WHERE oid = held[number]) THEN
+            RAISE 'a day of % was not dropped', reading_tables[number];
+        END IF;
+    END LOOP;
+    UPDATE public.cold_part SET dropped_at = clock_timestamp()
+    WHERE day = of_day AND dropped_at IS NULL;
+    INSERT INTO public.dropped_day AS old (day, is_exported)
+    VALUES (of_day, true)
+    ON CONFLICT ON CONSTRAINT dropped_day_pkey DO UPDATE SET dropped_at = excluded.dropped_at;
+    INSERT INTO public.audit (actor, action, subject, detail)
+    SELECT
+        'adhere db export', 'drop_exported_readings', 'day ' || of_day,
+        jsonb_build_object('parts', jsonb_agg(part ORDER BY part), 'readings', sum(readings))
+    FROM public.cold_part WHERE day = of_day;
+    RETURN 'dropped';
+END
+$$;
+
+-- Name: FUNCTION drop_exported_day(of_day date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.drop_exported_day(of_day date) IS 'Drop a UTC day out of the reading tables if it is, to the reading, what its files were compared with: ''dropped'', or ''changed'' or ''not_verified'' and nothing is done.';
+
+-- Name: batch; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.batch (
+    id bigint NOT NULL,
+    gateway_id integer NOT NULL,
+    boot bytea NOT NULL,
+    seq bigint NOT NULL,
+    content_sha256 bytea NOT NULL,
+    previous_sha256 bytea,
+    lane text NOT NULL,
+    schema_version smallint NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    sealed_mono_ms bigint NOT NULL,
+    reading_count integer NOT NULL,
+    quarantined_count integer NOT NULL,
+    committed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    readings_before bigint,
+    unread text,
+    CONSTRAINT batch_boot_check CHECK ((length(boot) = 16)),
+    CONSTRAINT batch_content_sha256_check CHECK ((length(content_sha256) = 32)),
+    CONSTRAINT batch_lane_check CHECK ((lane = ANY (ARRAY['live'::text, 'backlog'::text]))),
+    CONSTRAINT batch_previous_sha256_check CHECK ((length(previous_sha256) = 32)),
+    CONSTRAINT batch_quarantined_count_check CHECK ((quarantined_count >= 0)),
+    CONSTRAINT batch_reading_count_check CHECK ((reading_count >= 0)),
+    CONSTRAINT batch_readings_before_check CHECK ((readings_before >= 0)),
+    CONSTRAINT batch_seq_check CHECK ((seq >= 0))
+);
+
+-- Name: TABLE batch; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.batch IS 'The ledger. Same key and same content: a duplicate. Same key, other content: a forked spool, refused.';
+
+-- Name: COLUMN batch.boot; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch.boot IS 'Random, once per spool file: a new spool starts a new sequence.';
+
+-- Name: COLUMN batch.content_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch.content_sha256 IS 'Of the uncompressed CBOR content, whatever the compression and the signature.';
+
+-- Name: COLUMN batch.previous_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch.previous_sha256 IS 'The batch before it in the same spool; the chain is checked later, workers have no common order.';
+
+-- Name: COLUMN batch.sealed_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch.sealed_at IS 'The wall clock of the box, right or wrong; committed_at is ours.';
+
+-- Name: COLUMN batch.reading_count; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch.reading_count IS 'All readings in it, those in quarantine too.';
+
+-- Name: COLUMN batch.readings_before; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch.readings_before IS 'Readings in all batches its spool file had sealed before, by the box''s own count; null from a gateway that does not say it.';
+
+-- Name: COLUMN batch.unread; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.batch.unread IS 'Keys of a newer gateway''s batch that the hub''s program did not know; they are in the payload. Null: none.';
+
+-- Name: batch_payload; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.batch_payload (
+    content_sha256 bytea NOT NULL,
+    sealed bytea NOT NULL
+);
+ALTER TABLE ONLY public.batch_payload ALTER COLUMN sealed SET STORAGE EXTERNAL;
+
+-- Name: TABLE batch_payload; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.batch_payload IS 'The signed bytes as they came, kept as long as evidence is.';
+
+-- Name: quarantined_reading; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.quarantined_reading (
+    batch_id bigint NOT NULL,
+    device_key text NOT NULL,
+    quantity text NOT NULL,
+    value double precision NOT NULL,
+    at_utc_ms bigint NOT NULL,
+    span_ms bigint NOT NULL,
+    flags smallint NOT NULL,
+    device_ts_ms bigint,
+    reason text NOT NULL
+);
+
+-- Name: TABLE quarantined_reading; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.quarantined_reading IS 'Readings of a good batch that can not be true: kept as they came, used for nothing.';
+
+-- Name: COLUMN quarantined_reading.reason; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.quarantined_reading.reason IS 'not_finite, too_early, too_late, span_too_long or clock_suspect.';
+
+-- Name: drop_payloads(timestamp with time zone, integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.drop_payloads(came_before timestamp with time zone, most integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ WITH old AS MATERIALIZED (
+          SELECT batch.id,
+             batch.content_sha256
+            FROM public.batch
+           WHERE ((batch.committed_at < drop_payloads.came_before) AND ((EXISTS ( SELECT
+                    FROM public.batch_payload
+                   WHERE (batch_payload.content_sha256 = batch.content_sha256))) OR (EXISTS ( SELECT
+                    FROM public.quarantined_reading
+                   WHERE (quarantined_reading.batch_id = batch.id)))))
+          LIMIT drop_payloads.most
+         ), unusable AS (
+          DELETE FROM public.quarantined_reading
+            USING old old_1
+           WHERE (quarantined_reading.batch_id = old_1.id)
+         ), payload AS (
+          DELETE FROM public.batch_payload
+            USING old old_1
+           WHERE (batch_payload.content_sha256 = old_1.content_sha256)
+         )
+  SELECT count(*) AS count
+    FROM old;
+END;
+
+-- Name: FUNCTION drop_payloads(came_before timestamp with time zone, most integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.drop_payloads(came_before timestamp with time zone, most integer) IS 'Delete the signed bytes and the quarantined readings of at most so many batches that came before; their rows in the ledger stay. Return of how many batches.';
+
+-- Name: drop_reading_day(date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.drop_reading_day(day date) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET lock_timeout TO '5s'
+    AS $$
+DECLARE
+    reading_table text;
+    from_at timestamptz := day::timestamp AT TIME ZONE 'UTC';
+    to_at timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
+    these integer;
+    dropped integer := 0;
+BEGIN
+    FOREACH reading_table IN ARRAY
+        ARRAY['heart_rate', 'steps', 'steps_counter', 'rr_interval', 'battery']
+    LOOP
+        IF (SELECT relkind FROM pg_class WHERE oid = format('public.%I', reading_table)::regclass)
+            <> 'p'
+        THEN
+            EXECUTE format(
+                'SELECT count(*) FROM public.drop_chunks(%L::regclass, '
+                'older_than => %L::timestamptz, newer_than => %L::timestamptz)',
+                format('public.%I', reading_table), to_at, from_at
+            ) INTO these;
+            dropped := dropped + these;
+        ELSIF to_regclass(format('public.%I', reading_table || to_char(day, '_YYYYMMDD')))
+            IS NOT NULL
+        THEN
+            EXECUTE format('DROP TABLE public.%I', reading_table || to_char(day, '_YYYYMMDD'));
+            dropped := dropped + 1;
+        END IF;
+    END LOOP;
+    IF dropped > 0 THEN
+        INSERT INTO public.dropped_day (day, is_exported) VALUES (drop_reading_day.day, false)
+        ON CONFLICT ON CONSTRAINT dropped_day_pkey DO UPDATE
+        SET is_exported = false, dropped_at = excluded.dropped_at;
+        DELETE FROM public.said_again WHERE at >= from_at AND at < to_at;
+    END IF;
+    RETURN dropped;
+END
+$$;
+
+-- Name: FUNCTION drop_reading_day(day date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.drop_reading_day(day date) IS 'Drop a UTC day of all reading tables for good, and remember it; return how many partitions or chunks that were.';
+
+-- Name: end_session(bytea); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.end_session(token bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    DELETE FROM public.web_session WHERE token_sha256 = token
+$$;
+
+-- Name: FUNCTION end_session(token bytea); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.end_session(token bytea) IS 'Log out.';
 
 -- Name: ensure_reading_days(text, date[]); Type: FUNCTION; Schema: public; Owner: -
 
@@ -389,18 +1099,738 @@ $$;
 
 COMMENT ON FUNCTION public.ensure_reading_days(reading_table text, days date[]) IS 'Make the partitions of these UTC days where they are missing; return how many were made.';
 
+-- Name: enter_by_link(bytea, bytea, interval, interval, bytea); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.enter_by_link(link bytea, session bytea, session_for interval, idle interval, before bytea) RETURNS TABLE(code text, sets_password boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    used record;
+BEGIN
+    -- One of two that come at once finds no row.
+    UPDATE public.login_link SET used_at = clock_timestamp()
+    FROM public.login, public.staff
+    WHERE token_sha256 = link AND login.staff_id = login_link.staff_id
+        AND staff.id = login.staff_id AND used_at IS NULL
+        AND expires_at > clock_timestamp() AND disabled_at IS NULL
+    RETURNING login_link.staff_id, staff.code, login_link.sets_password INTO used;
+    IF FOUND THEN
+        PERFORM public.begin_session(
+            used.staff_id, session, session_for, idle, used.sets_password, before
+        );
+        RETURN QUERY SELECT used.code, used.sets_password;
+    END IF;
+END
+$$;
+
+-- Name: FUNCTION enter_by_link(link bytea, session bytea, session_for interval, idle interval, before bytea); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.enter_by_link(link bytea, session bytea, session_for interval, idle interval, before bytea) IS 'Use a one-time link up and open a session by it; no row: it opens nothing any more.';
+
+-- Name: find_fork(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.find_fork() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO ledger_finding (kind, gateway_id, dead_letter_id)
+    VALUES ('forked_spool', NEW.gateway_id, NEW.id);
+    RETURN NULL;
+END
+$$;
+
+-- Name: FUNCTION find_fork(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.find_fork() IS 'A restored or cloned spool is alarmed the moment its letter is kept.';
+
+-- Name: gateway_of_topic(text); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.gateway_of_topic(topic text) RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT gateway.id
+    FROM gateway
+    JOIN organisation AS centre ON centre.id = gateway.centre_id
+    WHERE topic LIKE 'adhere/v1/%'
+        AND centre.kind = 'centre'
+        AND centre.code = split_part(topic, '/', 3)
+        AND gateway.code = split_part(topic, '/', 4)
+$$;
+
+-- Name: FUNCTION gateway_of_topic(topic text); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.gateway_of_topic(topic text) IS 'Which gateway a topic belongs to, whoever wrote there; null: none that is enrolled.';
+
+-- Name: gateways_looked_after(integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.gateways_looked_after(of_staff integer) RETURNS SETOF integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH RECURSIVE above (centre_id, organisation_id, parent_id) AS (
+        SELECT id, id, parent_id FROM organisation WHERE kind = 'centre'
+        UNION
+        SELECT above.centre_id, parent.id, parent.parent_id
+        FROM above
+        JOIN organisation AS parent ON parent.id = above.parent_id
+    )
+    SELECT gateway.id
+    FROM staff
+    JOIN organisation AS own ON own.id = staff.organisation_id
+    CROSS JOIN gateway
+    JOIN organisation AS centre ON centre.id = gateway.centre_id
+    WHERE staff.id = of_staff AND staff.role = 'operator'
+        AND (
+            EXISTS (
+                SELECT FROM above
+                WHERE above.centre_id = centre.id AND above.organisation_id = own.id
+            )
+            OR own.kind <> 'centre' AND centre.parent_id IS NULL
+        )
+$$;
+
+-- Name: FUNCTION gateways_looked_after(of_staff integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.gateways_looked_after(of_staff integer) IS 'The gateways of an operator: those of the own centre, and of all centres below the own organisation; centres that stand below nothing are everybody''s who is of no centre. Nobody else has any.';
+
+-- Name: patient; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.patient (
+    id integer NOT NULL,
+    pseudonym text NOT NULL,
+    name text,
+    centre_id integer NOT NULL,
+    family_doctor_id integer NOT NULL
+);
+
+ALTER TABLE ONLY public.patient FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE patient; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.patient IS 'A person, in however many programmes.';
+
+-- Name: COLUMN patient.pseudonym; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.patient.pseudonym IS 'The only name of a person outside the care team.';
+
+-- Name: initial_of_name(integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.initial_of_name(of_patient integer) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT "left"(btrim(patient.name), 1) AS "left"
+    FROM public.patient
+   WHERE (patient.id = initial_of_name.of_patient);
+END;
+
+-- Name: FUNCTION initial_of_name(of_patient integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.initial_of_name(of_patient integer) IS 'The first letter of a patient''s name, for a message: those who send it need no more.';
+
+-- Name: is_owner(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.is_owner() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT pg_has_role(current_user, pg_class.relowner, 'USAGE')
+    FROM pg_class WHERE pg_class.oid = 'public.patient'::regclass
+$$;
+
+-- Name: FUNCTION is_owner(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.is_owner() IS 'Whether this works with the rights of whoever owns the tables.';
+
+-- Name: is_proof(integer, bytea); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.is_proof(of_staff integer, proof bytea) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    SELECT coalesce(
+        (
+            SELECT split_part(login.password_hash, '$', 6)
+                = rtrim(encode(sha256(proof), 'base64'), '=')
+            FROM public.login
+            WHERE login.staff_id = of_staff AND login.disabled_at IS NULL
+                AND login.password_hash LIKE '$argon2id+sha256$%'
+        ),
+        false
+    )
+$_$;
+
+-- Name: FUNCTION is_proof(of_staff integer, proof bytea); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.is_proof(of_staff integer, proof bytea) IS 'Whether this is what argon2id makes of the person''s password.';
+
+-- Name: join_care_team(text, text); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.join_care_team(pseudonym_of text, staff_code text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF public.reader_role() IS DISTINCT FROM 'administrator' THEN
+        RAISE insufficient_privilege USING MESSAGE = 'only an administrator changes care teams';
+    END IF;
+    INSERT INTO public.care_team (patient_id, staff_id)
+    SELECT patient.id, staff.id FROM public.patient, public.staff
+    WHERE patient.pseudonym = pseudonym_of AND staff.code = staff_code
+        AND staff.role IN ('family_doctor', 'therapist', 'instructor')
+    ON CONFLICT DO NOTHING;
+    RETURN EXISTS (
+        SELECT FROM public.care_team
+        JOIN public.patient ON patient.id = patient_id
+        JOIN public.staff ON staff.id = staff_id
+        WHERE patient.pseudonym = pseudonym_of AND staff.code = staff_code
+    );
+END
+$$;
+
+-- Name: FUNCTION join_care_team(pseudonym_of text, staff_code text); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.join_care_team(pseudonym_of text, staff_code text) IS 'Let a person of the staff look after a patient; false: there is no such person or patient.';
+
+-- Name: know_browser(bytea, interval); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.know_browser(browser bytea, known_for interval) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    reader CONSTANT integer := public.reader_id();
+BEGIN
+    DELETE FROM public.known_browser WHERE used_at < clock_timestamp() - known_for;
+    INSERT INTO public.known_browser (token_sha256, staff_id)
+    SELECT browser, reader WHERE reader IS NOT NULL
+    ON CONFLICT (token_sha256) DO UPDATE
+    SET staff_id = excluded.staff_id, used_at = clock_timestamp();
+END
+$$;
+
+-- Name: FUNCTION know_browser(browser bytea, known_for interval); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.know_browser(browser bytea, known_for interval) IS 'Note that the reader has logged in with this browser.';
+
+-- Name: last_heard(integer, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.last_heard(of_patient integer, since timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    heard timestamptz;
+BEGIN
+    PERFORM public.note_reading('last_heard', ARRAY[of_patient], since, now(), interval '1 hour');
+    EXECUTE
+        'SELECT max(told.at) FROM public.device_assignment AS a CROSS JOIN LATERAL ('
+        'SELECT at FROM public.heart_rate '
+        'WHERE heart_rate.device_id = a.device_id AND at >= $2 AND a.worn @> at '
+        'ORDER BY at DESC LIMIT 1) AS told '
+        'WHERE a.patient_id = $1 AND a.worn && tstzrange($2, NULL)'
+        INTO heard USING of_patient, since;
+    RETURN heard;
+END
+$_$;
+
+-- Name: FUNCTION last_heard(of_patient integer, since timestamp with time zone); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.last_heard(of_patient integer, since timestamp with time zone) IS 'When a patient''s band was last heard, since a time; null: not since then.';
+
+-- Name: leave_care_team(text, text); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.leave_care_team(pseudonym_of text, staff_code text) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF public.reader_role() IS DISTINCT FROM 'administrator' THEN
+        RAISE insufficient_privilege USING MESSAGE = 'only an administrator changes care teams';
+    END IF;
+    DELETE FROM public.care_team USING public.patient, public.staff
+    WHERE patient.id = patient_id AND staff.id = staff_id
+        AND patient.pseudonym = pseudonym_of AND staff.code = staff_code;
+    RETURN FOUND;
+END
+$$;
+
+-- Name: FUNCTION leave_care_team(pseudonym_of text, staff_code text); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.leave_care_team(pseudonym_of text, staff_code text) IS 'Let a person look after a patient no more; false: they did not.';
+
+-- Name: ledger_anew(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.ledger_anew() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    due bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('adhere.ledger', 0));
+    TRUNCATE ledger_hour, ledger_spool, ledger_loss, expected, ledger_due;
+    INSERT INTO ledger_due SELECT id FROM batch;
+    GET DIAGNOSTICS due = ROW_COUNT;
+    RETURN due;
+END
+$$;
+
+-- Name: FUNCTION ledger_anew(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.ledger_anew() IS 'Forget the counts and have every batch counted again; findings stay. Return how many are due.';
+
+-- Name: ledger_catch_up(integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.ledger_catch_up(most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    ids bigint[];
+BEGIN
+    -- One at a time: two neighbours of one chain must not be counted side by side.
+    IF NOT pg_try_advisory_xact_lock(hashtextextended('adhere.ledger', 0)) THEN
+        RETURN NULL;
+    END IF;
+    WITH counted AS (
+        DELETE FROM ledger_due
+        WHERE ctid = ANY (ARRAY(SELECT ctid FROM ledger_due LIMIT most))
+        RETURNING batch_id
+    )
+    SELECT array_agg(batch_id) INTO ids FROM counted;
+    IF ids IS NULL THEN
+        RETURN 0;
+    END IF;
+
+    INSERT INTO ledger_hour AS kept (gateway_id, hour, batches, readings, quarantined, clock_suspect)
+    SELECT
+        gateway_id, date_bin('1 hour', ledger_time(sealed_at, committed_at), timestamptz 'epoch'),
+        count(*), sum(reading_count), sum(quarantined_count), coalesce(sum(of_no_time.readings), 0)
+    FROM batch
+    LEFT JOIN LATERAL (
+        SELECT count(*) AS readings
+        FROM quarantined_reading
+        WHERE batch_id = batch.id AND reason = 'clock_suspect'
+    ) AS of_no_time ON quarantined_count > 0
+    WHERE id = ANY (ids)
+    GROUP BY 1, 2
+    ON CONFLICT (gateway_id, hour) DO UPDATE
+    SET batches = kept.batches + excluded.batches,
+        readings = kept.readings + excluded.readings,
+        quarantined = kept.quarantined + excluded.quarantined,
+        clock_suspect = kept.clock_suspect + excluded.clock_suspect;
+
+    INSERT INTO ledger_loss AS kept (gateway_id, boot, unsealed, seq, hour)
+    SELECT DISTINCT ON (gateway_id, boot, unsealed)
+        gateway_id, boot, unsealed, seq,
+        date_bin('1 hour', ledger_time(sealed_at, committed_at), timestamptz 'epoch')
+    FROM declared_loss
+    JOIN batch ON batch.id = batch_id
+    WHERE batch.id = ANY (ids) AND ledger_count(unsealed) > 0
+    ORDER BY gateway_id, boot, unsealed, seq
+    ON CONFLICT (gateway_id, boot, unsealed) DO UPDATE
+    SET seq = excluded.seq, hour = excluded.hour
+    WHERE excluded.seq < kept.seq;
+
+    PERFORM ledger_mind_the_gaps(ids);
+
+    WITH come AS MATERIALIZED (
+        SELECT
+            gateway_id, boot, seq, ledger_count(readings_before) AS readings_before,
+            ledger_count(readings_before) + reading_count AS sealed_readings,
+            previous_sha256 IS NULL AS is_beginning, ledger_time(sealed_at, committed_at) AS at,
+            committed_at, coalesce(ledger_count(declared_loss.sealed), 0) AS lost_sealed,
+            coalesce(ledger_count(declared_loss.released), 0) AS released
+        FROM batch
+        LEFT JOIN declared_loss ON batch_id = batch.id
+        WHERE batch.id = ANY (ids)
+    ), ends AS (
+        SELECT
+            gateway_id, boot, min(seq) AS first_seq, max(seq) AS last_seq,
+            max(committed_at) AS newest_came_at, max(lost_sealed) AS lost_sealed,
+            max(released) AS released
+        FROM come
+        GROUP BY gateway_id, boot
+    )
+    INSERT INTO ledger_spool AS kept (
+        gateway_id, boot, first_seq, first_at, first_readings_before, is_beginning, last_seq,
+        last_at, sealed_readings, lost_sealed, released, newest_came_at
+    )
+    SELECT
+        ends.gateway_id, ends.boot, first.seq, first.at, first.readings_before, first.is_beginning,
+        last.seq, last.at, last.sealed_readings, ends.lost_sealed, ends.released,
+        ends.newest_came_at
+    FROM ends
+    JOIN come AS first
+        ON (first.gateway_id, first.boot, first.seq) = (ends.gateway_id, ends.boot, ends.first_seq)
+    JOIN come AS last
+        ON (last.gateway_id, last.boot, last.seq) = (ends.gateway_id, ends.boot, ends.last_seq)
+    ON CONFLICT (gateway_id, boot) DO UPDATE
+    SET (first_seq, first_at, first_readings_before, is_beginning) = (
+            SELECT
+                one.seq, one.at, one.readings_before, one.is_beginning
+            FROM (VALUES
+                (kept.first_seq, kept.first_at, kept.first_readings_before, kept.is_beginning),
+                (
+                    excluded.first_seq, excluded.first_at, excluded.first_readings_before,
+                    excluded.is_beginning
+                )
+            ) AS one (seq, at, readings_before, is_beginning)
+            ORDER BY one.seq
+            LIMIT 1
+        ),
+        (last_seq, last_at, sealed_readings) = (
+            SELECT one.seq, one.at, one.sealed_readings
+            FROM (VALUES
+                (kept.last_seq, kept.last_at, kept.sealed_readings),
+                (excluded.last_seq, excluded.last_at, excluded.sealed_readings)
+            ) AS one (seq, at, sealed_readings)
+            ORDER BY one.seq DESC
+            LIMIT 1
+        ),
+        lost_sealed = greatest(kept.lost_sealed, excluded.lost_sealed),
+        released = greatest(kept.released, excluded.released),
+        newest_came_at = greatest(kept.newest_came_at, excluded.newest_came_at);
+
+    -- Each pair of neighbours is looked at when the second of them is counted.
+    INSERT INTO ledger_finding (kind, gateway_id, boot, seq)
+    SELECT kind, pair.gateway_id, pair.boot, pair.seq
+    FROM (
+        SELECT
+            later.gateway_id, later.boot, later.seq,
+            later.previous_sha256 IS DISTINCT FROM earlier.content_sha256 AS is_broken,
+            later.readings_before::numeric <> earlier.readings_before::numeric + earlier.reading_count AS contradicts
+        FROM batch AS later
+        JOIN batch AS earlier
+            ON (earlier.gateway_id, earlier.boot, earlier.seq)
+                = (later.gateway_id, later.boot, later.seq - 1)
+        WHERE later.id = ANY (ids)
+        UNION
+        SELECT
+            later.gateway_id, later.boot, later.seq,
+            later.previous_sha256 IS DISTINCT FROM earlier.content_sha256,
+            later.readings_before::numeric <> earlier.readings_before::numeric + earlier.reading_count
+        FROM batch AS earlier
+        JOIN batch AS later
+            ON (later.gateway_id, later.boot, later.seq)
+                = (earlier.gateway_id, earlier.boot, earlier.seq + 1)
+        WHERE earlier.id = ANY (ids)
+    ) AS pair
+    CROSS JOIN LATERAL (
+        VALUES ('broken_chain', is_broken), ('count_contradicts', contradicts)
+    ) AS found (kind, holds)
+    WHERE found.holds
+    ON CONFLICT DO NOTHING;
+
+    INSERT INTO ledger_finding (kind, gateway_id, boot, seq, unread)
+    SELECT DISTINCT ON (gateway_id, unread) 'unread_keys', gateway_id, boot, seq, unread
+    FROM batch
+    WHERE id = ANY (ids) AND unread IS NOT NULL
+    ORDER BY gateway_id, unread, seq
+    ON CONFLICT DO NOTHING;
+
+    DELETE FROM expected WHERE closed_at < clock_timestamp() - interval '90 days';
+    RETURN cardinality(ids);
+END
+$$;
+
+-- Name: FUNCTION ledger_catch_up(most integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.ledger_catch_up(most integer) IS 'Count batches that are due, so many at most; return how many it was, null while another session does it. In whatever order and parts batches come, the ledger ends the same.';
+
+-- Name: ledger_count(bigint); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.ledger_count(said bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE WHEN said < 1099511627776 THEN said END
+$$;
+
+-- Name: FUNCTION ledger_count(said bigint); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.ledger_count(said bigint) IS 'A count by a box, null where it cannot be one: a thousand readings a second take 34 years to come so far. So no box can make a sum overflow.';
+
+-- Name: ledger_mind_the_gaps(bigint[]); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.ledger_mind_the_gaps(ids bigint[]) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH come AS MATERIALIZED (
+        SELECT
+            gateway_id, boot, seq, ledger_count(readings_before) AS readings_before,
+            ledger_count(readings_before) + reading_count AS sealed_readings,
+            previous_sha256 IS NULL AS is_beginning, ledger_time(sealed_at, committed_at) AS at
+        FROM batch
+        WHERE id = ANY (ids)
+    ), ends AS (
+        SELECT gateway_id, boot, min(seq) AS first_seq, max(seq) AS last_seq
+        FROM come
+        GROUP BY gateway_id, boot
+    ),
+    -- Every number that has come lies in one range: in an open gap, before all that was known of the
+    -- spool, or behind it.
+    range AS (
+        SELECT
+            expected.id, ends.gateway_id, ends.boot, expected.first_seq, expected.last_seq,
+            expected.readings_before, expected.readings_until, expected.after_at,
+            expected.before_at, expected.opened_at
+        FROM ends
+        JOIN expected USING (gateway_id, boot)
+        WHERE closed_at IS NULL
+            AND expected.first_seq <= ends.last_seq AND expected.last_seq >= ends.first_seq
+        UNION ALL
+        SELECT
+            NULL, ends.gateway_id, ends.boot, 0, known.first_seq - 1, 0,
+            known.first_readings_before, NULL, known.first_at, NULL
+        FROM ends
+        JOIN ledger_spool AS known USING (gateway_id, boot)
+        WHERE known.is_beginning AND ends.first_seq < known.first_seq
+        UNION ALL
+        SELECT
+            NULL, ends.gateway_id, ends.boot, coalesce(known.last_seq + 1, 0), ends.last_seq,
+            CASE WHEN known.last_seq IS NULL THEN 0 ELSE known.sealed_readings END,
+            NULL, known.last_at, NULL, NULL
+        FROM ends
+        LEFT JOIN ledger_spool AS known USING (gateway_id, boot)
+        WHERE ends.last_seq > coalesce(known.last_seq, -1)
+    ), placed AS (
+        SELECT
+            range.*, come.seq, come.readings_before AS seq_before, come.at, come.is_beginning,
+            lag(come.seq) OVER in_range AS seq_left, lag(come.at) OVER in_range AS at_left,
+            lag(come.sealed_readings) OVER in_range AS sealed_left,
+            come.sealed_readings, lead(come.seq) OVER in_range IS NULL AS is_last
+        FROM range
+        JOIN come
+            ON (come.gateway_id, come.boot) = (range.gateway_id, range.boot)
+            AND come.seq BETWEEN range.first_seq AND range.last_seq
+        WINDOW in_range AS (
+            PARTITION BY range.gateway_id, range.boot, range.first_seq ORDER BY come.seq
+        )
+    ), piece AS (
+        SELECT
+            id, gateway_id, boot, opened_at, coalesce(seq_left + 1, first_seq) AS first_seq,
+            seq - 1 AS last_seq,
+            CASE WHEN seq_left IS NULL THEN readings_before ELSE sealed_left END AS readings_before,
+            seq_before AS readings_until, coalesce(at_left, after_at) AS after_at, at AS before_at
+        FROM placed
+        WHERE seq > coalesce(seq_left + 1, first_seq)
+            -- Nothing was before a batch that says so, unless something earlier is here.
+            AND NOT (is_beginning AND seq_left IS NULL AND first_seq = 0)
+        UNION ALL
+        SELECT
+            id, gateway_id, boot, opened_at, seq + 1, last_seq, sealed_readings, readings_until,
+            at, before_at
+        FROM placed
+        WHERE is_last AND seq < last_seq
+    ), numbered AS (
+        SELECT piece.*, row_number() OVER (PARTITION BY id ORDER BY first_seq) AS no
+        FROM piece
+    ), moved AS (
+        UPDATE expected
+        SET first_seq = numbered.first_seq,
+            last_seq = numbered.last_seq,
+            readings_before = numbered.readings_before,
+            readings_until = numbered.readings_until,
+            after_at = numbered.after_at,
+            before_at = numbered.before_at
+        FROM numbered
+        WHERE expected.id = numbered.id AND no = 1
+    ), closed AS (
+        UPDATE expected
+        SET closed_at = clock_timestamp()
+        WHERE id IN (SELECT id FROM placed WHERE id IS NOT NULL EXCEPT SELECT id FROM piece)
+    )
+    INSERT INTO expected (
+        gateway_id, boot, first_seq, last_seq, readings_before, readings_until, after_at, before_at,
+        opened_at
+    )
+    SELECT
+        gateway_id, boot, first_seq, last_seq, readings_before, readings_until, after_at, before_at,
+        coalesce(opened_at, clock_timestamp())
+    FROM numbered
+    WHERE id IS NULL OR no > 1
+$$;
+
+-- Name: FUNCTION ledger_mind_the_gaps(ids bigint[]); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.ledger_mind_the_gaps(ids bigint[]) IS 'Open, narrow, split and close gaps by batches just counted; ledger_spool still says what was known before them.';
+
+-- Name: ledger_time(timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.ledger_time(sealed_at timestamp with time zone, committed_at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE
+        WHEN sealed_at BETWEEN committed_at - interval '400 days' AND committed_at + interval '5 minutes'
+            THEN sealed_at
+        ELSE committed_at
+    END
+$$;
+
+-- Name: FUNCTION ledger_time(sealed_at timestamp with time zone, committed_at timestamp with time zone); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.ledger_time(sealed_at timestamp with time zone, committed_at timestamp with time zone) IS 'When a batch was sealed: by its box, or by the hub where the box cannot be right (in the future, or older than readings may be).';
+
+-- Name: link_of(bytea); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.link_of(token bytea) RETURNS TABLE(code text, name text, is_used boolean, is_over boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT
+        staff.code, staff.name, login_link.used_at IS NOT NULL,
+        login_link.expires_at <= clock_timestamp() OR login.disabled_at IS NOT NULL
+    FROM public.login_link
+    JOIN public.staff ON staff.id = login_link.staff_id
+    JOIN public.login ON login.staff_id = staff.id
+    WHERE login_link.token_sha256 = token
+$$;
+
+-- Name: FUNCTION link_of(token bytea); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.link_of(token bytea) IS 'What is known of a one-time link, without using it up.';
+
+-- Name: list_reading_days(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.list_reading_days() RETURNS TABLE(reading_table text, day date, state text, bytes bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+BEGIN
+    RETURN QUERY
+    SELECT
+        parent.relname::text,
+        to_date(right(part.relname, 8), 'YYYYMMDD'),
+        'open',
+        pg_total_relation_size(part.oid)
+    FROM pg_class AS parent
+    JOIN pg_inherits ON inhparent = parent.oid
+    JOIN pg_class AS part ON part.oid = inhrelid
+    WHERE parent.relnamespace = 'public'::regnamespace
+        AND parent.relname IN ('heart_rate', 'steps', 'steps_counter', 'rr_interval', 'battery')
+        AND parent.relkind = 'p'
+    ORDER BY 2, 1;
+    IF to_regclass('_timescaledb_catalog.chunk') IS NOT NULL THEN
+        RETURN QUERY EXECUTE
+            'SELECT c.hypertable_name::text, c.range_start::date, '
+            'CASE WHEN own.status & 1 = 0 THEN ''open'' '
+            'WHEN own.status & 10 <> 0 THEN ''touched'' ELSE ''compressed'' END, '
+            'pg_total_relation_size(format(''%I.%I'', c.chunk_schema, c.chunk_name)::regclass) '
+            '+ coalesce(pg_total_relation_size('
+            'to_regclass(quote_ident(packed.schema_name) || ''.'' || quote_ident(packed.table_name))), 0) '
+            'FROM timescaledb_information.chunks AS c '
+            'JOIN _timescaledb_catalog.chunk AS own '
+            'ON own.schema_name = c.chunk_schema AND own.table_name = c.chunk_name '
+            'LEFT JOIN _timescaledb_catalog.chunk AS packed ON packed.id = own.compressed_chunk_id '
+            'WHERE c.hypertable_schema = ''public'' AND c.hypertable_name IN '
+            '(''heart_rate'', ''steps'', ''steps_counter'', ''rr_interval'', ''battery'') '
+            'ORDER BY 2, 1';
+    END IF;
+END
+$$;
+
+-- Name: FUNCTION list_reading_days(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.list_reading_days() IS 'The UTC days there are in each reading table; "touched" is compressed, with rows that came later beside it.';
+
+-- Name: list_readings(bigint[], integer[], bigint[], bigint[]); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.list_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) RETURNS SETOF public.reading_group
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF cardinality(patients) > 100 OR EXISTS (
+        SELECT FROM unnest(from_ms, to_ms) AS span (since, until) WHERE until - since > 3600000
+    ) THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a list shows at most an hour of a hundred people';
+    END IF;
+    PERFORM public.note_reading(
+        'list', ARRAY[span.patient],
+        min(timestamptz 'epoch' + span.since * interval '1 millisecond'),
+        max(timestamptz 'epoch' + span.until * interval '1 millisecond'),
+        interval '1 hour'
+    )
+    FROM unnest(patients, from_ms, to_ms) AS span (patient, since, until)
+    GROUP BY span.patient;
+    RETURN QUERY SELECT * FROM public.readings_between(
+        'heart_rate', numbers, patients, from_ms, to_ms, 2147483647
+    );
+END
+$$;
+
+-- Name: FUNCTION list_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.list_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) IS 'Heart rate for the small curves of a work list: some minutes around each alert. A list refreshes itself, so it is in the trail once an hour and person.';
+
+-- Name: log_in(text, bytea, bytea, interval, interval, bytea); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    who CONSTANT integer := (SELECT staff.id FROM public.staff WHERE staff.code = of_code);
+BEGIN
+    IF who IS NULL OR NOT public.is_proof(who, proof) THEN
+        RETURN false;
+    END IF;
+    PERFORM public.begin_session(who, session, session_for, idle, false, before);
+    RETURN true;
+END
+$$;
+
+-- Name: FUNCTION log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) IS 'Open a session for whoever proves to know the password; false: not proven.';
+
 -- Name: note_changed_assignment(); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.note_changed_assignment() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    before tstzmultirange := '{}';
+    since tstzmultirange := '{}';
 BEGIN
     IF TG_OP <> 'INSERT' THEN
-        INSERT INTO changed (patient_id, during) VALUES (OLD.patient_id, OLD.worn);
+        before := tstzmultirange(OLD.worn);
     END IF;
     IF TG_OP <> 'DELETE' THEN
-        INSERT INTO changed (patient_id, during) VALUES (NEW.patient_id, NEW.worn);
+        since := tstzmultirange(NEW.worn);
+    END IF;
+    IF TG_OP = 'UPDATE' AND (OLD.patient_id, OLD.device_id) = (NEW.patient_id, NEW.device_id) THEN
+        INSERT INTO changed (patient_id, during)
+        SELECT NEW.patient_id, unnest((before - since) + (since - before));
+    ELSE
+        IF TG_OP <> 'INSERT' THEN
+            INSERT INTO changed (patient_id, during) VALUES (OLD.patient_id, OLD.worn);
+        END IF;
+        IF TG_OP <> 'DELETE' THEN
+            INSERT INTO changed (patient_id, during) VALUES (NEW.patient_id, NEW.worn);
+        END IF;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        IF TG_OP = 'UPDATE' AND OLD.device_id = NEW.device_id THEN
+            before := before - since;
+        END IF;
+        -- Readings of the time to come are noted by the night that meets them.
+        PERFORM note_unowned(
+            OLD.device_id,
+            (clock_timestamp() AT TIME ZONE 'UTC')::date,
+            newest.id,
+            before * tstzmultirange(tstzrange(NULL, clock_timestamp() + interval '1 hour'))
+        )
+        FROM (SELECT max(id) AS id FROM batch) AS newest
+        WHERE newest.id IS NOT NULL;
     END IF;
     RETURN NULL;
 END
@@ -413,6 +1843,19 @@ CREATE FUNCTION public.note_changed_enrolment() RETURNS trigger
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
+    -- Another end alone: the days before it are judged as they were.
+    IF TG_OP = 'UPDATE' AND to_jsonb(OLD) - 'ends_on' = to_jsonb(NEW) - 'ends_on' THEN
+        INSERT INTO changed (patient_id, days)
+        VALUES (
+            NEW.patient_id,
+            daterange(
+                least(coalesce(OLD.ends_on, 'infinity'), coalesce(NEW.ends_on, 'infinity')),
+                CASE WHEN OLD.ends_on IS NOT NULL AND NEW.ends_on IS NOT NULL
+                    THEN greatest(OLD.ends_on, NEW.ends_on) END
+            )
+        );
+        RETURN NULL;
+    END IF;
     IF TG_OP <> 'INSERT' THEN
         INSERT INTO changed (patient_id, days)
         VALUES (OLD.patient_id, daterange(OLD.starts_on, OLD.ends_on));
@@ -493,6 +1936,18 @@ CREATE FUNCTION public.note_changed_prescription() RETURNS trigger
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
+    -- A version that a later one ends says of its own days what it said before.
+    IF TG_OP = 'UPDATE' AND to_jsonb(OLD) - 'effective' = to_jsonb(NEW) - 'effective' THEN
+        INSERT INTO changed (patient_id, days)
+        SELECT enrolment.patient_id, piece.days
+        FROM enrolment
+        CROSS JOIN unnest(
+            (datemultirange(OLD.effective) - datemultirange(NEW.effective))
+            + (datemultirange(NEW.effective) - datemultirange(OLD.effective))
+        ) AS piece (days)
+        WHERE enrolment.id = NEW.enrolment_id;
+        RETURN NULL;
+    END IF;
     IF TG_OP <> 'INSERT' THEN
         INSERT INTO changed (patient_id, days)
         SELECT patient_id, OLD.effective FROM enrolment WHERE id = OLD.enrolment_id;
@@ -551,6 +2006,23 @@ BEGIN
 END
 $$;
 
+-- Name: note_listed(bytea, text[]); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.note_listed(token bytea, pseudonyms text[]) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE public.web_session SET listed = pseudonyms
+    WHERE token_sha256 = token AND listed IS DISTINCT FROM pseudonyms;
+    RETURN FOUND;
+END
+$$;
+
+-- Name: FUNCTION note_listed(token bytea, pseudonyms text[]); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.note_listed(token bytea, pseudonyms text[]) IS 'Note whom a session''s list shows; true where these are others than the last ones.';
+
 -- Name: note_moved_patient(); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.note_moved_patient() RETURNS trigger
@@ -563,6 +2035,322 @@ BEGIN
 END
 $$;
 
+-- Name: note_reading(text, integer[], timestamp with time zone, timestamp with time zone, interval); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.note_reading(for_use text, patients integer[], from_at timestamp with time zone, to_at timestamp with time zone, again_after interval) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    reader CONSTANT text := public.reader_code();
+BEGIN
+    IF reader IS NULL OR EXISTS (
+        SELECT FROM unnest(patients) AS asked (id)
+        WHERE asked.id IS NULL OR asked.id NOT IN (SELECT public.reader_patients())
+    ) THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = 'readings of somebody whom the reader does not look after';
+    END IF;
+    INSERT INTO public.audit (actor, action, subject, detail)
+    SELECT
+        reader, 'read_readings', patient.pseudonym,
+        jsonb_build_object('use', for_use, 'from', from_at, 'to', to_at)
+    FROM public.patient
+    WHERE patient.id = ANY (patients) AND NOT EXISTS (
+        SELECT FROM public.audit AS known
+        WHERE known.subject = patient.pseudonym AND known.actor = reader
+            AND known.action = 'read_readings' AND known.detail ->> 'use' = for_use
+            AND known.at >= now() - again_after
+            -- A list that refreshes itself reads on by seconds; another time is another reading.
+            AND (
+                again_after > interval '0'
+                OR (known.detail ->> 'from')::timestamptz <= from_at
+                    AND (known.detail ->> 'to')::timestamptz >= to_at
+            )
+    );
+END
+$$;
+
+-- Name: FUNCTION note_reading(for_use text, patients integer[], from_at timestamp with time zone, to_at timestamp with time zone, again_after interval); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.note_reading(for_use text, patients integer[], from_at timestamp with time zone, to_at timestamp with time zone, again_after interval) IS 'Refuse whoever does not look after all of these; otherwise write in the trail, for each, that their readings of a time are read. Not again within a time: for lists that refresh themselves, and for a page that reads in several parts.';
+
+-- Name: unowned_span; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.unowned_span (
+    id bigint NOT NULL,
+    device_id integer NOT NULL,
+    came_on date NOT NULL,
+    until_batch_id bigint NOT NULL,
+    during tstzrange NOT NULL,
+    CONSTRAINT unowned_span_during_check CHECK ((NOT isempty(during)))
+);
+
+-- Name: TABLE unowned_span; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.unowned_span IS 'Time in which a band gave readings while nobody was assigned: looked at again, by the assignments of then, when they have been here for their days, and deleted as far as they still belong to nobody.';
+
+-- Name: COLUMN unowned_span.device_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.unowned_span.device_id IS 'Of device; unchecked: a check would hold the band''s row until the night is over, and whoever hands it out waits for that row.';
+
+-- Name: COLUMN unowned_span.came_on; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.unowned_span.came_on IS 'The UTC day the readings came, or an assignment that covered them was taken back.';
+
+-- Name: COLUMN unowned_span.until_batch_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.unowned_span.until_batch_id IS 'Readings of later batches have spans of their own.';
+
+-- Name: note_unowned(integer, date, bigint, tstzmultirange); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.note_unowned(of_device integer, came_on date, until_batch_id bigint, spans tstzmultirange) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ INSERT INTO public.unowned_span (device_id, came_on, until_batch_id, during)  SELECT note_unowned.of_device AS of_device,
+             note_unowned.came_on AS came_on,
+             note_unowned.until_batch_id AS until_batch_id,
+             piece.during
+            FROM unnest(note_unowned.spans) piece(during);
+END;
+
+-- Name: FUNCTION note_unowned(of_device integer, came_on date, until_batch_id bigint, spans tstzmultirange); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.note_unowned(of_device integer, came_on date, until_batch_id bigint, spans tstzmultirange) IS 'Remember that a band gave readings in this time which may belong to nobody.';
+
+-- Name: partition_of_day(text, date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.partition_of_day(reading_table text, of_day date) RETURNS regclass
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+DECLARE
+    parent regclass := format('public.%I', reading_table)::regclass;
+    found regclass;
+BEGIN
+    IF (SELECT relkind FROM pg_class WHERE oid = parent) = 'p' THEN
+        RETURN (
+            SELECT inhrelid::regclass
+            FROM pg_inherits
+            JOIN pg_class ON pg_class.oid = inhrelid
+            WHERE inhparent = parent
+                AND relname = reading_table || to_char(of_day, '_YYYYMMDD')
+        );
+    END IF;
+    EXECUTE
+        'SELECT format(''%I.%I'', chunk_schema, chunk_name)::regclass '
+        'FROM timescaledb_information.chunks '
+        'WHERE hypertable_schema = ''public'' AND hypertable_name = $1 '
+        'AND range_start = $2::timestamp AT TIME ZONE ''UTC'' '
+        'AND range_end = ($2 + 1)::timestamp AT TIME ZONE ''UTC'''
+    INTO found USING reading_table, of_day;
+    RETURN found;
+END
+$_$;
+
+-- Name: FUNCTION partition_of_day(reading_table text, of_day date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.partition_of_day(reading_table text, of_day date) IS 'The partition, or the chunk of the hypertable, that holds this UTC day of a reading table; null where there is none.';
+
+-- Name: password_terms(text); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.password_terms(of_code text) RETURNS TABLE(code text, terms text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    SELECT
+        staff.code,
+        CASE WHEN login.disabled_at IS NULL THEN
+            regexp_replace(login.password_hash, '^\$argon2id\+sha256(\$.*)\$[^$]*$', '$argon2id\1')
+        END
+    FROM public.staff
+    JOIN public.login ON login.staff_id = staff.id
+    WHERE staff.code = of_code
+$_$;
+
+-- Name: FUNCTION password_terms(of_code text); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.password_terms(of_code text) IS 'How the password of an account is to be hashed (parameters and salt); terms null: no password opens it.';
+
+-- Name: protect_rows(regclass); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.protect_rows(of_table regclass) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    process text;
+BEGIN
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', of_table);
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', of_table);
+    EXECUTE format('DROP POLICY IF EXISTS owner ON %s', of_table);
+    EXECUTE format(
+        'CREATE POLICY owner ON %s USING ((SELECT public.is_owner()))', of_table
+    );
+    FOR process IN
+        SELECT rolname FROM pg_roles
+        WHERE rolname IN (
+            'adhere_hub', 'adhere_core', 'adhere_alerts', 'adhere_reports', 'adhere_auditor',
+            'adhere_operator'
+        )
+    LOOP
+        EXECUTE format('DROP POLICY IF EXISTS %I ON %s', process, of_table);
+        CONTINUE WHEN NOT (
+            has_any_column_privilege(process, of_table, 'SELECT, INSERT, UPDATE')
+            OR has_table_privilege(process, of_table, 'DELETE')
+        );
+        EXECUTE format(
+            'CREATE POLICY %I ON %s TO %I USING (true) WITH CHECK (true)',
+            process, of_table, process
+        );
+    END LOOP;
+END
+$$;
+
+-- Name: FUNCTION protect_rows(of_table regclass); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.protect_rows(of_table regclass) IS 'Turn row security on for a table of people, for its owner too. Processes other than the pages that have a right on it get every row; a migration that grants one later calls it again.';
+
+-- Name: device; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.device (
+    id integer NOT NULL,
+    device_key text NOT NULL,
+    family text,
+    CONSTRAINT device_family_check CHECK ((family ~ '^[a-z0-9_]{1,32}$'::text))
+);
+
+-- Name: TABLE device; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.device IS 'A band that was heard or registered.';
+
+-- Name: COLUMN device.device_key; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.device.device_key IS 'Address or serial alone: one band may speak through several protocols.';
+
+-- Name: COLUMN device.family; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.device.family IS 'The key of its family in `devices/`: how a gateway talks with it. Null: not said, whatever it advertises as.';
+
+-- Name: purge_quarantined(timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.purge_quarantined(came_before timestamp with time zone) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ WITH gone AS (
+          DELETE FROM public.quarantined_reading
+            USING public.batch
+           WHERE ((batch.id = quarantined_reading.batch_id) AND (batch.committed_at < purge_quarantined.came_before) AND (NOT (EXISTS ( SELECT
+                    FROM (public.device
+                      JOIN public.device_assignment ON ((device_assignment.device_id = device.id)))
+                   WHERE (device.device_key = quarantined_reading.device_key)))))
+           RETURNING 1 AS "?column?"
+         )
+  SELECT count(*) AS count
+    FROM gone;
+END;
+
+-- Name: FUNCTION purge_quarantined(came_before timestamp with time zone); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.purge_quarantined(came_before timestamp with time zone) IS 'Delete the quarantined readings that came before, of bands nobody ever wore; return how many.';
+
+-- Name: purge_unowned(integer, date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.purge_unowned(of_device integer, came_before date) RETURNS TABLE(readings bigint, payloads bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+DECLARE
+    reading_table text;
+    span record;
+    gap tstzrange;
+    batches bigint[];
+    counted bigint[];
+    all_batches bigint[] := '{}';
+BEGIN
+    -- Without its assignments every reading of a band would look like nobody's.
+    IF row_security_active('public.device_assignment'::regclass) AND NOT (
+        is_owner() AND EXISTS (
+            SELECT FROM pg_policy
+            WHERE polrelid = 'public.device_assignment'::regclass AND polname = 'owner'
+        )
+    ) THEN
+        RAISE insufficient_privilege USING MESSAGE = 'the assignments are hidden from this role';
+    END IF;
+    readings := 0;
+    payloads := 0;
+    -- From here on nobody assigns this band until this is over: a new assignment refers to the
+    -- device, and a changed one is locked. What was assigned before is seen below.
+    PERFORM FROM device WHERE id = of_device FOR UPDATE;
+    PERFORM FROM device_assignment WHERE device_id = of_device FOR UPDATE;
+    IF to_regclass('_timescaledb_catalog.chunk') IS NOT NULL THEN
+        PERFORM set_config(
+            'timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true
+        );
+    END IF;
+    FOR span IN
+        DELETE FROM unowned_span AS due
+        WHERE due.device_id = of_device AND due.came_on < came_before
+        RETURNING due.during, due.until_batch_id
+    LOOP
+        FOR gap IN
+            SELECT unnest(
+                tstzmultirange(span.during) - coalesce(
+                    (
+                        SELECT range_agg(held.worn) FROM device_assignment AS held
+                        WHERE held.device_id = of_device AND held.worn && span.during
+                    ),
+                    '{}'
+                )
+            )
+        LOOP
+            FOREACH reading_table IN ARRAY
+                ARRAY['heart_rate', 'steps', 'steps_counter', 'rr_interval', 'battery']
+            LOOP
+                EXECUTE format(
+                    'WITH gone AS ('
+                    'DELETE FROM public.%I WHERE device_id = %s AND batch_id <= %s '
+                    'AND at >= %L::timestamptz AND at < %L::timestamptz RETURNING batch_id), '
+                    'counts AS (SELECT batch_id, count(*) AS n FROM gone GROUP BY batch_id) '
+                    'SELECT coalesce(array_agg(batch_id), ''{}''), coalesce(array_agg(n), ''{}'') '
+                    'FROM counts',
+                    reading_table, of_device, span.until_batch_id,
+                    coalesce(lower(gap), '-infinity'), coalesce(upper(gap), 'infinity')
+                ) INTO batches, counted;
+                INSERT INTO purged AS old (batch_id, readings)
+                SELECT of_batch, n FROM unnest(batches, counted) AS come (of_batch, n)
+                ON CONFLICT ON CONSTRAINT purged_pkey DO UPDATE
+                SET readings = old.readings + excluded.readings;
+                readings := readings + coalesce((SELECT sum(n) FROM unnest(counted) AS c (n)), 0);
+                all_batches := all_batches || batches;
+            END LOOP;
+            DELETE FROM said_again
+            WHERE device_id = of_device AND at <@ gap;
+        END LOOP;
+    END LOOP;
+    -- The signed bytes of a batch of which nothing is left hold nothing but nobody's readings.
+    WITH emptied AS (
+        DELETE FROM batch_payload
+        USING batch JOIN purged ON purged.batch_id = batch.id
+        WHERE batch.id = ANY (all_batches)
+            AND purged.readings = batch.reading_count AND batch.quarantined_count = 0
+            AND batch_payload.content_sha256 = batch.content_sha256
+        RETURNING 1
+    )
+    SELECT count(*) INTO payloads FROM emptied;
+    RETURN NEXT;
+END
+$$;
+
+-- Name: FUNCTION purge_unowned(of_device integer, came_before date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.purge_unowned(of_device integer, came_before date) IS 'Delete a band''s readings that came before a day and still belong to nobody; return how many, and of how many batches the signed bytes.';
+
 -- Name: queue_edge_event(); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.queue_edge_event() RETURNS trigger
@@ -574,6 +2362,730 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+-- Name: reader_centres(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.reader_centres() RETURNS SETOF integer
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 20
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    WITH RECURSIVE mine (id) AS (
+        SELECT organisation.id
+        FROM public.staff
+        JOIN public.organisation AS own ON own.id = staff.organisation_id
+        JOIN public.organisation ON organisation.id = own.id OR own.kind = 'payer'
+        WHERE staff.id = public.reader_id() AND staff.role IN ('payer', 'auditor')
+        UNION
+        SELECT part.id FROM public.organisation AS part JOIN mine ON part.parent_id = mine.id
+    )
+    SELECT mine.id FROM mine
+$$;
+
+-- Name: FUNCTION reader_centres(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.reader_centres() IS 'The organisations whose sums a payer or an auditor reads: their own with all below it; of a payer''s own people every one.';
+
+-- Name: reader_code(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.reader_code() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT staff.code FROM public.staff WHERE staff.id = public.reader_id()
+$$;
+
+-- Name: FUNCTION reader_code(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.reader_code() IS 'The name of the reader in the audit trail; null: nobody reads.';
+
+-- Name: reader_enrolments(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.reader_enrolments() RETURNS SETOF integer
+    LANGUAGE sql STABLE SECURITY DEFINER ROWS 200
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT enrolment.id FROM public.enrolment
+    WHERE enrolment.patient_id IN (SELECT public.reader_patients())
+$$;
+
+-- Name: FUNCTION reader_enrolments(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.reader_enrolments() IS 'The programmes of those whom the reader looks after.';
+
+-- Name: reader_id(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.reader_id() RETURNS integer
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+    SELECT web_session.staff_id
+    FROM public.web_session
+    JOIN public.login ON login.staff_id = web_session.staff_id
+    WHERE web_session.token_sha256 = CASE
+            WHEN current_setting('adhere.session', true) ~ '^[0-9a-f]{64}$'
+            THEN decode(current_setting('adhere.session', true), 'hex')
+        END
+        AND web_session.ends_at > clock_timestamp()
+        AND login.disabled_at IS NULL
+$_$;
+
+-- Name: FUNCTION reader_id(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.reader_id() IS 'Of the staff, whoever the transaction reads for, by the web session named in the setting adhere.session; null: nobody.';
+
+-- Name: reader_patients(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.reader_patients() RETURNS SETOF integer
+    LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 200
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    reader CONSTANT integer := public.reader_id();
+BEGIN
+    IF public.reader_role() IN ('family_doctor', 'therapist', 'instructor') THEN
+        RETURN QUERY
+            SELECT patient.id FROM public.patient WHERE patient.family_doctor_id = reader
+            UNION
+            SELECT care_team.patient_id FROM public.care_team WHERE care_team.staff_id = reader;
+    END IF;
+END
+$$;
+
+-- Name: FUNCTION reader_patients(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.reader_patients() IS 'Whom the reader looks after now: as family doctor or in the care team, and only in a role that looks after people.';
+
+-- Name: reader_role(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.reader_role() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT staff.role FROM public.staff WHERE staff.id = public.reader_id()
+$$;
+
+-- Name: FUNCTION reader_role(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.reader_role() IS 'The role of the reader among the staff; null: nobody reads.';
+
+-- Name: readings_between(text, bigint[], integer[], bigint[], bigint[], integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.readings_between(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer) RETURNS SETOF public.reading_group
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+BEGIN
+    IF reading_table NOT IN ('heart_rate', 'steps', 'steps_counter') THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'no such reading table';
+    END IF;
+    RETURN QUERY EXECUTE format(
+        $query$
+        WITH piece AS MATERIALIZED (
+            SELECT
+                span.number,
+                assignment.device_id,
+                greatest(day.start_at, span.from_at, lower(assignment.worn)) AS from_at,
+                least(day.start_at + interval '24 hours', span.to_at, upper(assignment.worn))
+                    AS to_at
+            FROM (
+                SELECT
+                    number, patient_id,
+                    timestamptz 'epoch' + from_ms * interval '1 millisecond' AS from_at,
+                    timestamptz 'epoch' + to_ms * interval '1 millisecond' AS to_at
+                FROM unnest($1, $2, $3, $4) AS given (number, patient_id, from_ms, to_ms)
+            ) AS span
+            JOIN public.device_assignment AS assignment
+                ON assignment.patient_id = span.patient_id
+                AND assignment.worn && tstzrange(span.from_at, span.to_at)
+            CROSS JOIN LATERAL generate_series(
+                date_trunc('day', greatest(span.from_at, lower(assignment.worn)), 'UTC'),
+                least(span.to_at, upper(assignment.worn)),
+                interval '24 hours'
+            ) AS day (start_at)
+        ),
+        asked AS MATERIALIZED (
+            SELECT
+                from_at, to_at, array_agg(number) AS windows, array_agg(device_id) AS devices
+            FROM piece
+            GROUP BY from_at, to_at
+        )
+        SELECT
+            asked.windows, asked.devices,
+            reading.heard_device, reading.heard_at, reading.heard_value, reading.heard_span,
+            reading.stamped_device, reading.stamped_at, reading.stamped_value,
+            reading.stamped_span, reading.device_ts_ms
+        FROM asked
+        CROSS JOIN LATERAL (
+            SELECT
+                array_agg(device_id) FILTER (WHERE device_ts_ms IS NULL) AS heard_device,
+                array_agg(at) FILTER (WHERE device_ts_ms IS NULL) AS heard_at,
+                array_agg(value) FILTER (WHERE device_ts_ms IS NULL) AS heard_value,
+                array_agg(span_ms) FILTER (WHERE device_ts_ms IS NULL) AS heard_span,
+                array_agg(device_id) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_device,
+                array_agg(at) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_at,
+                array_agg(value) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_value,
+                array_agg(span_ms) FILTER (WHERE device_ts_ms IS NOT NULL) AS stamped_span,
+                array_agg(device_ts_ms) FILTER (WHERE device_ts_ms IS NOT NULL) AS device_ts_ms
+            FROM public.%1$I AS told
+            WHERE told.device_id = ANY (asked.devices)
+                AND told.at >= asked.from_at
+                AND told.at < asked.to_at
+                AND told.at >= $6
+                AND told.at < $7
+                AND told.span_ms <= $5
+                -- What a band's memory repeats under another clock counts nowhere.
+                AND (
+                    told.device_ts_ms IS NULL
+                    OR NOT EXISTS (
+                        SELECT FROM public.said_again
+                        WHERE said_again.reading_table = %1$L
+                            AND said_again.device_id = told.device_id
+                            AND said_again.device_ts_ms = told.device_ts_ms
+                            AND said_again.at = told.at
+                            AND said_again.value = told.value
+                    )
+                )
+        ) AS reading
+        WHERE reading.heard_at IS NOT NULL OR reading.stamped_at IS NOT NULL
+        $query$,
+        reading_table
+    )
+    USING
+        numbers, patients, from_ms, to_ms, longest_span_ms,
+        timestamptz 'epoch' + (SELECT min(ms) FROM unnest(from_ms) AS a (ms)) * interval '1 millisecond',
+        timestamptz 'epoch' + (SELECT max(ms) FROM unnest(to_ms) AS a (ms)) * interval '1 millisecond';
+END
+$_$;
+
+-- Name: FUNCTION readings_between(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.readings_between(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer) IS 'Readings of patients in spans of time, by whoever was assigned then. Asks nobody: for the functions below alone.';
+
+-- Name: refuse_change(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RAISE insufficient_privilege USING
+        MESSAGE = format('%s is only added to', TG_TABLE_NAME);
+END
+$$;
+
+-- Name: FUNCTION refuse_change(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.refuse_change() IS 'Refuses to change or remove rows, also to the owner of the table.';
+
+-- Name: rule_hot_spans(integer[], integer[], timestamp with time zone[], timestamp with time zone[], boolean[], text, interval, interval, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.rule_hot_spans(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) RETURNS SETOF integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+BEGIN
+    RETURN QUERY EXECUTE
+        $query$
+        SELECT s.number
+        FROM unnest(
+            $1, $2, $3,
+            $4, $5
+        ) AS s (number, device_id, from_at, to_at, is_live)
+        WHERE EXISTS (
+            SELECT FROM public.alert_episode AS e
+            WHERE e.device_id = s.device_id
+                AND e.rule = $6
+                AND e.onset_at <= s.to_at + $7
+                AND (NOT e.is_over OR e.last_at >= s.from_at - $7)
+        )
+        OR s.is_live AND EXISTS (
+            SELECT
+            FROM public.device_assignment AS a
+            JOIN public.enrolment AS n ON n.patient_id = a.patient_id
+            JOIN public.prescription AS v ON v.enrolment_id = n.id
+            JOIN public.heart_rate AS h
+                ON h.device_id = s.device_id
+                AND h.at BETWEEN s.from_at AND s.to_at
+                AND h.at BETWEEN $9 AND $10
+                AND h.value >= v.ceiling_bpm
+            WHERE a.device_id = s.device_id
+                AND a.worn && tstzrange(s.from_at, s.to_at, '[]')
+                AND v.effective && daterange(
+                    ((s.from_at AT TIME ZONE 'UTC') + $8)::date,
+                    ((s.to_at AT TIME ZONE 'UTC') + $8)::date,
+                    '[]'
+                )
+        )
+        $query$
+        USING
+            numbers, devices, from_at, to_at, is_live, of_rule, gap, utc_offset, earliest, latest;
+END
+$_$;
+
+-- Name: FUNCTION rule_hot_spans(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.rule_hot_spans(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) IS 'Which of these stretches of bands a rule has to look at closely: where a reading reaches a ceiling of the wearer, or an episode is known. No reading leaves it.';
+
+-- Name: rule_readings(integer[], integer[], timestamp with time zone[], timestamp with time zone[], interval, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) RETURNS TABLE(number integer, patient_id integer, ceiling_bpm double precision, at_ms bigint, value double precision, flags smallint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    AS $_$
+DECLARE
+    process CONSTANT text := 'watch';
+BEGIN
+    -- A rule looks after nobody but those for whom a doctor has set a ceiling.
+    INSERT INTO public.audit (actor, action, subject, detail)
+    SELECT
+        process, 'read_readings', patient.pseudonym,
+        jsonb_build_object('use', 'rule', 'from', earliest, 'to', latest)
+    FROM public.patient
+    WHERE patient.id IN (
+            SELECT a.patient_id
+            FROM unnest(devices, from_at, to_at) AS s (device_id, from_at, to_at)
+            JOIN public.device_assignment AS a
+                ON a.device_id = s.device_id AND a.worn && tstzrange(s.from_at, s.to_at)
+            JOIN public.enrolment AS n ON n.patient_id = a.patient_id
+            JOIN public.prescription AS v ON v.enrolment_id = n.id
+            WHERE v.ceiling_bpm IS NOT NULL
+        )
+        AND NOT EXISTS (
+            SELECT FROM public.audit AS known
+            WHERE known.subject = patient.pseudonym AND known.actor = process
+                AND known.action = 'read_readings' AND known.at >= now() - interval '1 hour'
+        );
+    RETURN QUERY EXECUTE
+        $query$
+        WITH part AS (
+            SELECT
+                s.number, a.device_id, a.patient_id,
+                greatest(s.from_at, lower(a.worn), day.starts_at) AS from_at,
+                least(s.to_at, upper(a.worn), day.starts_at + interval '24 hours') AS to_at,
+                (
+                    SELECT min(v.ceiling_bpm)
+                    FROM public.enrolment AS n
+                    JOIN public.prescription AS v ON v.enrolment_id = n.id
+                    WHERE n.patient_id = a.patient_id
+                        AND daterange(n.starts_on, n.ends_on) * v.effective
+                        @> ((day.starts_at AT TIME ZONE 'UTC') + $5)::date
+                ) AS ceiling_bpm
+            FROM unnest(
+                $1, $2, $3,
+                $4
+            ) AS s (number, device_id, from_at, to_at)
+            JOIN public.device_assignment AS a
+                ON a.device_id = s.device_id AND a.worn && tstzrange(s.from_at, s.to_at)
+            CROSS JOIN LATERAL generate_series(
+                date_trunc('day', s.from_at + $5, 'UTC') - $5,
+                s.to_at,
+                interval '24 hours'
+            ) AS day (starts_at)
+        )
+        SELECT
+            part.number, part.patient_id, part.ceiling_bpm,
+            (extract(epoch FROM h.at) * 1000)::bigint, h.value, h.flags
+        FROM part
+        JOIN public.heart_rate AS h
+            ON h.device_id = part.device_id
+            AND h.at >= part.from_at
+            AND h.at < part.to_at
+            AND h.at BETWEEN $6 AND $7
+        WHERE part.ceiling_bpm IS NOT NULL
+        ORDER BY part.number, h.at, h.value DESC
+        $query$
+        USING numbers, devices, from_at, to_at, utc_offset, earliest, latest;
+END
+$_$;
+
+-- Name: FUNCTION rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) IS 'Readings of bands in stretches of time with the wearer''s ceiling, for a rule: of those who have one. In the trail once an hour and person.';
+
+-- Name: seal_audit(integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.seal_audit(most_rows integer DEFAULT 10000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS $$
+DECLARE
+    settled bigint;
+    newest public.audit_block%ROWTYPE;
+    next_block public.audit_block%ROWTYPE;
+    row_texts text;
+    blocks integer := 0;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_transaction_state',
+            MESSAGE = 'sealing must see what was committed a moment ago';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('adhere.seal_audit', 0));
+    -- Ids are given before rows are committed, so a lower id may come later. With the door shut for
+    -- a moment nobody is on the way: every id up to here is committed or never will be, and whoever
+    -- writes next is given a higher one. Rolling back opens the door again at once.
+    BEGIN
+        LOCK TABLE public.audit IN SHARE MODE;
+        SELECT max(id) INTO settled FROM public.audit;
+        RAISE EXCEPTION USING ERRCODE = 'ADH01';
+    EXCEPTION WHEN SQLSTATE 'ADH01' THEN
+        NULL;
+    END;
+    SELECT * INTO newest FROM public.audit_block ORDER BY number DESC LIMIT 1;
+    LOOP
+        next_block.number := coalesce(newest.number, 0) + 1;
+        next_block.from_id := coalesce(newest.to_id, 0) + 1;
+        next_block.previous_sha256 := coalesce(newest.sha256, decode(repeat('00', 32), 'hex'));
+        next_block.sealed_at := date_trunc('milliseconds', clock_timestamp());
+        SELECT
+            max(taken.id), count(*),
+            string_agg(
+                (
+                    SELECT string_agg(
+                        length(convert_to(field, 'UTF8')) || ':' || field || ',', '' ORDER BY place
+                    )
+                    FROM unnest(ARRAY[
+                        taken.id::text,
+                        (extract(epoch FROM taken.at) * 1000000)::bigint::text,
+                        taken.actor,
+                        taken.action,
+                        taken.subject,
+                        taken.detail::text
+                    ]) WITH ORDINALITY AS fields (field, place)
+                ),
+                '' ORDER BY taken.id
+            )
+        INTO next_block.to_id, next_block.row_count, row_texts
+        FROM (
+            SELECT * FROM public.audit
+            WHERE id >= next_block.from_id AND id <= settled
+            ORDER BY id
+            LIMIT most_rows
+        ) AS taken;
+        EXIT WHEN next_block.row_count = 0;
+        SELECT
+            sha256(
+                next_block.previous_sha256 || convert_to(
+                    string_agg(length(field) || ':' || field || ',', '' ORDER BY place) || row_texts,
+                    'UTF8'
+                )
+            )
+        INTO next_block.sha256
+        FROM unnest(ARRAY[
+            next_block.number::text,
+            next_block.from_id::text,
+            next_block.to_id::text,
+            next_block.row_count::text,
+            (extract(epoch FROM next_block.sealed_at) * 1000)::bigint::text
+        ]) WITH ORDINALITY AS fields (field, place);
+        INSERT INTO public.audit_block SELECT (next_block).*;
+        newest := next_block;
+        blocks := blocks + 1;
+    END LOOP;
+    RETURN blocks;
+END
+$$;
+
+-- Name: FUNCTION seal_audit(most_rows integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.seal_audit(most_rows integer) IS 'Seal what was written into audit since the last block; return how many blocks that made. Gives up (55P03) where somebody is writing for longer than two seconds: call it again later.';
+
+-- Name: session_of(bytea, interval); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.session_of(token bytea, idle interval) RETURNS TABLE(staff_id integer, code text, role text, name text, has_password boolean, may_set_password boolean, shows_names boolean, seen_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT
+        staff.id, staff.code, staff.role, staff.name, login.password_hash IS NOT NULL,
+        web_session.may_set_password, web_session.shows_names, web_session.seen_at
+    FROM public.web_session
+    JOIN public.staff ON staff.id = web_session.staff_id
+    JOIN public.login ON login.staff_id = staff.id
+    WHERE web_session.token_sha256 = token
+        AND web_session.ends_at > clock_timestamp()
+        AND web_session.seen_at > clock_timestamp() - idle
+        AND login.disabled_at IS NULL
+$$;
+
+-- Name: FUNCTION session_of(token bytea, idle interval); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.session_of(token bytea, idle interval) IS 'Whose session this is; no row: it is over, or the account is shut.';
+
+-- Name: show_names(bytea, boolean); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.show_names(token bytea, shown boolean) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    UPDATE public.web_session SET shows_names = shown WHERE token_sha256 = token
+$$;
+
+-- Name: FUNCTION show_names(token bytea, shown boolean); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.show_names(token bytea, shown boolean) IS 'Names in full in a session, or masked.';
+
+-- Name: shown_alert_yields(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.shown_alert_yields() RETURNS TABLE(rule text, raised bigint, closed_by_person bigint, confirmed bigint, false_alarms bigint, closed_itself bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT
+        alert.rule,
+        count(*),
+        count(*) FILTER (WHERE alert.closed_by IS NOT NULL),
+        count(*) FILTER (WHERE alert.outcome IN ('called', 'prescription_adjusted', 'referred')),
+        count(*) FILTER (WHERE alert.outcome = 'false_alarm'),
+        count(*) FILTER (WHERE alert.state = 'closed' AND alert.closed_itself)
+    FROM public.alert
+    JOIN public.patient ON patient.id = alert.patient_id
+    WHERE alert.opened_at >= clock_timestamp() - interval '90 days'
+        AND public.reader_role() = 'auditor'
+        AND patient.centre_id IN (SELECT public.reader_centres())
+    GROUP BY alert.rule
+    ORDER BY alert.rule
+$$;
+
+-- Name: FUNCTION shown_alert_yields(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.shown_alert_yields() IS 'What 90 days of each rule were worth, for an auditor.';
+
+-- Name: shown_payment_lines(date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.shown_payment_lines(of_month date) RETURNS TABLE(month date, patient_id integer, pseudonym text, doctor_id integer, doctor text, centre_id integer, centre text, key text, version integer, item text, weeks integer, numerator integer, denominator integer, exclusions jsonb, flags jsonb, quantity integer, unit_price numeric, factor numeric, cut numeric, amount numeric, shares jsonb, state text, reasons text[], signed_by text, input_sha256 bytea)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT
+        l.month, l.patient_id, p.pseudonym, d.id, d.code, c.id, c.code, s.key, s.version, l.item,
+        l.weeks, l.numerator, l.denominator, l.exclusions, l.flags, l.quantity, l.unit_price,
+        l.factor, l.cut, l.amount, l.shares, l.state, l.reasons, l.signed_by, l.input_sha256
+    FROM public.payment_line AS l
+    JOIN public.payment_scheme AS s ON s.id = l.scheme_id
+    JOIN public.patient AS p ON p.id = l.patient_id
+    JOIN public.staff AS d ON d.id = l.doctor_id
+    JOIN public.organisation AS c ON c.id = l.centre_id
+    WHERE l.month = of_month AND l.centre_id IN (SELECT public.reader_centres())
+$$;
+
+-- Name: FUNCTION shown_payment_lines(of_month date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.shown_payment_lines(of_month date) IS 'The lines of a month, for a payer or an auditor: no name of a patient.';
+
+-- Name: shown_payment_months(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.shown_payment_months() RETURNS TABLE(month date, state text, lines bigint, payable numeric)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT m.month, m.state, count(l.id),
+        coalesce(sum(l.amount) FILTER (WHERE l.state = 'payable'), 0)
+    FROM public.payment_period AS m
+    LEFT JOIN public.payment_line AS l
+        ON l.month = m.month AND l.centre_id IN (SELECT public.reader_centres())
+    WHERE public.reader_role() IN ('payer', 'auditor')
+    GROUP BY m.month ORDER BY m.month
+$$;
+
+-- Name: FUNCTION shown_payment_months(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.shown_payment_months() IS 'Settlement periods and what they come to, for a payer or an auditor.';
+
+-- Name: shown_payment_weeks(date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.shown_payment_weeks(of_month date) RETURNS TABLE(key text, patient_id integer, enrolment_id integer, case_label text, week date, prescription_id integer, version integer, is_unmeasured boolean, state text, reason text, method_version text, input_sha256 bytea, flags jsonb)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT DISTINCT ON (s.key, l.patient_id, b.enrolment_id, b.week)
+        s.key, l.patient_id, e.id, e.case_label, b.week, b.prescription_id, v.version,
+        coalesce(v.beta_blocker, false) AND v.hr_max_source IS DISTINCT FROM 'measured',
+        b.state, b.reason, b.method_version, b.input_sha256, b.flags
+    FROM public.payment_line_week AS b
+    JOIN public.payment_line AS l ON l.id = b.line_id
+    JOIN public.payment_scheme AS s ON s.id = l.scheme_id
+    JOIN public.enrolment AS e ON e.id = b.enrolment_id
+    JOIN public.prescription AS v ON v.id = b.prescription_id
+    WHERE l.month = of_month AND l.centre_id IN (SELECT public.reader_centres())
+    ORDER BY s.key, l.patient_id, b.enrolment_id, b.week
+$$;
+
+-- Name: FUNCTION shown_payment_weeks(of_month date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.shown_payment_weeks(of_month date) IS 'The weeks behind those lines.';
+
+-- Name: state_of_day(date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.state_of_day(of_day date) RETURNS bytea
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $$
+DECLARE
+    reading_table text;
+    said text;
+    state text := '';
+BEGIN
+    FOREACH reading_table IN ARRAY
+        ARRAY['battery', 'heart_rate', 'rr_interval', 'steps_counter', 'steps']
+    LOOP
+        EXECUTE format(
+            'SELECT concat_ws('' '', %L, count(*), sum(batch_id)) FROM %I '
+            'WHERE at >= %L AND at < %L',
+            reading_table, reading_table,
+            of_day::timestamp AT TIME ZONE 'UTC', (of_day + 1)::timestamp AT TIME ZONE 'UTC'
+        ) INTO said;
+        state := state || said || E'\n';
+    END LOOP;
+    SELECT state || coalesce(string_agg(
+        concat_ws(' ', a.id, a.device_id, a.patient_id, a.worn), E'\n' ORDER BY a.id
+    ), '')
+    INTO state
+    FROM device_assignment AS a
+    WHERE a.worn && tstzrange(
+        of_day::timestamp AT TIME ZONE 'UTC', (of_day + 1)::timestamp AT TIME ZONE 'UTC'
+    );
+    RETURN sha256(convert_to(state, 'UTF8'));
+END
+$$;
+
+-- Name: FUNCTION state_of_day(of_day date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.state_of_day(of_day date) IS 'What must stay the same between the comparison of files with tables and the drop: how many readings of which batches the day has, and whose they are. Readings are only ever added whole batch by whole batch, so numbers are enough, and quick.';
+
+-- Name: touch_session(bytea); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.touch_session(token bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    UPDATE public.web_session SET seen_at = clock_timestamp() WHERE token_sha256 = token
+$$;
+
+-- Name: FUNCTION touch_session(token bytea); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.touch_session(token bytea) IS 'Note a click of a session.';
+
+-- Name: trace_readings(bigint[], integer[], bigint[], bigint[]); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.trace_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) RETURNS SETOF public.reading_group
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF cardinality(patients) <> 1 OR to_ms[1] - from_ms[1] > 48 * 3600000 THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a trace is of one person and at most two days';
+    END IF;
+    PERFORM public.note_reading(
+        'trace', patients, timestamptz 'epoch' + from_ms[1] * interval '1 millisecond',
+        timestamptz 'epoch' + to_ms[1] * interval '1 millisecond', interval '0'
+    );
+    RETURN QUERY SELECT * FROM public.readings_between(
+        'heart_rate', numbers, patients, from_ms, to_ms, 2147483647
+    );
+END
+$$;
+
+-- Name: FUNCTION trace_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.trace_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) IS 'Heart rate for the picture of a day, or of the time around an alert, of one patient.';
+
+-- Name: week_batches(integer, integer[], timestamp with time zone[], timestamp with time zone[]); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.week_batches(of_patient integer, numbers integer[], from_at timestamp with time zone[], to_at timestamp with time zone[]) RETURNS TABLE(number integer, batch_id bigint, heart_rates bigint, step_counts bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    earliest CONSTANT timestamptz := (SELECT min(at) FROM unnest(from_at) AS given (at));
+    latest CONSTANT timestamptz := (SELECT max(at) FROM unnest(to_at) AS given (at));
+BEGIN
+    PERFORM public.note_reading('week', ARRAY[of_patient], earliest, latest, interval '0');
+    RETURN QUERY EXECUTE
+        $query$
+        SELECT
+            span.number, reading.batch_id,
+            count(*) FILTER (WHERE reading.is_heart_rate),
+            count(*) FILTER (WHERE NOT reading.is_heart_rate)
+        FROM unnest($2, $3, $4) AS span (number, from_at, to_at)
+        JOIN public.device_assignment AS a
+            ON a.patient_id = $1 AND a.worn && tstzrange(span.from_at, span.to_at)
+        CROSS JOIN LATERAL (
+            SELECT batch_id, true AS is_heart_rate
+            FROM public.heart_rate
+            WHERE device_id = a.device_id AND a.worn @> at
+                AND at >= span.from_at AND at < span.to_at AND at >= $5 AND at < $6
+            UNION ALL
+            SELECT batch_id, false
+            FROM public.steps
+            WHERE device_id = a.device_id AND a.worn @> at
+                AND at >= span.from_at AND at < span.to_at AND at >= $5 AND at < $6
+            UNION ALL
+            SELECT batch_id, false
+            FROM public.steps_counter
+            WHERE device_id = a.device_id AND a.worn @> at
+                AND at >= span.from_at AND at < span.to_at AND at >= $5 AND at < $6
+        ) AS reading
+        GROUP BY span.number, reading.batch_id
+        $query$
+        USING of_patient, numbers, from_at, to_at, earliest, latest;
+END
+$_$;
+
+-- Name: FUNCTION week_batches(of_patient integer, numbers integer[], from_at timestamp with time zone[], to_at timestamp with time zone[]); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.week_batches(of_patient integer, numbers integer[], from_at timestamp with time zone[], to_at timestamp with time zone[]) IS 'In which batches the readings of spans of a patient''s time came, and how many of them.';
+
+-- Name: week_readings(text, bigint[], integer[], bigint[], bigint[], integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.week_readings(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer) RETURNS SETOF public.reading_group
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF cardinality(patients) <> 1 THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'a week is of one person';
+    END IF;
+    PERFORM public.note_reading(
+        'week', patients, timestamptz 'epoch' + from_ms[1] * interval '1 millisecond',
+        timestamptz 'epoch' + to_ms[1] * interval '1 millisecond', interval '0'
+    );
+    RETURN QUERY SELECT * FROM public.readings_between(
+        reading_table, numbers, patients, from_ms, to_ms, longest_span_ms
+    );
+END
+$$;
+
+-- Name: FUNCTION week_readings(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.week_readings(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer) IS 'Readings of one kind for the page that explains a week, of one patient, as far as its sessions reach.';
+
+-- Name: week_unworn(integer, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.week_unworn(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone) RETURNS SETOF timestamp with time zone
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+BEGIN
+    PERFORM public.note_reading('week', ARRAY[of_patient], from_at, to_at, interval '0');
+    RETURN QUERY EXECUTE
+        'SELECT DISTINCT date_trunc(''minute'', told.at) '
+        'FROM public.device_assignment AS a '
+        'JOIN public.heart_rate AS told ON told.device_id = a.device_id AND a.worn @> told.at '
+        'WHERE a.patient_id = $1 AND told.flags & 3 = 1 AND told.at >= $2 AND told.at < $3'
+        USING of_patient, from_at, to_at;
+END
+$_$;
+
+-- Name: FUNCTION week_unworn(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.week_unworn(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone) IS 'The minutes in which a patient''s band said that it is not on the skin.';
 
 -- Name: alert; Type: TABLE; Schema: public; Owner: -
 
@@ -629,6 +3141,8 @@ CREATE TABLE public.alert (
     CONSTRAINT alert_tier_check CHECK ((tier = ANY (ARRAY['red'::text, 'yellow'::text, 'blue'::text, 'grey'::text]))),
     CONSTRAINT alert_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
 );
+
+ALTER TABLE ONLY public.alert FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE alert; Type: COMMENT; Schema: public; Owner: -
 
@@ -714,6 +3228,8 @@ CREATE TABLE public.alert_episode (
     CONSTRAINT alert_episode_heard_by_check CHECK ((heard_by = ANY (ARRAY['edge'::text, 'district'::text, 'both'::text])))
 );
 
+ALTER TABLE ONLY public.alert_episode FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE alert_episode; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.alert_episode IS 'The stretches of time an alert holds; by them the same one is recognised, from whom and however often it comes.';
@@ -739,6 +3255,8 @@ CREATE TABLE public.alert_event (
     staff_id integer,
     detail jsonb DEFAULT '{}'::jsonb NOT NULL
 );
+
+ALTER TABLE ONLY public.alert_event FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE alert_event; Type: COMMENT; Schema: public; Owner: -
 
@@ -781,6 +3299,8 @@ CREATE TABLE public.alert_week (
     CONSTRAINT alert_week_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
 );
 
+ALTER TABLE ONLY public.alert_week FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE alert_week; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.alert_week IS 'Which alert a week of a patient is in: a week opens one at most, however often it is judged.';
@@ -800,9 +3320,53 @@ CREATE TABLE public.audit (
     detail jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
+ALTER TABLE ONLY public.audit FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE audit; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.audit IS 'Who read or changed what about whom. Never a measured value.';
+
+-- Name: audit_block; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.audit_block (
+    number bigint NOT NULL,
+    from_id bigint NOT NULL,
+    to_id bigint NOT NULL,
+    row_count integer NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    previous_sha256 bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    CONSTRAINT audit_block_check CHECK ((to_id >= from_id)),
+    CONSTRAINT audit_block_from_id_check CHECK ((from_id >= 1)),
+    CONSTRAINT audit_block_number_check CHECK ((number >= 1)),
+    CONSTRAINT audit_block_previous_sha256_check CHECK ((length(previous_sha256) = 32)),
+    CONSTRAINT audit_block_row_count_check CHECK ((row_count >= 1)),
+    CONSTRAINT audit_block_sha256_check CHECK ((length(sha256) = 32))
+);
+
+-- Name: TABLE audit_block; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.audit_block IS 'Sealed stretches of audit, each chained to the one before: an edited, removed or added row is found. The newest is the anchor that reports and backups name.';
+
+-- Name: COLUMN audit_block.number; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.audit_block.number IS 'Counts from 1 without a gap.';
+
+-- Name: COLUMN audit_block.from_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.audit_block.from_id IS 'The id after the last one of the block before; ids that were never committed leave gaps.';
+
+-- Name: COLUMN audit_block.to_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.audit_block.to_id IS 'The last row in it.';
+
+-- Name: COLUMN audit_block.previous_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.audit_block.previous_sha256 IS 'Of the block before; 32 zero bytes in the first.';
+
+-- Name: COLUMN audit_block.sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.audit_block.sha256 IS 'SHA-256 of previous_sha256, then of the block and its rows as netstrings; docs/howto/restore.md says which.';
 
 -- Name: audit_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -814,40 +3378,6 @@ ALTER TABLE public.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
--- Name: band_claim; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.band_claim (
-    gateway_id integer NOT NULL,
-    claim bytea NOT NULL,
-    device_id integer NOT NULL,
-    patient_id integer NOT NULL,
-    began_at timestamp with time zone NOT NULL,
-    ended_at timestamp with time zone,
-    why_ended text,
-    assignment_id integer,
-    came_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT band_claim_check CHECK ((ended_at >= began_at)),
-    CONSTRAINT band_claim_check1 CHECK (((why_ended IS NULL) = (ended_at IS NULL))),
-    CONSTRAINT band_claim_claim_check CHECK ((length(claim) = 16)),
-    CONSTRAINT band_claim_why_ended_check CHECK ((why_ended = ANY (ARRAY['finished'::text, 'silent'::text, 'midnight'::text, 'another_wearer'::text, 'another_band'::text, 'roster'::text])))
-);
-
--- Name: TABLE band_claim; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.band_claim IS 'A wearer''s word on the on-site page that a band is theirs, for one session: where an assignment that nobody of the staff made comes from.';
-
--- Name: COLUMN band_claim.began_at; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.band_claim.began_at IS 'Where the box did not know the time, corrected by how long ago it said it was.';
-
--- Name: COLUMN band_claim.ended_at; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.band_claim.ended_at IS 'Null while it goes on; the assignment then ends at the latest at the next local midnight.';
-
--- Name: COLUMN band_claim.assignment_id; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.band_claim.assignment_id IS 'Null where it covers no time, or the band was assigned to that person anyway.';
 
 -- Name: band_clock; Type: TABLE; Schema: public; Owner: -
 
@@ -904,55 +3434,6 @@ COMMENT ON COLUMN public.band_offer.families IS 'What it may be, by its adverts.
 
 COMMENT ON COLUMN public.band_offer.boot IS 'With the number: which event of the gateway said so last.';
 
--- Name: batch; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.batch (
-    id bigint NOT NULL,
-    gateway_id integer NOT NULL,
-    boot bytea NOT NULL,
-    seq bigint NOT NULL,
-    content_sha256 bytea NOT NULL,
-    previous_sha256 bytea,
-    lane text NOT NULL,
-    schema_version smallint NOT NULL,
-    sealed_at timestamp with time zone NOT NULL,
-    sealed_mono_ms bigint NOT NULL,
-    reading_count integer NOT NULL,
-    quarantined_count integer NOT NULL,
-    committed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT batch_boot_check CHECK ((length(boot) = 16)),
-    CONSTRAINT batch_content_sha256_check CHECK ((length(content_sha256) = 32)),
-    CONSTRAINT batch_lane_check CHECK ((lane = ANY (ARRAY['live'::text, 'backlog'::text]))),
-    CONSTRAINT batch_previous_sha256_check CHECK ((length(previous_sha256) = 32)),
-    CONSTRAINT batch_quarantined_count_check CHECK ((quarantined_count >= 0)),
-    CONSTRAINT batch_reading_count_check CHECK ((reading_count >= 0)),
-    CONSTRAINT batch_seq_check CHECK ((seq >= 0))
-);
-
--- Name: TABLE batch; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.batch IS 'The ledger. Same key and same content: a duplicate. Same key, other content: a forked spool, refused.';
-
--- Name: COLUMN batch.boot; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.batch.boot IS 'Random, once per spool file: a new spool starts a new sequence.';
-
--- Name: COLUMN batch.content_sha256; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.batch.content_sha256 IS 'Of the uncompressed CBOR content, whatever the compression and the signature.';
-
--- Name: COLUMN batch.previous_sha256; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.batch.previous_sha256 IS 'The batch before it in the same spool; the chain is checked later, workers have no common order.';
-
--- Name: COLUMN batch.sealed_at; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.batch.sealed_at IS 'The wall clock of the box, right or wrong; committed_at is ours.';
-
--- Name: COLUMN batch.reading_count; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.batch.reading_count IS 'All readings in it, those in quarantine too.';
-
 -- Name: batch_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
 ALTER TABLE public.batch ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -963,17 +3444,6 @@ ALTER TABLE public.batch ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
--- Name: batch_payload; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.batch_payload (
-    content_sha256 bytea NOT NULL,
-    sealed bytea NOT NULL
-);
-
--- Name: TABLE batch_payload; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.batch_payload IS 'The signed bytes as they came, kept as long as evidence is.';
 
 -- Name: batch_queue; Type: TABLE; Schema: public; Owner: -
 
@@ -987,7 +3457,7 @@ CREATE TABLE public.batch_queue (
 
 -- Name: TABLE batch_queue; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON TABLE public.batch_queue IS 'What alert evaluation has still to look at; it deletes what it has claimed.';
+COMMENT ON TABLE public.batch_queue IS 'What alert evaluation has still to look at, a row per batch and band; it deletes what it has claimed. One index: the newest first.';
 
 -- Name: COLUMN batch_queue.batch_id; Type: COMMENT; Schema: public; Owner: -
 
@@ -1054,6 +3524,8 @@ CREATE TABLE public.bout (
     input_sha256 bytea NOT NULL
 );
 
+ALTER TABLE ONLY public.bout FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE bout; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.bout IS 'A qualifying bout (C11), judged by the version in force at its start.';
@@ -1077,6 +3549,8 @@ CREATE TABLE public.care_team (
     staff_id integer NOT NULL
 );
 
+ALTER TABLE ONLY public.care_team FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE care_team; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.care_team IS 'Who looks after a patient beside the family doctor: instructors, therapists, a doctor standing in.';
@@ -1092,6 +3566,8 @@ CREATE TABLE public.changed (
     CONSTRAINT changed_check CHECK ((num_nonnulls(patient_id, centre_id) = 1)),
     CONSTRAINT changed_check1 CHECK ((num_nonnulls(during, days) = 1))
 );
+
+ALTER TABLE ONLY public.changed FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE changed; Type: COMMENT; Schema: public; Owner: -
 
@@ -1127,6 +3603,8 @@ CREATE TABLE public.claim_code (
     CONSTRAINT claim_code_salt_check CHECK ((length(salt) = 16))
 );
 
+ALTER TABLE ONLY public.claim_code FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE claim_code; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.claim_code IS 'Who may say on the on-site page that a band is theirs, and the hash of the code they say it with.';
@@ -1160,6 +3638,8 @@ CREATE TABLE public.claim_said (
     CONSTRAINT claim_said_claim_check CHECK ((length(claim) = 16)),
     CONSTRAINT claim_said_number_check CHECK ((number >= 0))
 );
+
+ALTER TABLE ONLY public.claim_said FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE claim_said; Type: COMMENT; Schema: public; Owner: -
 
@@ -1212,6 +3692,93 @@ COMMENT ON TABLE public.clock_heard IS 'Per stored batch and band the offsets of
 
 COMMENT ON COLUMN public.clock_heard.least_ms IS 'The least time of a reading minus the stamp of the band for it.';
 
+-- Name: cold_content; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.cold_content (
+    day date NOT NULL,
+    part smallint NOT NULL,
+    reading_table text NOT NULL,
+    bucket smallint NOT NULL,
+    piece integer NOT NULL,
+    patient_id integer NOT NULL,
+    device_id integer NOT NULL,
+    readings integer NOT NULL,
+    content_sha256 bytea NOT NULL,
+    CONSTRAINT cold_content_content_sha256_check CHECK ((length(content_sha256) = 32)),
+    CONSTRAINT cold_content_readings_check CHECK ((readings > 0))
+);
+
+-- Name: TABLE cold_content; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.cold_content IS 'Which file holds the readings of which band of a day. To whom they belong is said by the assignments of today, not by this table.';
+
+-- Name: COLUMN cold_content.piece; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_content.piece IS 'Number of the file among those of its day, part, table and bucket.';
+
+-- Name: COLUMN cold_content.patient_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_content.patient_id IS 'Who was assigned when it was exported; unchecked, as device_id is.';
+
+-- Name: COLUMN cold_content.content_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_content.content_sha256 IS 'content_hash of these readings in the tables; the file, read back, came to the same.';
+
+-- Name: cold_part; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.cold_part (
+    day date NOT NULL,
+    part smallint NOT NULL,
+    folder text NOT NULL,
+    buckets smallint NOT NULL,
+    begun_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    exported_at timestamp with time zone,
+    manifest_sha256 bytea,
+    readings bigint,
+    bytes bigint,
+    verified_at timestamp with time zone,
+    verified_state bytea,
+    dropped_at timestamp with time zone,
+    CONSTRAINT cold_part_buckets_check CHECK (((buckets >= 1) AND (buckets <= 1000))),
+    CONSTRAINT cold_part_bytes_check CHECK ((bytes > 0)),
+    CONSTRAINT cold_part_check CHECK ((num_nulls(exported_at, manifest_sha256, readings, bytes) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT cold_part_check1 CHECK (((verified_at IS NULL) OR (exported_at IS NOT NULL))),
+    CONSTRAINT cold_part_check2 CHECK (((verified_at IS NULL) = (verified_state IS NULL))),
+    CONSTRAINT cold_part_check3 CHECK (((dropped_at IS NULL) OR (verified_at IS NOT NULL))),
+    CONSTRAINT cold_part_manifest_sha256_check CHECK ((length(manifest_sha256) = 32)),
+    CONSTRAINT cold_part_part_check CHECK ((part >= 1)),
+    CONSTRAINT cold_part_readings_check CHECK ((readings > 0)),
+    CONSTRAINT cold_part_verified_state_check CHECK ((length(verified_state) = 32))
+);
+
+-- Name: TABLE cold_part; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.cold_part IS 'Files of one UTC day of readings: what was there when it was exported is part 1, what came later is another part. A part is never edited.';
+
+-- Name: COLUMN cold_part.folder; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_part.folder IS 'The archive it lies in, as a path of the machine that exports and recomputes.';
+
+-- Name: COLUMN cold_part.buckets; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_part.buckets IS 'Into so many folders its people are divided: see cold_bucket.';
+
+-- Name: COLUMN cold_part.exported_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_part.exported_at IS 'Null while it is being written: then nothing of it counts, and the next export starts it anew.';
+
+-- Name: COLUMN cold_part.manifest_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_part.manifest_sha256 IS 'Of the manifest''s bytes, which name every file with its own.';
+
+-- Name: COLUMN cold_part.verified_state; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_part.verified_state IS 'state_of_day of the tables that the files were compared with.';
+
+-- Name: COLUMN cold_part.dropped_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_part.dropped_at IS 'From then on its readings are in the files alone, and are read there.';
+
 -- Name: day; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.day (
@@ -1239,6 +3806,8 @@ CREATE TABLE public.day (
     input_sha256 bytea NOT NULL
 );
 
+ALTER TABLE ONLY public.day FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE day; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.day IS 'One local day of one enrolment with held time or a valid step row; milliseconds are exact (C8 to C10, C13, C15, C16).';
@@ -1264,6 +3833,11 @@ CREATE TABLE public.dead_letter (
     first_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     times_seen integer DEFAULT 1 NOT NULL,
+    gateway_id integer,
+    retried_at timestamp with time zone,
+    retry_outcome text,
+    retry_detail text,
+    CONSTRAINT dead_letter_check CHECK (((retried_at IS NULL) = (retry_outcome IS NULL))),
     CONSTRAINT dead_letter_sha256_check CHECK ((length(sha256) = 32))
 );
 
@@ -1278,6 +3852,22 @@ COMMENT ON COLUMN public.dead_letter.reason IS 'A short fixed word (bad_signatur
 -- Name: COLUMN dead_letter.bytes; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.dead_letter.bytes IS 'What came, cut at a limit; `full_length` and `sha256` are of the whole.';
+
+-- Name: COLUMN dead_letter.gateway_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.gateway_id IS 'The gateway on whose topic it came, be it that gateway''s or not; null: no topic of an enrolled gateway.';
+
+-- Name: COLUMN dead_letter.retried_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.retried_at IS 'When an operator last had it read again; null: never.';
+
+-- Name: COLUMN dead_letter.retry_outcome; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.retry_outcome IS 'stored, duplicate, truncated, not_retriable, or the reason why it was refused again.';
+
+-- Name: COLUMN dead_letter.retry_detail; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.retry_detail IS 'As detail, of the last try; no value of any reading.';
 
 -- Name: dead_letter_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -1328,7 +3918,7 @@ COMMENT ON COLUMN public.declared_loss.released_batches IS 'And how many batches
 
 CREATE TABLE public.delivery (
     id bigint NOT NULL,
-    alert_id bigint NOT NULL,
+    alert_id bigint,
     round integer NOT NULL,
     step integer NOT NULL,
     channel text NOT NULL,
@@ -1341,12 +3931,16 @@ CREATE TABLE public.delivery (
     trying_since timestamp with time zone,
     sent_at timestamp with time zone,
     detail text DEFAULT ''::text NOT NULL,
+    finding_id bigint,
     CONSTRAINT delivery_channel_check CHECK ((channel = ANY (ARRAY['mail'::text, 'file'::text]))),
     CONSTRAINT delivery_check CHECK (((trying_since IS NULL) OR (state = 'queued'::text))),
     CONSTRAINT delivery_check1 CHECK (((state = 'sent'::text) = (sent_at IS NOT NULL))),
+    CONSTRAINT delivery_check2 CHECK ((num_nonnulls(alert_id, finding_id) = 1)),
     CONSTRAINT delivery_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sent'::text, 'refused'::text, 'unknown'::text, 'dropped'::text]))),
     CONSTRAINT delivery_step_check CHECK ((step >= 0))
 );
+
+ALTER TABLE ONLY public.delivery FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE delivery; Type: COMMENT; Schema: public; Owner: -
 
@@ -1372,6 +3966,10 @@ COMMENT ON COLUMN public.delivery.state IS 'sent: the channel has taken it. refu
 
 COMMENT ON COLUMN public.delivery.trying_since IS 'Being handed over now; a process that finds one of an earlier life does not know how it went.';
 
+-- Name: COLUMN delivery.finding_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.delivery.finding_id IS 'What it tells an operator of; null: it is about an alert.';
+
 -- Name: delivery_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
 ALTER TABLE public.delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1382,47 +3980,6 @@ ALTER TABLE public.delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
--- Name: device; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.device (
-    id integer NOT NULL,
-    device_key text NOT NULL,
-    family text,
-    CONSTRAINT device_family_check CHECK ((family ~ '^[a-z0-9_]{1,32}$'::text))
-);
-
--- Name: TABLE device; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.device IS 'A band that was heard or registered.';
-
--- Name: COLUMN device.device_key; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.device.device_key IS 'Address or serial alone: one band may speak through several protocols.';
-
--- Name: COLUMN device.family; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.device.family IS 'The key of its family in `devices/`: how a gateway talks with it. Null: not said, whatever it advertises as.';
-
--- Name: device_assignment; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.device_assignment (
-    id integer NOT NULL,
-    device_id integer NOT NULL,
-    patient_id integer NOT NULL,
-    worn tstzrange NOT NULL,
-    CONSTRAINT device_assignment_worn_check CHECK ((NOT isempty(worn))),
-    CONSTRAINT device_assignment_worn_check1 CHECK (((lower_inc(worn) OR lower_inf(worn)) AND (NOT upper_inc(worn)))),
-    CONSTRAINT device_assignment_worn_check2 CHECK (((NOT upper_inc(worn)) AND (lower_inc(worn) OR lower_inf(worn))))
-);
-
--- Name: TABLE device_assignment; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.device_assignment IS 'Who wears which band, from when to when. A reading belongs to whoever is assigned at its time.';
-
--- Name: COLUMN device_assignment.worn; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.device_assignment.worn IS 'Half-open, [from, to): at the moment a band changes hands it is the next person''s.';
 
 -- Name: device_assignment_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -1445,6 +4002,22 @@ ALTER TABLE public.device ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+-- Name: dropped_day; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.dropped_day (
+    day date NOT NULL,
+    is_exported boolean NOT NULL,
+    dropped_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+-- Name: TABLE dropped_day; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.dropped_day IS 'UTC days whose readings are no longer in the tables: by the retention policy, or because files hold them.';
+
+-- Name: COLUMN dropped_day.is_exported; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dropped_day.is_exported IS 'They are read back from files; otherwise they are gone, and the results of those days stand as they are.';
 
 -- Name: edge_event; Type: TABLE; Schema: public; Owner: -
 
@@ -1472,6 +4045,8 @@ CREATE TABLE public.edge_event (
     CONSTRAINT edge_event_samples_check CHECK ((samples > 0)),
     CONSTRAINT edge_event_state_check CHECK ((state = ANY (ARRAY['raised'::text, 'ended'::text])))
 );
+
+ALTER TABLE ONLY public.edge_event FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE edge_event; Type: COMMENT; Schema: public; Owner: -
 
@@ -1530,6 +4105,64 @@ COMMENT ON TABLE public.edge_queue IS 'Events of gateways that alert evaluation 
 
 ALTER TABLE public.enrolment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.enrolment_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+-- Name: expected; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.expected (
+    id bigint NOT NULL,
+    gateway_id integer NOT NULL,
+    boot bytea NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    readings_before bigint,
+    readings_until bigint,
+    after_at timestamp with time zone,
+    before_at timestamp with time zone NOT NULL,
+    opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT expected_boot_check CHECK ((length(boot) = 16)),
+    CONSTRAINT expected_check CHECK ((last_seq >= first_seq)),
+    CONSTRAINT expected_first_seq_check CHECK ((first_seq >= 0))
+);
+
+-- Name: TABLE expected; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.expected IS 'Gaps: batches that a spool has sealed, for later ones are here, and that are not here. Closed when the last of them has come.';
+
+-- Name: COLUMN expected.first_seq; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.expected.first_seq IS 'A gap that is filled from its beginning moves; one that is filled in its middle becomes two.';
+
+-- Name: COLUMN expected.readings_before; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.expected.readings_before IS 'Sealed before the gap, by the box''s count; null: it does not say.';
+
+-- Name: COLUMN expected.readings_until; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.expected.readings_until IS 'Sealed before the batch after the gap; the difference is missing.';
+
+-- Name: COLUMN expected.after_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.expected.after_at IS 'When the batch before the gap was sealed; null: none of this spool is here from before it.';
+
+-- Name: COLUMN expected.before_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.expected.before_at IS 'When the batch after the gap was sealed.';
+
+-- Name: COLUMN expected.opened_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.expected.opened_at IS 'When the ledger first missed them.';
+
+-- Name: expected_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.expected ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.expected_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1695,9 +4328,318 @@ CREATE TABLE public.known_browser (
     CONSTRAINT known_browser_token_sha256_check CHECK ((length(token_sha256) = 32))
 );
 
+ALTER TABLE ONLY public.known_browser FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE known_browser; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.known_browser IS 'A browser in which this person has logged in: wrong passwords of strangers do not make it wait.';
+
+-- Name: ledger_spool; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.ledger_spool (
+    gateway_id integer NOT NULL,
+    boot bytea NOT NULL,
+    first_seq bigint NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    first_readings_before bigint,
+    is_beginning boolean NOT NULL,
+    last_seq bigint NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    sealed_readings bigint,
+    lost_sealed bigint DEFAULT 0 NOT NULL,
+    released bigint DEFAULT 0 NOT NULL,
+    newest_came_at timestamp with time zone NOT NULL,
+    CONSTRAINT ledger_spool_boot_check CHECK ((length(boot) = 16)),
+    CONSTRAINT ledger_spool_check CHECK ((last_seq >= first_seq))
+);
+
+-- Name: TABLE ledger_spool; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.ledger_spool IS 'How far each spool file is known: its first and last batch that is here.';
+
+-- Name: COLUMN ledger_spool.is_beginning; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_spool.is_beginning IS 'The first batch here says that none was before it.';
+
+-- Name: COLUMN ledger_spool.sealed_readings; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_spool.sealed_readings IS 'Sealed up to and with the last batch here, by the box''s own count; null: it does not say.';
+
+-- Name: COLUMN ledger_spool.lost_sealed; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_spool.lost_sealed IS 'The most it has declared lost of what was sealed: damaged on its disk.';
+
+-- Name: COLUMN ledger_spool.released; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_spool.released IS 'The most it has declared given up of what was refused here.';
+
+-- Name: COLUMN ledger_spool.newest_came_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_spool.newest_came_at IS 'When the hub last committed a batch of it.';
+
+-- Name: ledger_gap; Type: VIEW; Schema: public; Owner: -
+
+CREATE VIEW public.ledger_gap AS
+ SELECT id,
+    gateway_id,
+    boot,
+    first_seq,
+    last_seq,
+    ((last_seq - first_seq) + 1) AS batches,
+    readings,
+    (
+        CASE
+            WHEN (readings IS NOT NULL) THEN LEAST((readings)::numeric, GREATEST((0)::numeric, (((lost_sealed + released))::numeric - COALESCE(sum(readings) OVER (PARTITION BY gateway_id, boot ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), (0)::numeric))))
+            ELSE NULL::numeric
+        END)::bigint AS lost,
+    after_at,
+    before_at,
+    opened_at,
+    date_bin('01:00:00'::interval, COALESCE(after_at, before_at), '1970-01-01 00:00:00+00'::timestamp with time zone) AS hour
+   FROM ( SELECT expected.id,
+            expected.gateway_id,
+            expected.boot,
+            expected.first_seq,
+            expected.last_seq,
+            expected.readings_before,
+            expected.readings_until,
+            expected.after_at,
+            expected.before_at,
+            expected.opened_at,
+            expected.closed_at,
+            spool.lost_sealed,
+            spool.released,
+                CASE
+                    WHEN (expected.readings_until >= expected.readings_before) THEN (expected.readings_until - expected.readings_before)
+                    ELSE NULL::bigint
+                END AS readings
+           FROM (public.expected
+             JOIN public.ledger_spool spool USING (gateway_id, boot))
+          WHERE (expected.closed_at IS NULL)) gap;
+
+-- Name: VIEW ledger_gap; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON VIEW public.ledger_gap IS 'Open gaps: how many readings are missing (null: the box does not say), and how many of them it has declared lost; of several gaps the oldest are taken for those.';
+
+-- Name: ledger_hour; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.ledger_hour (
+    gateway_id integer NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    batches bigint NOT NULL,
+    readings bigint NOT NULL,
+    quarantined bigint NOT NULL,
+    clock_suspect bigint NOT NULL
+);
+
+-- Name: TABLE ledger_hour; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.ledger_hour IS 'What is here, by gateway and hour of sealing; made of batch by ledger_catch_up, also of late ones.';
+
+-- Name: COLUMN ledger_hour.hour; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_hour.hour IS 'UTC; see ledger_time.';
+
+-- Name: COLUMN ledger_hour.readings; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_hour.readings IS 'All that were stored, those in quarantine too.';
+
+-- Name: COLUMN ledger_hour.clock_suspect; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_hour.clock_suspect IS 'Of those in quarantine: nobody can say when they were heard.';
+
+-- Name: ledger_loss; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.ledger_loss (
+    gateway_id integer NOT NULL,
+    boot bytea NOT NULL,
+    unsealed bigint NOT NULL,
+    seq bigint NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    CONSTRAINT ledger_loss_boot_check CHECK ((length(boot) = 16)),
+    CONSTRAINT ledger_loss_unsealed_check CHECK ((unsealed > 0))
+);
+
+-- Name: TABLE ledger_loss; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.ledger_loss IS 'Readings lost before they were sealed: with which batch a spool first declared each total. No batch is missing for them.';
+
+-- Name: COLUMN ledger_loss.unsealed; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_loss.unsealed IS 'The total over the life of the spool file.';
+
+-- Name: ledger_on_box; Type: VIEW; Schema: public; Owner: -
+
+CREATE VIEW public.ledger_on_box AS
+ SELECT said.gateway_id,
+    said.said_at,
+    said.came_at,
+    ((said.sealed + said.unsealed) - ledger_spool.sealed_readings) AS ahead,
+    GREATEST((0)::bigint, ((said.sealed + said.unsealed) - ledger_spool.sealed_readings)) AS pending
+   FROM (( SELECT gateway_state.gateway_id,
+            gateway_state.said_at,
+            gateway_state.came_at,
+            decode(told.boot, 'hex'::text) AS boot,
+            (told.sealed)::bigint AS sealed,
+            (told.unsealed)::bigint AS unsealed
+           FROM (public.gateway_state
+             CROSS JOIN LATERAL ( SELECT "substring"((gateway_state.said ->> 'boot'::text), '^[0-9a-f]{32}$'::text) AS boot,
+                    "substring"((gateway_state.said ->> 'sealed'::text), '^[0-9]{1,15}$'::text) AS sealed,
+                    "substring"((gateway_state.said ->> 'unsealed'::text), '^[0-9]{1,15}$'::text) AS unsealed) told)
+          WHERE gateway_state.online) said
+     JOIN public.ledger_spool USING (gateway_id, boot));
+
+-- Name: VIEW ledger_on_box; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON VIEW public.ledger_on_box IS 'What a box that is up has on its disk beyond its last batch here, by its own unsigned word of came_at. Of a box that has no row nobody knows.';
+
+-- Name: COLUMN ledger_on_box.ahead; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_on_box.ahead IS 'Below zero: batches have come since it said so.';
+
+-- Name: ledger; Type: VIEW; Schema: public; Owner: -
+
+CREATE VIEW public.ledger AS
+ SELECT gateway_id,
+    hour,
+    (
+        CASE
+            WHEN (sum(unknown_batches) = (0)::numeric) THEN ((sum(stored) + sum(lost)) + sum(pending))
+            ELSE NULL::numeric
+        END)::bigint AS expected,
+    (sum(stored))::bigint AS stored,
+    (sum(lost))::bigint AS lost,
+    (sum(pending))::bigint AS pending,
+    (sum(unknown_batches))::bigint AS unknown_batches,
+    (sum(batches))::bigint AS batches,
+    (sum(quarantined))::bigint AS quarantined,
+    (sum(clock_suspect))::bigint AS clock_suspect
+   FROM ( SELECT ledger_hour.gateway_id,
+            ledger_hour.hour,
+            ledger_hour.readings AS stored,
+            0 AS lost,
+            0 AS pending,
+            0 AS unknown_batches,
+            ledger_hour.batches,
+            ledger_hour.quarantined,
+            ledger_hour.clock_suspect
+           FROM public.ledger_hour
+        UNION ALL
+         SELECT ledger_loss.gateway_id,
+            ledger_loss.hour,
+            0,
+            (ledger_loss.unsealed - COALESCE(lag(ledger_loss.unsealed) OVER (PARTITION BY ledger_loss.gateway_id, ledger_loss.boot ORDER BY ledger_loss.unsealed), (0)::bigint)),
+            0,
+            0,
+            0,
+            0,
+            0
+           FROM public.ledger_loss
+        UNION ALL
+         SELECT ledger_gap.gateway_id,
+            ledger_gap.hour,
+            0,
+            COALESCE(ledger_gap.lost, (0)::bigint) AS "coalesce",
+            COALESCE((ledger_gap.readings - ledger_gap.lost), (0)::bigint) AS "coalesce",
+                CASE
+                    WHEN (ledger_gap.readings IS NULL) THEN ledger_gap.batches
+                    ELSE (0)::bigint
+                END AS "case",
+            0,
+            0,
+            0
+           FROM public.ledger_gap
+        UNION ALL
+         SELECT ledger_on_box.gateway_id,
+            date_bin('01:00:00'::interval, ledger_on_box.came_at, '1970-01-01 00:00:00+00'::timestamp with time zone) AS date_bin,
+            0,
+            0,
+            ledger_on_box.pending,
+            0,
+            0,
+            0,
+            0
+           FROM public.ledger_on_box
+          WHERE (ledger_on_box.pending > 0)) part
+  GROUP BY gateway_id, hour;
+
+-- Name: VIEW ledger; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON VIEW public.ledger IS 'By gateway and hour of sealing: expected = stored + declared lost + pending, in readings. A gap stands in the hour of the batch before it, what a box still holds in the hour in which it said so.';
+
+-- Name: COLUMN ledger.expected; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger.expected IS 'Null: some batches are missing of which nobody knows how many readings they hold.';
+
+-- Name: COLUMN ledger.lost; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger.lost IS 'Of what is missing: what the box itself has declared lost.';
+
+-- Name: ledger_due; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.ledger_due (
+    batch_id bigint NOT NULL
+);
+
+-- Name: TABLE ledger_due; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.ledger_due IS 'Batches that the ledger has still to count; ledger_catch_up deletes what it has counted. No index: any of it will do.';
+
+-- Name: COLUMN ledger_due.batch_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_due.batch_id IS 'Of batch; unchecked, for the speed of the hub.';
+
+-- Name: ledger_finding; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.ledger_finding (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    gateway_id integer NOT NULL,
+    boot bytea,
+    seq bigint,
+    dead_letter_id bigint,
+    unread text,
+    found_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    seen_at timestamp with time zone,
+    seen_by integer,
+    CONSTRAINT ledger_finding_boot_check CHECK ((length(boot) = 16)),
+    CONSTRAINT ledger_finding_check CHECK (((kind = 'forked_spool'::text) = (dead_letter_id IS NOT NULL))),
+    CONSTRAINT ledger_finding_check1 CHECK (((dead_letter_id IS NULL) = ((boot IS NOT NULL) AND (seq IS NOT NULL)))),
+    CONSTRAINT ledger_finding_check2 CHECK (((kind = 'unread_keys'::text) = (unread IS NOT NULL))),
+    CONSTRAINT ledger_finding_check3 CHECK (((seen_at IS NULL) = (seen_by IS NULL))),
+    CONSTRAINT ledger_finding_kind_check CHECK ((kind = ANY (ARRAY['broken_chain'::text, 'count_contradicts'::text, 'forked_spool'::text, 'unread_keys'::text])))
+);
+
+-- Name: TABLE ledger_finding; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.ledger_finding IS 'What the ledger holds against a box: technical alerts for operators. It refuses nothing; each is found once.';
+
+-- Name: COLUMN ledger_finding.kind; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_finding.kind IS 'broken_chain: the batch before it has another hash than it says. count_contradicts: nor has it as many readings. forked_spool: another content came for a place that is taken. unread_keys: its program is newer than the hub''s.';
+
+-- Name: COLUMN ledger_finding.seq; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_finding.seq IS 'Of the later of the two batches.';
+
+-- Name: COLUMN ledger_finding.unread; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_finding.unread IS 'The keys that were not read, told once for each gateway; later ones of the same keys are in batch.unread.';
+
+-- Name: COLUMN ledger_finding.seen_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_finding.seen_at IS 'When an operator took note of it.';
+
+-- Name: ledger_finding_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.ledger_finding ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ledger_finding_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 -- Name: session_log; Type: TABLE; Schema: public; Owner: -
 
@@ -1726,6 +4668,8 @@ CREATE TABLE public.session_log (
     CONSTRAINT session_log_rpe_check CHECK (((rpe >= (6)::double precision) AND (rpe <= (20)::double precision))),
     CONSTRAINT session_log_withdrawn_later CHECK (((NOT withdrawn) OR (revision > 1)))
 );
+
+ALTER TABLE ONLY public.session_log FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE session_log; Type: COMMENT; Schema: public; Owner: -
 
@@ -1761,7 +4705,7 @@ COMMENT ON COLUMN public.session_log.correction_reason IS 'Of every revision but
 
 -- Name: logged_session; Type: VIEW; Schema: public; Owner: -
 
-CREATE VIEW public.logged_session AS
+CREATE VIEW public.logged_session WITH (security_invoker='true') AS
  SELECT id,
     entry_key,
     revision,
@@ -1794,13 +4738,15 @@ CREATE TABLE public.login (
     disabled_at timestamp with time zone
 );
 
+ALTER TABLE ONLY public.login FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE login; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.login IS 'May log in at the pages. Staff without a row may not.';
 
 -- Name: COLUMN login.password_hash; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON COLUMN public.login.password_hash IS 'argon2id with its parameters and salt; null until the person has set a password.';
+COMMENT ON COLUMN public.login.password_hash IS 'argon2id with its parameters and salt, and of its output the SHA-256 alone; null until the person has set a password.';
 
 -- Name: COLUMN login.disabled_at; Type: COMMENT; Schema: public; Owner: -
 
@@ -1817,6 +4763,8 @@ CREATE TABLE public.login_link (
     used_at timestamp with time zone,
     CONSTRAINT login_link_token_sha256_check CHECK ((length(token_sha256) = 32))
 );
+
+ALTER TABLE ONLY public.login_link FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE login_link; Type: COMMENT; Schema: public; Owner: -
 
@@ -1879,6 +4827,8 @@ CREATE TABLE public.nightly_run (
     quarantined bigint NOT NULL,
     dead_letters bigint NOT NULL,
     language text NOT NULL,
+    quality jsonb,
+    audit_block bigint,
     CONSTRAINT nightly_run_revision_check CHECK ((revision >= 1))
 );
 
@@ -1893,6 +4843,14 @@ COMMENT ON COLUMN public.nightly_run.data_until IS 'When the newest batch it saw
 -- Name: COLUMN nightly_run.language; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.nightly_run.language IS 'Language of the workbook; the same night may be reported in several.';
+
+-- Name: COLUMN nightly_run.quality; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.nightly_run.quality IS 'The rows of the sheet of data quality as they were then: a workbook that has gone missing is written again with them. Null: it had no such sheet.';
+
+-- Name: COLUMN nightly_run.audit_block; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.nightly_run.audit_block IS 'The anchor printed on its cover; null in a report of before there were anchors, or of a district without an audited act.';
 
 -- Name: nightly_run_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -1940,24 +4898,6 @@ ALTER TABLE public.organisation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
--- Name: patient; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.patient (
-    id integer NOT NULL,
-    pseudonym text NOT NULL,
-    name text,
-    centre_id integer NOT NULL,
-    family_doctor_id integer NOT NULL
-);
-
--- Name: TABLE patient; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.patient IS 'A person, in however many programmes.';
-
--- Name: COLUMN patient.pseudonym; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.patient.pseudonym IS 'The only name of a person outside the care team.';
-
 -- Name: patient_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
 ALTER TABLE public.patient ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1971,7 +4911,7 @@ ALTER TABLE public.patient ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 
 -- Name: patient_team; Type: VIEW; Schema: public; Owner: -
 
-CREATE VIEW public.patient_team AS
+CREATE VIEW public.patient_team WITH (security_invoker='true') AS
  SELECT patient.id AS patient_id,
     patient.family_doctor_id AS staff_id
    FROM public.patient
@@ -1993,6 +4933,8 @@ CREATE TABLE public.pause (
     reason text NOT NULL,
     CONSTRAINT pause_during_check CHECK ((NOT isempty(during)))
 );
+
+ALTER TABLE ONLY public.pause FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE pause; Type: COMMENT; Schema: public; Owner: -
 
@@ -2049,6 +4991,8 @@ CREATE TABLE public.payment_line (
     CONSTRAINT payment_line_unit_price_check CHECK ((unit_price >= (0)::numeric)),
     CONSTRAINT payment_line_weeks_check CHECK ((weeks >= 0))
 );
+
+ALTER TABLE ONLY public.payment_line FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE payment_line; Type: COMMENT; Schema: public; Owner: -
 
@@ -2135,6 +5079,8 @@ CREATE TABLE public.payment_line_week (
     CONSTRAINT payment_line_week_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
 );
 
+ALTER TABLE ONLY public.payment_line_week FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE payment_line_week; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.payment_line_week IS 'The weeks a line rests on, as they were when it was evaluated.';
@@ -2220,27 +5166,17 @@ ALTER TABLE public.prescription ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
--- Name: quarantined_reading; Type: TABLE; Schema: public; Owner: -
+-- Name: purged; Type: TABLE; Schema: public; Owner: -
 
-CREATE TABLE public.quarantined_reading (
+CREATE TABLE public.purged (
     batch_id bigint NOT NULL,
-    device_key text NOT NULL,
-    quantity text NOT NULL,
-    value double precision NOT NULL,
-    at_utc_ms bigint NOT NULL,
-    span_ms bigint NOT NULL,
-    flags smallint NOT NULL,
-    device_ts_ms bigint,
-    reason text NOT NULL
+    readings bigint NOT NULL,
+    CONSTRAINT purged_readings_check CHECK ((readings > 0))
 );
 
--- Name: TABLE quarantined_reading; Type: COMMENT; Schema: public; Owner: -
+-- Name: TABLE purged; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON TABLE public.quarantined_reading IS 'Readings of a good batch that can not be true: kept as they came, used for nothing.';
-
--- Name: COLUMN quarantined_reading.reason; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.quarantined_reading.reason IS 'not_finite, too_early, too_late, span_too_long or clock_suspect.';
+COMMENT ON TABLE public.purged IS 'How many readings of a batch were deleted because they belonged to nobody: why a batch holds more than is stored of it.';
 
 -- Name: refused_version; Type: TABLE; Schema: public; Owner: -
 
@@ -2252,6 +5188,8 @@ CREATE TABLE public.refused_version (
     found_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT refused_version_reason_check CHECK ((reason = ANY (ARRAY['zone_upside_down'::text, 'no_max'::text, 'no_rest'::text, 'max_not_above_rest'::text, 'ceiling_not_above_zone'::text])))
 );
+
+ALTER TABLE ONLY public.refused_version FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE refused_version; Type: COMMENT; Schema: public; Owner: -
 
@@ -2276,6 +5214,8 @@ CREATE TABLE public.rest_day (
     CONSTRAINT rest_day_input_sha256_check CHECK ((length(input_sha256) = 32)),
     CONSTRAINT rest_day_rest_bpm_check CHECK (((rest_bpm > (0)::double precision) AND (rest_bpm < 'Infinity'::double precision)))
 );
+
+ALTER TABLE ONLY public.rest_day FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE rest_day; Type: COMMENT; Schema: public; Owner: -
 
@@ -2398,6 +5338,8 @@ CREATE TABLE public.side_day (
     CONSTRAINT side_day_over_ceiling_ms_check CHECK ((over_ceiling_ms >= 0))
 );
 
+ALTER TABLE ONLY public.side_day FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE side_day; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.side_day IS 'A local day''s part of the side figures of its week, for every day with held time under a prescription. No part of adherence.';
@@ -2451,6 +5393,8 @@ CREATE TABLE public.side_week (
     CONSTRAINT side_week_input_sha256_check CHECK ((length(input_sha256) = 32)),
     CONSTRAINT side_week_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
 );
+
+ALTER TABLE ONLY public.side_week FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE side_week; Type: COMMENT; Schema: public; Owner: -
 
@@ -2537,6 +5481,8 @@ CREATE TABLE public.staff (
     CONSTRAINT staff_email_check CHECK ((email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text)),
     CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['family_doctor'::text, 'therapist'::text, 'instructor'::text, 'operator'::text, 'administrator'::text, 'payer'::text, 'auditor'::text])))
 );
+
+ALTER TABLE ONLY public.staff FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE staff; Type: COMMENT; Schema: public; Owner: -
 
@@ -2630,7 +5576,6 @@ COMMENT ON COLUMN public.steps_counter.flags IS 'Bits: 1 contact is known, 2 con
 -- Name: touched; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.touched (
-    id bigint NOT NULL,
     batch_id bigint NOT NULL,
     device_id integer NOT NULL,
     min_at timestamp with time zone NOT NULL,
@@ -2639,7 +5584,7 @@ CREATE TABLE public.touched (
 
 -- Name: TABLE touched; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON TABLE public.touched IS 'What the nightly recomputation has still to look at; it deletes what it has claimed.';
+COMMENT ON TABLE public.touched IS 'What the nightly recomputation has still to look at, a row per batch and band; it deletes what it has claimed. No index: all of it is read at once.';
 
 -- Name: COLUMN touched.batch_id; Type: COMMENT; Schema: public; Owner: -
 
@@ -2649,10 +5594,10 @@ COMMENT ON COLUMN public.touched.batch_id IS 'Of batch; unchecked like the readi
 
 COMMENT ON COLUMN public.touched.device_id IS 'Of device; unchecked as above.';
 
--- Name: touched_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+-- Name: unowned_span_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
-ALTER TABLE public.touched ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME public.touched_id_seq
+ALTER TABLE public.unowned_span ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.unowned_span_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -2686,6 +5631,8 @@ CREATE TABLE public.web_session (
     listed text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT web_session_token_sha256_check CHECK ((length(token_sha256) = 32))
 );
+
+ALTER TABLE ONLY public.web_session FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE web_session; Type: COMMENT; Schema: public; Owner: -
 
@@ -2748,6 +5695,8 @@ CREATE TABLE public.week (
     CONSTRAINT week_week_check CHECK ((EXTRACT(isodow FROM week) = (1)::numeric))
 );
 
+ALTER TABLE ONLY public.week FORCE ROW LEVEL SECURITY;
+
 -- Name: TABLE week; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON TABLE public.week IS 'One week of one enrolment, empty ones too (C14): the figure an insurer could pay on.';
@@ -2800,6 +5749,16 @@ ALTER TABLE ONLY public.alert
 ALTER TABLE ONLY public.alert_week
     ADD CONSTRAINT alert_week_pkey PRIMARY KEY (rule, patient_id, week);
 
+-- Name: audit_block audit_block_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.audit_block
+    ADD CONSTRAINT audit_block_pkey PRIMARY KEY (number);
+
+-- Name: audit_block audit_block_sha256_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.audit_block
+    ADD CONSTRAINT audit_block_sha256_key UNIQUE (sha256);
+
 -- Name: audit audit_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.audit
@@ -2845,11 +5804,6 @@ ALTER TABLE ONLY public.batch_payload
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_pkey PRIMARY KEY (id);
 
--- Name: batch_queue batch_queue_pkey; Type: CONSTRAINT; Schema: public; Owner: -
-
-ALTER TABLE ONLY public.batch_queue
-    ADD CONSTRAINT batch_queue_pkey PRIMARY KEY (batch_id, device_id);
-
 -- Name: bout bout_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.bout
@@ -2879,6 +5833,16 @@ ALTER TABLE ONLY public.claim_said
 
 ALTER TABLE ONLY public.claim_said
     ADD CONSTRAINT claim_said_pkey PRIMARY KEY (id);
+
+-- Name: cold_content cold_content_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.cold_content
+    ADD CONSTRAINT cold_content_pkey PRIMARY KEY (device_id, day, reading_table, patient_id, part);
+
+-- Name: cold_part cold_part_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.cold_part
+    ADD CONSTRAINT cold_part_pkey PRIMARY KEY (day, part);
 
 -- Name: day day_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -2930,6 +5894,11 @@ ALTER TABLE ONLY public.device
 ALTER TABLE ONLY public.device
     ADD CONSTRAINT device_pkey PRIMARY KEY (id);
 
+-- Name: dropped_day dropped_day_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.dropped_day
+    ADD CONSTRAINT dropped_day_pkey PRIMARY KEY (day);
+
 -- Name: edge_event edge_event_gateway_id_boot_number_key; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.edge_event
@@ -2954,6 +5923,11 @@ ALTER TABLE ONLY public.enrolment
 
 ALTER TABLE ONLY public.enrolment
     ADD CONSTRAINT enrolment_pkey PRIMARY KEY (id);
+
+-- Name: expected expected_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.expected
+    ADD CONSTRAINT expected_pkey PRIMARY KEY (id);
 
 -- Name: gateway gateway_centre_id_code_key; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -2989,6 +5963,26 @@ ALTER TABLE ONLY public.gateway_state
 
 ALTER TABLE ONLY public.known_browser
     ADD CONSTRAINT known_browser_pkey PRIMARY KEY (token_sha256);
+
+-- Name: ledger_finding ledger_finding_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_finding
+    ADD CONSTRAINT ledger_finding_pkey PRIMARY KEY (id);
+
+-- Name: ledger_hour ledger_hour_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_hour
+    ADD CONSTRAINT ledger_hour_pkey PRIMARY KEY (gateway_id, hour);
+
+-- Name: ledger_loss ledger_loss_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_loss
+    ADD CONSTRAINT ledger_loss_pkey PRIMARY KEY (gateway_id, boot, unsealed);
+
+-- Name: ledger_spool ledger_spool_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_spool
+    ADD CONSTRAINT ledger_spool_pkey PRIMARY KEY (gateway_id, boot);
 
 -- Name: login_link login_link_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -3100,6 +6094,11 @@ ALTER TABLE ONLY public.prescription_phase
 ALTER TABLE ONLY public.prescription
     ADD CONSTRAINT prescription_pkey PRIMARY KEY (id);
 
+-- Name: purged purged_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.purged
+    ADD CONSTRAINT purged_pkey PRIMARY KEY (batch_id);
+
 -- Name: refused_version refused_version_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.refused_version
@@ -3150,10 +6149,10 @@ ALTER TABLE ONLY public.staff
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_pkey PRIMARY KEY (id);
 
--- Name: touched touched_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+-- Name: unowned_span unowned_span_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
-ALTER TABLE ONLY public.touched
-    ADD CONSTRAINT touched_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.unowned_span
+    ADD CONSTRAINT unowned_span_pkey PRIMARY KEY (id);
 
 -- Name: watch_beat watch_beat_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -3198,6 +6197,10 @@ CREATE UNIQUE INDEX alert_one_open ON public.alert USING btree (patient_id, rule
 
 CREATE INDEX alert_opened_at_idx ON public.alert USING btree (opened_at);
 
+-- Name: alert_patient_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX alert_patient_id_idx ON public.alert USING btree (patient_id);
+
 -- Name: alert_week_alert_id_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX alert_week_alert_id_idx ON public.alert_week USING btree (alert_id);
@@ -3205,6 +6208,10 @@ CREATE INDEX alert_week_alert_id_idx ON public.alert_week USING btree (alert_id)
 -- Name: audit_actor_id_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX audit_actor_id_idx ON public.audit USING btree (actor, id);
+
+-- Name: audit_reading; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX audit_reading ON public.audit USING btree (subject, actor, at) WHERE (action = 'read_readings'::text);
 
 -- Name: audit_subject_id_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -3217,6 +6224,10 @@ CREATE INDEX band_claim_device_id_idx ON public.band_claim USING btree (device_i
 -- Name: band_claim_patient_id_began_at_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX band_claim_patient_id_began_at_idx ON public.band_claim USING btree (patient_id, began_at);
+
+-- Name: batch_committed_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX batch_committed_at_idx ON public.batch USING brin (committed_at);
 
 -- Name: batch_queue_max_at_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -3234,9 +6245,25 @@ CREATE INDEX bout_enrolment_id_date_idx ON public.bout USING btree (enrolment_id
 
 CREATE INDEX care_team_staff_id_idx ON public.care_team USING btree (staff_id);
 
+-- Name: cold_content_day_part_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX cold_content_day_part_idx ON public.cold_content USING btree (day, part);
+
+-- Name: dead_letter_gateway_id_first_seen_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX dead_letter_gateway_id_first_seen_at_idx ON public.dead_letter USING btree (gateway_id, first_seen_at);
+
+-- Name: dead_letter_last_seen_at_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX dead_letter_last_seen_at_id_idx ON public.dead_letter USING btree (last_seen_at DESC, id DESC);
+
 -- Name: delivery_next_try_at_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX delivery_next_try_at_idx ON public.delivery USING btree (next_try_at) WHERE (state = 'queued'::text);
+
+-- Name: delivery_of_finding; Type: INDEX; Schema: public; Owner: -
+
+CREATE UNIQUE INDEX delivery_of_finding ON public.delivery USING btree (finding_id, channel, recipient, again) WHERE (finding_id IS NOT NULL);
 
 -- Name: device_assignment_patient_id_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -3250,6 +6277,14 @@ CREATE INDEX edge_event_device_key_onset_at_idx ON public.edge_event USING btree
 
 CREATE INDEX enrolment_patient_id_idx ON public.enrolment USING btree (patient_id);
 
+-- Name: expected_closed_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX expected_closed_at_idx ON public.expected USING btree (closed_at);
+
+-- Name: expected_open; Type: INDEX; Schema: public; Owner: -
+
+CREATE UNIQUE INDEX expected_open ON public.expected USING btree (gateway_id, boot, first_seq) WHERE (closed_at IS NULL);
+
 -- Name: gateway_key_kid_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX gateway_key_kid_idx ON public.gateway_key USING btree (kid);
@@ -3261,6 +6296,26 @@ CREATE INDEX heart_rate_device_id_at_idx ON ONLY public.heart_rate USING btree (
 -- Name: known_browser_staff_id_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX known_browser_staff_id_idx ON public.known_browser USING btree (staff_id);
+
+-- Name: ledger_finding_dead_letter_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE UNIQUE INDEX ledger_finding_dead_letter_id_idx ON public.ledger_finding USING btree (dead_letter_id) WHERE (dead_letter_id IS NOT NULL);
+
+-- Name: ledger_finding_found_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX ledger_finding_found_at_idx ON public.ledger_finding USING btree (found_at) WHERE (seen_at IS NULL);
+
+-- Name: ledger_finding_gateway_id_unread_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE UNIQUE INDEX ledger_finding_gateway_id_unread_idx ON public.ledger_finding USING btree (gateway_id, unread) WHERE (unread IS NOT NULL);
+
+-- Name: ledger_finding_kind_gateway_id_boot_seq_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE UNIQUE INDEX ledger_finding_kind_gateway_id_boot_seq_idx ON public.ledger_finding USING btree (kind, gateway_id, boot, seq) WHERE (dead_letter_id IS NULL);
+
+-- Name: ledger_hour_hour_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX ledger_hour_hour_idx ON public.ledger_hour USING btree (hour);
 
 -- Name: login_link_staff_id_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -3301,6 +6356,10 @@ CREATE INDEX steps_counter_device_id_at_idx ON ONLY public.steps_counter USING b
 -- Name: steps_device_id_at_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX steps_device_id_at_idx ON ONLY public.steps USING btree (device_id, at);
+
+-- Name: unowned_span_device_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX unowned_span_device_id_idx ON public.unowned_span USING btree (device_id);
 
 -- Name: web_session_staff_id_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -3346,6 +6405,10 @@ CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.patie
 
 CREATE TRIGGER call_for_rosters AFTER INSERT OR DELETE OR UPDATE ON public.prescription FOR EACH STATEMENT EXECUTE FUNCTION public.call_for_rosters();
 
+-- Name: batch call_the_ledger; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER call_the_ledger AFTER INSERT ON public.batch REFERENCING NEW TABLE AS come FOR EACH STATEMENT EXECUTE FUNCTION public.call_the_ledger();
+
 -- Name: batch_queue call_the_watch; Type: TRIGGER; Schema: public; Owner: -
 
 CREATE TRIGGER call_the_watch AFTER INSERT ON public.batch_queue FOR EACH STATEMENT EXECUTE FUNCTION public.call_the_watch();
@@ -3357,6 +6420,10 @@ CREATE TRIGGER call_the_watch AFTER INSERT ON public.edge_event FOR EACH STATEME
 -- Name: prescription_phase check_phase; Type: TRIGGER; Schema: public; Owner: -
 
 CREATE TRIGGER check_phase BEFORE INSERT OR UPDATE ON public.prescription_phase FOR EACH ROW EXECUTE FUNCTION public.check_phase();
+
+-- Name: dead_letter find_fork; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER find_fork AFTER INSERT ON public.dead_letter FOR EACH ROW WHEN (((new.reason = 'forked_spool'::text) AND (new.gateway_id IS NOT NULL))) EXECUTE FUNCTION public.find_fork();
 
 -- Name: device_assignment note_added_or_removed; Type: TRIGGER; Schema: public; Owner: -
 
@@ -3429,6 +6496,18 @@ CREATE TRIGGER note_moved AFTER UPDATE ON public.patient FOR EACH ROW WHEN ((old
 -- Name: edge_event queue_edge_event; Type: TRIGGER; Schema: public; Owner: -
 
 CREATE TRIGGER queue_edge_event AFTER INSERT ON public.edge_event FOR EACH ROW EXECUTE FUNCTION public.queue_edge_event();
+
+-- Name: audit refuse_change; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.audit ENABLE ALWAYS TRIGGER refuse_change;
+
+-- Name: audit_block refuse_change; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_block FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.audit_block ENABLE ALWAYS TRIGGER refuse_change;
 
 -- Name: alert alert_acknowledged_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -3560,6 +6639,11 @@ ALTER TABLE ONLY public.claim_code
 ALTER TABLE ONLY public.claim_said
     ADD CONSTRAINT claim_said_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
 
+-- Name: cold_content cold_content_day_part_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.cold_content
+    ADD CONSTRAINT cold_content_day_part_fkey FOREIGN KEY (day, part) REFERENCES public.cold_part(day, part) ON DELETE CASCADE;
+
 -- Name: day day_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.day
@@ -3570,6 +6654,11 @@ ALTER TABLE ONLY public.day
 ALTER TABLE ONLY public.day
     ADD CONSTRAINT day_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
 
+-- Name: dead_letter dead_letter_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
 -- Name: declared_loss declared_loss_batch_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.declared_loss
@@ -3579,6 +6668,11 @@ ALTER TABLE ONLY public.declared_loss
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alert(id);
+
+-- Name: delivery delivery_finding_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.delivery
+    ADD CONSTRAINT delivery_finding_id_fkey FOREIGN KEY (finding_id) REFERENCES public.ledger_finding(id);
 
 -- Name: device_assignment device_assignment_device_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -3605,6 +6699,11 @@ ALTER TABLE ONLY public.edge_queue
 ALTER TABLE ONLY public.enrolment
     ADD CONSTRAINT enrolment_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
 
+-- Name: expected expected_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.expected
+    ADD CONSTRAINT expected_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
 -- Name: gateway gateway_centre_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.gateway
@@ -3630,6 +6729,36 @@ ALTER TABLE ONLY public.gateway_state
 ALTER TABLE ONLY public.known_browser
     ADD CONSTRAINT known_browser_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
 
+-- Name: ledger_finding ledger_finding_dead_letter_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_finding
+    ADD CONSTRAINT ledger_finding_dead_letter_id_fkey FOREIGN KEY (dead_letter_id) REFERENCES public.dead_letter(id);
+
+-- Name: ledger_finding ledger_finding_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_finding
+    ADD CONSTRAINT ledger_finding_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
+-- Name: ledger_finding ledger_finding_seen_by_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_finding
+    ADD CONSTRAINT ledger_finding_seen_by_fkey FOREIGN KEY (seen_by) REFERENCES public.staff(id);
+
+-- Name: ledger_hour ledger_hour_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_hour
+    ADD CONSTRAINT ledger_hour_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
+-- Name: ledger_loss ledger_loss_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_loss
+    ADD CONSTRAINT ledger_loss_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
+-- Name: ledger_spool ledger_spool_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_spool
+    ADD CONSTRAINT ledger_spool_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
+
 -- Name: login_link login_link_staff_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.login_link
@@ -3639,6 +6768,11 @@ ALTER TABLE ONLY public.login_link
 
 ALTER TABLE ONLY public.login
     ADD CONSTRAINT login_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
+
+-- Name: nightly_run nightly_run_audit_block_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.nightly_run
+    ADD CONSTRAINT nightly_run_audit_block_fkey FOREIGN KEY (audit_block) REFERENCES public.audit_block(number);
 
 -- Name: organisation organisation_parent_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -3709,6 +6843,11 @@ ALTER TABLE ONLY public.prescription
 
 ALTER TABLE ONLY public.prescription_phase
     ADD CONSTRAINT prescription_phase_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
+
+-- Name: purged purged_batch_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.purged
+    ADD CONSTRAINT purged_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(id);
 
 -- Name: quarantined_reading quarantined_reading_batch_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -3785,7 +6924,2142 @@ ALTER TABLE ONLY public.week
 ALTER TABLE ONLY public.week
     ADD CONSTRAINT week_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
 
+-- Name: alert adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.alert TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: alert_episode adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.alert_episode TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: alert_event adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.alert_event TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: alert_week adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.alert_week TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: delivery adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.delivery TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: device_assignment adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.device_assignment TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: edge_event adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.edge_event TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: enrolment adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.enrolment TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: login adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.login TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: patient adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.patient TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: prescription adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.prescription TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: staff adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.staff TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: week adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.week TO adhere_alerts USING (true) WITH CHECK (true);
+
+-- Name: audit adhere_auditor; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_auditor ON public.audit TO adhere_auditor USING (true) WITH CHECK (true);
+
+-- Name: audit adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.audit TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: bout adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.bout TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: changed adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.changed TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: day adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.day TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: device_assignment adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.device_assignment TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: enrolment adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.enrolment TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: patient adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.patient TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: pause adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.pause TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: prescription adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.prescription TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: prescription_phase adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.prescription_phase TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: refused_version adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.refused_version TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: rest_day adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.rest_day TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: session_log adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.session_log TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: side_day adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.side_day TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: side_week adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.side_week TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: staff adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.staff TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: week adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.week TO adhere_core USING (true) WITH CHECK (true);
+
+-- Name: audit adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.audit TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: band_claim adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.band_claim TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: claim_code adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.claim_code TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: claim_said adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.claim_said TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: device_assignment adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.device_assignment TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: edge_event adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.edge_event TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: enrolment adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.enrolment TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: patient adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.patient TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: prescription adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.prescription TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: prescription_phase adhere_hub; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_hub ON public.prescription_phase TO adhere_hub USING (true) WITH CHECK (true);
+
+-- Name: audit adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.audit TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: band_claim adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.band_claim TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: care_team adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.care_team TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: claim_code adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.claim_code TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: claim_said adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.claim_said TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: device_assignment adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.device_assignment TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: edge_event adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.edge_event TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: enrolment adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.enrolment TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: login adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.login TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: login_link adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.login_link TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: patient adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.patient TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: pause adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.pause TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: prescription adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.prescription TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: prescription_phase adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.prescription_phase TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: session_log adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.session_log TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: staff adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.staff TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: web_session adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.web_session TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: audit adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.audit TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: band_claim adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.band_claim TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: bout adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.bout TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: day adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.day TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: device_assignment adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.device_assignment TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: enrolment adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.enrolment TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: patient adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.patient TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: pause adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.pause TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: payment_line adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.payment_line TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: payment_line_week adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.payment_line_week TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: prescription adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.prescription TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: prescription_phase adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.prescription_phase TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: refused_version adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.refused_version TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: rest_day adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.rest_day TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: session_log adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.session_log TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: side_day adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.side_day TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: side_week adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.side_week TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: staff adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.staff TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: week adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.week TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: login administer; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY administer ON public.login TO adhere_portal USING ((( SELECT public.reader_role() AS reader_role) = 'administrator'::text));
+
+-- Name: login_link administer; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY administer ON public.login_link TO adhere_portal USING ((( SELECT public.reader_role() AS reader_role) = 'administrator'::text));
+
+-- Name: web_session administer; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY administer ON public.web_session TO adhere_portal USING ((( SELECT public.reader_role() AS reader_role) = 'administrator'::text));
+
+-- Name: staff administer_add; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY administer_add ON public.staff FOR INSERT TO adhere_portal WITH CHECK ((( SELECT public.reader_role() AS reader_role) = 'administrator'::text));
+
+-- Name: staff administer_change; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY administer_change ON public.staff FOR UPDATE TO adhere_portal USING ((( SELECT public.reader_role() AS reader_role) = 'administrator'::text));
+
+-- Name: alert; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.alert ENABLE ROW LEVEL SECURITY;
+
+-- Name: alert_episode; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.alert_episode ENABLE ROW LEVEL SECURITY;
+
+-- Name: alert_event; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.alert_event ENABLE ROW LEVEL SECURITY;
+
+-- Name: alert_week; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.alert_week ENABLE ROW LEVEL SECURITY;
+
+-- Name: alert answer; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY answer ON public.alert FOR UPDATE TO adhere_portal USING ((patient_id IN ( SELECT public.reader_patients() AS reader_patients)));
+
+-- Name: alert_event answer; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY answer ON public.alert_event FOR INSERT TO adhere_portal WITH CHECK (((staff_id = ( SELECT public.reader_id() AS reader_id)) AND (EXISTS ( SELECT
+   FROM public.alert
+  WHERE (alert.id = alert_event.alert_id)))));
+
+-- Name: audit; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.audit ENABLE ROW LEVEL SECURITY;
+
+-- Name: band_claim; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.band_claim ENABLE ROW LEVEL SECURITY;
+
+-- Name: bout; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.bout ENABLE ROW LEVEL SECURITY;
+
+-- Name: care_team; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.care_team ENABLE ROW LEVEL SECURITY;
+
+-- Name: changed; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.changed ENABLE ROW LEVEL SECURITY;
+
+-- Name: claim_code; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.claim_code ENABLE ROW LEVEL SECURITY;
+
+-- Name: claim_said; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.claim_said ENABLE ROW LEVEL SECURITY;
+
+-- Name: day; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.day ENABLE ROW LEVEL SECURITY;
+
+-- Name: delivery; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.delivery ENABLE ROW LEVEL SECURITY;
+
+-- Name: device_assignment; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.device_assignment ENABLE ROW LEVEL SECURITY;
+
+-- Name: delivery drop_waiting; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY drop_waiting ON public.delivery FOR UPDATE TO adhere_portal USING ((EXISTS ( SELECT
+   FROM public.alert
+  WHERE (alert.id = delivery.alert_id)))) WITH CHECK ((state = 'dropped'::text));
+
+-- Name: edge_event; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.edge_event ENABLE ROW LEVEL SECURITY;
+
+-- Name: prescription end_earlier; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY end_earlier ON public.prescription FOR UPDATE TO adhere_portal USING (((( SELECT public.reader_role() AS reader_role) = 'family_doctor'::text) AND (enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments))));
+
+-- Name: enrolment; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.enrolment ENABLE ROW LEVEL SECURITY;
+
+-- Name: audit inspect; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY inspect ON public.audit FOR SELECT TO adhere_portal USING ((( SELECT public.reader_role() AS reader_role) = 'auditor'::text));
+
+-- Name: known_browser; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.known_browser ENABLE ROW LEVEL SECURITY;
+
+-- Name: login; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.login ENABLE ROW LEVEL SECURITY;
+
+-- Name: login_link; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.login_link ENABLE ROW LEVEL SECURITY;
+
+-- Name: audit note; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY note ON public.audit FOR INSERT TO adhere_portal WITH CHECK (((action <> 'read_readings'::text) AND
+CASE
+    WHEN (( SELECT public.reader_id() AS reader_id) IS NULL) THEN (action = 'log_in_failed'::text)
+    ELSE (actor = ( SELECT public.reader_code() AS reader_code))
+END));
+
+-- Name: login own; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY own ON public.login FOR SELECT TO adhere_portal USING ((staff_id = ( SELECT public.reader_id() AS reader_id)));
+
+-- Name: alert owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.alert USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: alert_episode owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.alert_episode USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: alert_event owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.alert_event USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: alert_week owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.alert_week USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: audit owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.audit USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: band_claim owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.band_claim USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: bout owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.bout USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: care_team owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.care_team USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: changed owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.changed USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: claim_code owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.claim_code USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: claim_said owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.claim_said USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: day owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.day USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: delivery owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.delivery USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: device_assignment owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.device_assignment USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: edge_event owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.edge_event USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: enrolment owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.enrolment USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: known_browser owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.known_browser USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: login owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.login USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: login_link owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.login_link USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: patient owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.patient USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: pause owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.pause USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: payment_line owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.payment_line USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: payment_line_week owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.payment_line_week USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: prescription owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.prescription USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: prescription_phase owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.prescription_phase USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: refused_version owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.refused_version USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: rest_day owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.rest_day USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: session_log owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.session_log USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: side_day owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.side_day USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: side_week owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.side_week USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: staff owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.staff USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: web_session owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.web_session USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: week owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.week USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: alert pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.alert FOR SELECT TO adhere_portal USING ((patient_id IN ( SELECT public.reader_patients() AS reader_patients)));
+
+-- Name: alert_event pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.alert_event FOR SELECT TO adhere_portal USING ((EXISTS ( SELECT
+   FROM public.alert
+  WHERE (alert.id = alert_event.alert_id))));
+
+-- Name: bout pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.bout FOR SELECT TO adhere_portal USING ((enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments)));
+
+-- Name: care_team pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.care_team FOR SELECT TO adhere_portal USING ((patient_id IN ( SELECT public.reader_patients() AS reader_patients)));
+
+-- Name: day pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.day FOR SELECT TO adhere_portal USING ((enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments)));
+
+-- Name: delivery pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.delivery FOR SELECT TO adhere_portal USING ((EXISTS ( SELECT
+   FROM public.alert
+  WHERE (alert.id = delivery.alert_id))));
+
+-- Name: device_assignment pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.device_assignment FOR SELECT TO adhere_portal USING ((patient_id IN ( SELECT public.reader_patients() AS reader_patients)));
+
+-- Name: enrolment pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.enrolment FOR SELECT TO adhere_portal USING ((patient_id IN ( SELECT public.reader_patients() AS reader_patients)));
+
+-- Name: patient pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.patient FOR SELECT TO adhere_portal USING ((id IN ( SELECT public.reader_patients() AS reader_patients)));
+
+-- Name: pause pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.pause FOR SELECT TO adhere_portal USING ((enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments)));
+
+-- Name: prescription pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.prescription FOR SELECT TO adhere_portal USING ((enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments)));
+
+-- Name: prescription_phase pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.prescription_phase FOR SELECT TO adhere_portal USING ((EXISTS ( SELECT
+   FROM public.prescription
+  WHERE (prescription.id = prescription_phase.prescription_id))));
+
+-- Name: session_log pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.session_log FOR SELECT TO adhere_portal USING ((enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments)));
+
+-- Name: side_week pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.side_week FOR SELECT TO adhere_portal USING ((enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments)));
+
+-- Name: staff pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.staff FOR SELECT TO adhere_portal USING (true);
+
+-- Name: week pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.week FOR SELECT TO adhere_portal USING ((enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments)));
+
+-- Name: patient; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.patient ENABLE ROW LEVEL SECURITY;
+
+-- Name: pause; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.pause ENABLE ROW LEVEL SECURITY;
+
+-- Name: payment_line; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.payment_line ENABLE ROW LEVEL SECURITY;
+
+-- Name: payment_line_week; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.payment_line_week ENABLE ROW LEVEL SECURITY;
+
+-- Name: prescription prescribe; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY prescribe ON public.prescription FOR INSERT TO adhere_portal WITH CHECK (((( SELECT public.reader_role() AS reader_role) = 'family_doctor'::text) AND (enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments))));
+
+-- Name: prescription_phase prescribe; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY prescribe ON public.prescription_phase FOR INSERT TO adhere_portal WITH CHECK (((( SELECT public.reader_role() AS reader_role) = 'family_doctor'::text) AND (EXISTS ( SELECT
+   FROM public.prescription
+  WHERE (prescription.id = prescription_phase.prescription_id)))));
+
+-- Name: prescription; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.prescription ENABLE ROW LEVEL SECURITY;
+
+-- Name: prescription_phase; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.prescription_phase ENABLE ROW LEVEL SECURITY;
+
+-- Name: refused_version; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.refused_version ENABLE ROW LEVEL SECURITY;
+
+-- Name: rest_day; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.rest_day ENABLE ROW LEVEL SECURITY;
+
+-- Name: session_log; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.session_log ENABLE ROW LEVEL SECURITY;
+
+-- Name: side_day; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.side_day ENABLE ROW LEVEL SECURITY;
+
+-- Name: side_week; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.side_week ENABLE ROW LEVEL SECURITY;
+
+-- Name: staff; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.staff ENABLE ROW LEVEL SECURITY;
+
+-- Name: web_session; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.web_session ENABLE ROW LEVEL SECURITY;
+
+-- Name: week; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.week ENABLE ROW LEVEL SECURITY;
+
+-- Name: session_log write_down; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY write_down ON public.session_log FOR INSERT TO adhere_portal WITH CHECK (((noted_by = ( SELECT public.reader_id() AS reader_id)) AND (enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments))));
+
+-- Name: SCHEMA public; Type: ACL; Schema: -; Owner: -
+
+GRANT USAGE ON SCHEMA public TO adhere_hub;
+GRANT USAGE ON SCHEMA public TO adhere_core;
+GRANT USAGE ON SCHEMA public TO adhere_alerts;
+GRANT USAGE ON SCHEMA public TO adhere_reports;
+GRANT USAGE ON SCHEMA public TO adhere_portal;
+GRANT USAGE ON SCHEMA public TO adhere_auditor;
+GRANT USAGE ON SCHEMA public TO adhere_operator;
+
+-- Name: FUNCTION alert_quality(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone, ceiling_bpm double precision); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.alert_quality(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone, ceiling_bpm double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.alert_quality(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone, ceiling_bpm double precision) TO adhere_portal;
+
+-- Name: TABLE enrolment; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.enrolment TO adhere_core;
+GRANT SELECT ON TABLE public.enrolment TO adhere_alerts;
+GRANT SELECT ON TABLE public.enrolment TO adhere_reports;
+GRANT SELECT,INSERT ON TABLE public.enrolment TO adhere_operator;
+GRANT SELECT ON TABLE public.enrolment TO adhere_portal;
+
+-- Name: COLUMN enrolment.id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(id) ON TABLE public.enrolment TO adhere_hub;
+
+-- Name: COLUMN enrolment.patient_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(patient_id) ON TABLE public.enrolment TO adhere_hub;
+
+-- Name: COLUMN enrolment.mode; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(mode) ON TABLE public.enrolment TO adhere_operator;
+
+-- Name: COLUMN enrolment.starts_on; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(starts_on) ON TABLE public.enrolment TO adhere_hub;
+GRANT UPDATE(starts_on) ON TABLE public.enrolment TO adhere_operator;
+
+-- Name: COLUMN enrolment.ends_on; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(ends_on) ON TABLE public.enrolment TO adhere_hub;
+GRANT UPDATE(ends_on) ON TABLE public.enrolment TO adhere_operator;
+
+-- Name: TABLE prescription; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.prescription TO adhere_core;
+GRANT SELECT ON TABLE public.prescription TO adhere_alerts;
+GRANT SELECT ON TABLE public.prescription TO adhere_reports;
+GRANT SELECT,INSERT ON TABLE public.prescription TO adhere_operator;
+GRANT SELECT,INSERT ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(id) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.enrolment_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(enrolment_id) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.effective; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(effective) ON TABLE public.prescription TO adhere_hub;
+GRANT UPDATE(effective) ON TABLE public.prescription TO adhere_operator;
+GRANT UPDATE(effective) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.hr_max_bpm; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(hr_max_bpm) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.rest_hr_bpm; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(rest_hr_bpm) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.zone_lo; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(zone_lo) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.zone_hi; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(zone_hi) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.session_min; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(session_min) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.sessions_per_week; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(sessions_per_week) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.weekly_min; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(weekly_min) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.ceiling_bpm; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(ceiling_bpm) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: COLUMN prescription.intensity_kind; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(intensity_kind) ON TABLE public.prescription TO adhere_hub;
+
+-- Name: TABLE prescription_phase; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.prescription_phase TO adhere_core;
+GRANT SELECT ON TABLE public.prescription_phase TO adhere_reports;
+GRANT SELECT,INSERT ON TABLE public.prescription_phase TO adhere_operator;
+GRANT SELECT ON TABLE public.prescription_phase TO adhere_hub;
+GRANT SELECT,INSERT ON TABLE public.prescription_phase TO adhere_portal;
+
+-- Name: TABLE prescribed; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.prescribed TO adhere_hub;
+GRANT SELECT ON TABLE public.prescribed TO adhere_core;
+GRANT SELECT ON TABLE public.prescribed TO adhere_reports;
+GRANT SELECT ON TABLE public.prescribed TO adhere_operator;
+GRANT SELECT ON TABLE public.prescribed TO adhere_portal;
+
+-- Name: FUNCTION asked_in_week(of_prescription integer, monday date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.asked_in_week(of_prescription integer, monday date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.asked_in_week(of_prescription integer, monday date) TO adhere_core;
+GRANT ALL ON FUNCTION public.asked_in_week(of_prescription integer, monday date) TO adhere_reports;
+GRANT ALL ON FUNCTION public.asked_in_week(of_prescription integer, monday date) TO adhere_portal;
+
+-- Name: FUNCTION begin_session(of_staff integer, session bytea, session_for interval, idle interval, sets_password boolean, before bytea); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.begin_session(of_staff integer, session bytea, session_for interval, idle interval, sets_password boolean, before bytea) FROM PUBLIC;
+
+-- Name: FUNCTION browser_of(browser bytea, known_for interval); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.browser_of(browser bytea, known_for interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.browser_of(browser bytea, known_for interval) TO adhere_portal;
+
+-- Name: FUNCTION call_for_rosters(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.call_for_rosters() FROM PUBLIC;
+
+-- Name: FUNCTION call_the_ledger(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.call_the_ledger() FROM PUBLIC;
+
+-- Name: FUNCTION call_the_watch(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.call_the_watch() FROM PUBLIC;
+
+-- Name: FUNCTION change_password(proof bytea, kept text, asking bytea); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.change_password(proof bytea, kept text, asking bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.change_password(proof bytea, kept text, asking bytea) TO adhere_portal;
+
+-- Name: FUNCTION check_phase(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.check_phase() FROM PUBLIC;
+
+-- Name: FUNCTION class_heard(since timestamp with time zone, until timestamp with time zone, today date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.class_heard(since timestamp with time zone, until timestamp with time zone, today date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.class_heard(since timestamp with time zone, until timestamp with time zone, today date) TO adhere_portal;
+
+-- Name: FUNCTION cold_bucket(pseudonym text, buckets integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.cold_bucket(pseudonym text, buckets integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.cold_bucket(pseudonym text, buckets integer) TO adhere_core;
+
+-- Name: FUNCTION compress_reading_day(reading_table text, day date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.compress_reading_day(reading_table text, day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.compress_reading_day(reading_table text, day date) TO adhere_core;
+GRANT ALL ON FUNCTION public.compress_reading_day(reading_table text, day date) TO adhere_operator;
+
+-- Name: FUNCTION content_hash(pseudonym text, at timestamp with time zone[], value double precision[], batch_id bigint[], stamp bigint[], has_stamp smallint[], span_ms integer[], flags smallint[]); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.content_hash(pseudonym text, at timestamp with time zone[], value double precision[], batch_id bigint[], stamp bigint[], has_stamp smallint[], span_ms integer[], flags smallint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.content_hash(pseudonym text, at timestamp with time zone[], value double precision[], batch_id bigint[], stamp bigint[], has_stamp smallint[], span_ms integer[], flags smallint[]) TO adhere_core;
+
+-- Name: FUNCTION day_content(reading_table text, of_day date, buckets integer, of_bucket integer, devices integer[], with_readings boolean); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.day_content(reading_table text, of_day date, buckets integer, of_bucket integer, devices integer[], with_readings boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.day_content(reading_table text, of_day date, buckets integer, of_bucket integer, devices integer[], with_readings boolean) TO adhere_core;
+
+-- Name: FUNCTION days_with_readings(before date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.days_with_readings(before date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.days_with_readings(before date) TO adhere_core;
+
+-- Name: TABLE band_claim; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.band_claim TO adhere_hub;
+GRANT SELECT ON TABLE public.band_claim TO adhere_reports;
+GRANT SELECT ON TABLE public.band_claim TO adhere_operator;
+
+-- Name: COLUMN band_claim.ended_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(ended_at) ON TABLE public.band_claim TO adhere_hub;
+GRANT UPDATE(ended_at) ON TABLE public.band_claim TO adhere_operator;
+
+-- Name: COLUMN band_claim.why_ended; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(why_ended) ON TABLE public.band_claim TO adhere_hub;
+GRANT UPDATE(why_ended) ON TABLE public.band_claim TO adhere_operator;
+
+-- Name: TABLE device_assignment; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.device_assignment TO adhere_hub;
+GRANT SELECT ON TABLE public.device_assignment TO adhere_core;
+GRANT SELECT ON TABLE public.device_assignment TO adhere_alerts;
+GRANT SELECT ON TABLE public.device_assignment TO adhere_reports;
+GRANT SELECT,INSERT,DELETE ON TABLE public.device_assignment TO adhere_operator;
+GRANT SELECT ON TABLE public.device_assignment TO adhere_portal;
+
+-- Name: COLUMN device_assignment.worn; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(worn) ON TABLE public.device_assignment TO adhere_hub;
+GRANT UPDATE(worn) ON TABLE public.device_assignment TO adhere_operator;
+
+-- Name: FUNCTION drop_claimed_assignment(of_assignment bigint, over_at timestamp with time zone); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.drop_claimed_assignment(of_assignment bigint, over_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_claimed_assignment(of_assignment bigint, over_at timestamp with time zone) TO adhere_hub;
+
+-- Name: FUNCTION drop_exported_day(of_day date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.drop_exported_day(of_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_exported_day(of_day date) TO adhere_operator;
+
+-- Name: TABLE batch; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.batch TO adhere_hub;
+GRANT SELECT ON TABLE public.batch TO adhere_core;
+GRANT SELECT ON TABLE public.batch TO adhere_reports;
+GRANT SELECT ON TABLE public.batch TO adhere_operator;
+GRANT SELECT ON TABLE public.batch TO adhere_portal;
+
+-- Name: TABLE batch_payload; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.batch_payload TO adhere_hub;
+GRANT SELECT ON TABLE public.batch_payload TO adhere_operator;
+
+-- Name: COLUMN batch_payload.content_sha256; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(content_sha256) ON TABLE public.batch_payload TO adhere_hub;
+
+-- Name: TABLE quarantined_reading; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.quarantined_reading TO adhere_hub;
+GRANT SELECT ON TABLE public.quarantined_reading TO adhere_operator;
+
+-- Name: FUNCTION drop_payloads(came_before timestamp with time zone, most integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.drop_payloads(came_before timestamp with time zone, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_payloads(came_before timestamp with time zone, most integer) TO adhere_core;
+GRANT ALL ON FUNCTION public.drop_payloads(came_before timestamp with time zone, most integer) TO adhere_operator;
+
+-- Name: FUNCTION drop_reading_day(day date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.drop_reading_day(day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_reading_day(day date) TO adhere_core;
+GRANT ALL ON FUNCTION public.drop_reading_day(day date) TO adhere_operator;
+
+-- Name: FUNCTION end_session(token bytea); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.end_session(token bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.end_session(token bytea) TO adhere_portal;
+
 -- Name: FUNCTION ensure_reading_days(reading_table text, days date[]); Type: ACL; Schema: public; Owner: -
 
 REVOKE ALL ON FUNCTION public.ensure_reading_days(reading_table text, days date[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ensure_reading_days(reading_table text, days date[]) TO adhere_hub;
+
+-- Name: FUNCTION enter_by_link(link bytea, session bytea, session_for interval, idle interval, before bytea); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.enter_by_link(link bytea, session bytea, session_for interval, idle interval, before bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.enter_by_link(link bytea, session bytea, session_for interval, idle interval, before bytea) TO adhere_portal;
+
+-- Name: FUNCTION find_fork(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.find_fork() FROM PUBLIC;
+
+-- Name: FUNCTION gateway_of_topic(topic text); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.gateway_of_topic(topic text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.gateway_of_topic(topic text) TO adhere_hub;
+
+-- Name: FUNCTION gateways_looked_after(of_staff integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.gateways_looked_after(of_staff integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.gateways_looked_after(of_staff integer) TO adhere_alerts;
+GRANT ALL ON FUNCTION public.gateways_looked_after(of_staff integer) TO adhere_portal;
+
+-- Name: TABLE patient; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.patient TO adhere_operator;
+GRANT SELECT ON TABLE public.patient TO adhere_portal;
+
+-- Name: COLUMN patient.id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(id) ON TABLE public.patient TO adhere_hub;
+GRANT SELECT(id) ON TABLE public.patient TO adhere_core;
+GRANT SELECT(id) ON TABLE public.patient TO adhere_alerts;
+GRANT SELECT(id) ON TABLE public.patient TO adhere_reports;
+
+-- Name: COLUMN patient.pseudonym; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(pseudonym) ON TABLE public.patient TO adhere_hub;
+GRANT SELECT(pseudonym) ON TABLE public.patient TO adhere_core;
+GRANT SELECT(pseudonym) ON TABLE public.patient TO adhere_alerts;
+GRANT SELECT(pseudonym) ON TABLE public.patient TO adhere_reports;
+
+-- Name: COLUMN patient.name; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(name) ON TABLE public.patient TO adhere_operator;
+
+-- Name: COLUMN patient.centre_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(centre_id) ON TABLE public.patient TO adhere_hub;
+GRANT SELECT(centre_id) ON TABLE public.patient TO adhere_core;
+GRANT SELECT(centre_id) ON TABLE public.patient TO adhere_alerts;
+GRANT SELECT(centre_id) ON TABLE public.patient TO adhere_reports;
+GRANT UPDATE(centre_id) ON TABLE public.patient TO adhere_operator;
+
+-- Name: COLUMN patient.family_doctor_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(family_doctor_id) ON TABLE public.patient TO adhere_core;
+GRANT SELECT(family_doctor_id) ON TABLE public.patient TO adhere_alerts;
+GRANT SELECT(family_doctor_id) ON TABLE public.patient TO adhere_reports;
+GRANT UPDATE(family_doctor_id) ON TABLE public.patient TO adhere_operator;
+
+-- Name: FUNCTION initial_of_name(of_patient integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.initial_of_name(of_patient integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.initial_of_name(of_patient integer) TO adhere_alerts;
+
+-- Name: FUNCTION is_owner(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.is_owner() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.is_owner() TO adhere_hub;
+GRANT ALL ON FUNCTION public.is_owner() TO adhere_core;
+GRANT ALL ON FUNCTION public.is_owner() TO adhere_alerts;
+GRANT ALL ON FUNCTION public.is_owner() TO adhere_reports;
+GRANT ALL ON FUNCTION public.is_owner() TO adhere_portal;
+GRANT ALL ON FUNCTION public.is_owner() TO adhere_auditor;
+GRANT ALL ON FUNCTION public.is_owner() TO adhere_operator;
+
+-- Name: FUNCTION is_proof(of_staff integer, proof bytea); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.is_proof(of_staff integer, proof bytea) FROM PUBLIC;
+
+-- Name: FUNCTION join_care_team(pseudonym_of text, staff_code text); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.join_care_team(pseudonym_of text, staff_code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.join_care_team(pseudonym_of text, staff_code text) TO adhere_portal;
+
+-- Name: FUNCTION know_browser(browser bytea, known_for interval); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.know_browser(browser bytea, known_for interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.know_browser(browser bytea, known_for interval) TO adhere_portal;
+
+-- Name: FUNCTION last_heard(of_patient integer, since timestamp with time zone); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.last_heard(of_patient integer, since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.last_heard(of_patient integer, since timestamp with time zone) TO adhere_portal;
+
+-- Name: FUNCTION leave_care_team(pseudonym_of text, staff_code text); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.leave_care_team(pseudonym_of text, staff_code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.leave_care_team(pseudonym_of text, staff_code text) TO adhere_portal;
+
+-- Name: FUNCTION ledger_anew(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.ledger_anew() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ledger_anew() TO adhere_operator;
+
+-- Name: FUNCTION ledger_catch_up(most integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.ledger_catch_up(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.ledger_catch_up(most integer) TO adhere_alerts;
+GRANT ALL ON FUNCTION public.ledger_catch_up(most integer) TO adhere_reports;
+GRANT ALL ON FUNCTION public.ledger_catch_up(most integer) TO adhere_portal;
+GRANT ALL ON FUNCTION public.ledger_catch_up(most integer) TO adhere_operator;
+
+-- Name: FUNCTION ledger_count(said bigint); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.ledger_count(said bigint) FROM PUBLIC;
+
+-- Name: FUNCTION ledger_mind_the_gaps(ids bigint[]); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.ledger_mind_the_gaps(ids bigint[]) FROM PUBLIC;
+
+-- Name: FUNCTION ledger_time(sealed_at timestamp with time zone, committed_at timestamp with time zone); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.ledger_time(sealed_at timestamp with time zone, committed_at timestamp with time zone) FROM PUBLIC;
+
+-- Name: FUNCTION link_of(token bytea); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.link_of(token bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.link_of(token bytea) TO adhere_portal;
+
+-- Name: FUNCTION list_reading_days(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.list_reading_days() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.list_reading_days() TO adhere_core;
+GRANT ALL ON FUNCTION public.list_reading_days() TO adhere_operator;
+
+-- Name: FUNCTION list_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.list_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.list_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) TO adhere_portal;
+
+-- Name: FUNCTION log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) TO adhere_portal;
+
+-- Name: FUNCTION note_changed_assignment(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_changed_assignment() FROM PUBLIC;
+
+-- Name: FUNCTION note_changed_enrolment(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_changed_enrolment() FROM PUBLIC;
+
+-- Name: FUNCTION note_changed_outage(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_changed_outage() FROM PUBLIC;
+
+-- Name: FUNCTION note_changed_pause(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_changed_pause() FROM PUBLIC;
+
+-- Name: FUNCTION note_changed_phase(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_changed_phase() FROM PUBLIC;
+
+-- Name: FUNCTION note_changed_prescription(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_changed_prescription() FROM PUBLIC;
+
+-- Name: FUNCTION note_changed_session(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_changed_session() FROM PUBLIC;
+
+-- Name: FUNCTION note_gateways_of_centre(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_gateways_of_centre() FROM PUBLIC;
+
+-- Name: FUNCTION note_listed(token bytea, pseudonyms text[]); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_listed(token bytea, pseudonyms text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.note_listed(token bytea, pseudonyms text[]) TO adhere_portal;
+
+-- Name: FUNCTION note_moved_patient(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_moved_patient() FROM PUBLIC;
+
+-- Name: FUNCTION note_reading(for_use text, patients integer[], from_at timestamp with time zone, to_at timestamp with time zone, again_after interval); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_reading(for_use text, patients integer[], from_at timestamp with time zone, to_at timestamp with time zone, again_after interval) FROM PUBLIC;
+
+-- Name: TABLE unowned_span; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.unowned_span TO adhere_core;
+GRANT SELECT ON TABLE public.unowned_span TO adhere_operator;
+
+-- Name: FUNCTION note_unowned(of_device integer, came_on date, until_batch_id bigint, spans tstzmultirange); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.note_unowned(of_device integer, came_on date, until_batch_id bigint, spans tstzmultirange) FROM PUBLIC;
+
+-- Name: FUNCTION partition_of_day(reading_table text, of_day date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.partition_of_day(reading_table text, of_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.partition_of_day(reading_table text, of_day date) TO adhere_core;
+
+-- Name: FUNCTION password_terms(of_code text); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.password_terms(of_code text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.password_terms(of_code text) TO adhere_portal;
+
+-- Name: FUNCTION protect_rows(of_table regclass); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.protect_rows(of_table regclass) FROM PUBLIC;
+
+-- Name: TABLE device; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.device TO adhere_hub;
+GRANT SELECT ON TABLE public.device TO adhere_core;
+GRANT SELECT ON TABLE public.device TO adhere_alerts;
+GRANT SELECT ON TABLE public.device TO adhere_reports;
+GRANT SELECT,INSERT ON TABLE public.device TO adhere_operator;
+GRANT SELECT ON TABLE public.device TO adhere_portal;
+
+-- Name: COLUMN device.family; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(family) ON TABLE public.device TO adhere_hub;
+GRANT UPDATE(family) ON TABLE public.device TO adhere_operator;
+
+-- Name: FUNCTION purge_quarantined(came_before timestamp with time zone); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.purge_quarantined(came_before timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.purge_quarantined(came_before timestamp with time zone) TO adhere_core;
+GRANT ALL ON FUNCTION public.purge_quarantined(came_before timestamp with time zone) TO adhere_operator;
+
+-- Name: FUNCTION purge_unowned(of_device integer, came_before date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.purge_unowned(of_device integer, came_before date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.purge_unowned(of_device integer, came_before date) TO adhere_core;
+GRANT ALL ON FUNCTION public.purge_unowned(of_device integer, came_before date) TO adhere_operator;
+
+-- Name: FUNCTION queue_edge_event(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.queue_edge_event() FROM PUBLIC;
+
+-- Name: FUNCTION reader_centres(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.reader_centres() FROM PUBLIC;
+
+-- Name: FUNCTION reader_code(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.reader_code() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reader_code() TO adhere_portal;
+
+-- Name: FUNCTION reader_enrolments(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.reader_enrolments() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reader_enrolments() TO adhere_portal;
+
+-- Name: FUNCTION reader_id(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.reader_id() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reader_id() TO adhere_portal;
+
+-- Name: FUNCTION reader_patients(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.reader_patients() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reader_patients() TO adhere_portal;
+
+-- Name: FUNCTION reader_role(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.reader_role() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.reader_role() TO adhere_portal;
+
+-- Name: FUNCTION readings_between(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.readings_between(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer) FROM PUBLIC;
+
+-- Name: FUNCTION refuse_change(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
+
+-- Name: FUNCTION rule_hot_spans(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.rule_hot_spans(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rule_hot_spans(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) TO adhere_alerts;
+
+-- Name: FUNCTION rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) TO adhere_alerts;
+
+-- Name: FUNCTION seal_audit(most_rows integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.seal_audit(most_rows integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.seal_audit(most_rows integer) TO adhere_core;
+GRANT ALL ON FUNCTION public.seal_audit(most_rows integer) TO adhere_reports;
+GRANT ALL ON FUNCTION public.seal_audit(most_rows integer) TO adhere_operator;
+
+-- Name: FUNCTION session_of(token bytea, idle interval); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.session_of(token bytea, idle interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.session_of(token bytea, idle interval) TO adhere_portal;
+
+-- Name: FUNCTION show_names(token bytea, shown boolean); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.show_names(token bytea, shown boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.show_names(token bytea, shown boolean) TO adhere_portal;
+
+-- Name: FUNCTION shown_alert_yields(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.shown_alert_yields() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.shown_alert_yields() TO adhere_portal;
+
+-- Name: FUNCTION shown_payment_lines(of_month date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.shown_payment_lines(of_month date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.shown_payment_lines(of_month date) TO adhere_portal;
+
+-- Name: FUNCTION shown_payment_months(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.shown_payment_months() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.shown_payment_months() TO adhere_portal;
+
+-- Name: FUNCTION shown_payment_weeks(of_month date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.shown_payment_weeks(of_month date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.shown_payment_weeks(of_month date) TO adhere_portal;
+
+-- Name: FUNCTION state_of_day(of_day date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.state_of_day(of_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.state_of_day(of_day date) TO adhere_core;
+
+-- Name: FUNCTION touch_session(token bytea); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.touch_session(token bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.touch_session(token bytea) TO adhere_portal;
+
+-- Name: FUNCTION trace_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.trace_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.trace_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) TO adhere_portal;
+
+-- Name: FUNCTION week_batches(of_patient integer, numbers integer[], from_at timestamp with time zone[], to_at timestamp with time zone[]); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.week_batches(of_patient integer, numbers integer[], from_at timestamp with time zone[], to_at timestamp with time zone[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.week_batches(of_patient integer, numbers integer[], from_at timestamp with time zone[], to_at timestamp with time zone[]) TO adhere_portal;
+
+-- Name: FUNCTION week_readings(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.week_readings(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.week_readings(reading_table text, numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[], longest_span_ms integer) TO adhere_portal;
+
+-- Name: FUNCTION week_unworn(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.week_unworn(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.week_unworn(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone) TO adhere_portal;
+
+-- Name: TABLE alert; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.alert TO adhere_alerts;
+GRANT SELECT ON TABLE public.alert TO adhere_portal;
+
+-- Name: COLUMN alert.next_step; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(next_step) ON TABLE public.alert TO adhere_portal;
+
+-- Name: COLUMN alert.next_step_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(next_step_at) ON TABLE public.alert TO adhere_portal;
+
+-- Name: COLUMN alert.state; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(state) ON TABLE public.alert TO adhere_portal;
+
+-- Name: COLUMN alert.acknowledged_by; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(acknowledged_by) ON TABLE public.alert TO adhere_portal;
+
+-- Name: COLUMN alert.acknowledged_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(acknowledged_at) ON TABLE public.alert TO adhere_portal;
+
+-- Name: COLUMN alert.closed_by; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(closed_by) ON TABLE public.alert TO adhere_portal;
+
+-- Name: COLUMN alert.closed_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(closed_at) ON TABLE public.alert TO adhere_portal;
+
+-- Name: COLUMN alert.outcome; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(outcome) ON TABLE public.alert TO adhere_portal;
+
+-- Name: COLUMN alert.outcome_reason; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(outcome_reason) ON TABLE public.alert TO adhere_portal;
+
+-- Name: TABLE alert_episode; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.alert_episode TO adhere_alerts;
+
+-- Name: TABLE alert_event; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.alert_event TO adhere_alerts;
+GRANT SELECT ON TABLE public.alert_event TO adhere_portal;
+
+-- Name: COLUMN alert_event.alert_id; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(alert_id) ON TABLE public.alert_event TO adhere_portal;
+
+-- Name: COLUMN alert_event.kind; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(kind) ON TABLE public.alert_event TO adhere_portal;
+
+-- Name: COLUMN alert_event.staff_id; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(staff_id) ON TABLE public.alert_event TO adhere_portal;
+
+-- Name: COLUMN alert_event.detail; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(detail) ON TABLE public.alert_event TO adhere_portal;
+
+-- Name: TABLE alert_week; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.alert_week TO adhere_alerts;
+
+-- Name: TABLE audit; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.audit TO adhere_auditor;
+GRANT SELECT ON TABLE public.audit TO adhere_portal;
+
+-- Name: COLUMN audit.actor; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(actor) ON TABLE public.audit TO adhere_hub;
+GRANT INSERT(actor) ON TABLE public.audit TO adhere_core;
+GRANT INSERT(actor) ON TABLE public.audit TO adhere_reports;
+GRANT INSERT(actor) ON TABLE public.audit TO adhere_operator;
+GRANT INSERT(actor) ON TABLE public.audit TO adhere_portal;
+
+-- Name: COLUMN audit.action; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(action) ON TABLE public.audit TO adhere_hub;
+GRANT INSERT(action) ON TABLE public.audit TO adhere_core;
+GRANT INSERT(action) ON TABLE public.audit TO adhere_reports;
+GRANT INSERT(action) ON TABLE public.audit TO adhere_operator;
+GRANT INSERT(action) ON TABLE public.audit TO adhere_portal;
+
+-- Name: COLUMN audit.subject; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(subject) ON TABLE public.audit TO adhere_hub;
+GRANT INSERT(subject) ON TABLE public.audit TO adhere_core;
+GRANT INSERT(subject) ON TABLE public.audit TO adhere_reports;
+GRANT INSERT(subject) ON TABLE public.audit TO adhere_operator;
+GRANT INSERT(subject) ON TABLE public.audit TO adhere_portal;
+
+-- Name: COLUMN audit.detail; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(detail) ON TABLE public.audit TO adhere_hub;
+GRANT INSERT(detail) ON TABLE public.audit TO adhere_core;
+GRANT INSERT(detail) ON TABLE public.audit TO adhere_reports;
+GRANT INSERT(detail) ON TABLE public.audit TO adhere_operator;
+GRANT INSERT(detail) ON TABLE public.audit TO adhere_portal;
+
+-- Name: TABLE audit_block; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.audit_block TO adhere_auditor;
+GRANT SELECT ON TABLE public.audit_block TO adhere_core;
+GRANT SELECT ON TABLE public.audit_block TO adhere_reports;
+GRANT SELECT ON TABLE public.audit_block TO adhere_operator;
+
+-- Name: TABLE band_clock; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.band_clock TO adhere_core;
+
+-- Name: COLUMN band_clock.least_ms; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(least_ms) ON TABLE public.band_clock TO adhere_core;
+
+-- Name: COLUMN band_clock.greatest_ms; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(greatest_ms) ON TABLE public.band_clock TO adhere_core;
+
+-- Name: TABLE band_key; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.band_key TO adhere_hub;
+GRANT SELECT,INSERT,DELETE ON TABLE public.band_key TO adhere_operator;
+
+-- Name: COLUMN band_key.irk; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(irk) ON TABLE public.band_key TO adhere_operator;
+
+-- Name: COLUMN band_key.put_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(put_at) ON TABLE public.band_key TO adhere_operator;
+
+-- Name: TABLE band_offer; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.band_offer TO adhere_hub;
+GRANT SELECT ON TABLE public.band_offer TO adhere_operator;
+
+-- Name: COLUMN band_offer.families; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(families) ON TABLE public.band_offer TO adhere_hub;
+
+-- Name: COLUMN band_offer.boot; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(boot) ON TABLE public.band_offer TO adhere_hub;
+
+-- Name: COLUMN band_offer.number; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(number) ON TABLE public.band_offer TO adhere_hub;
+
+-- Name: COLUMN band_offer.offered_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(offered_at) ON TABLE public.band_offer TO adhere_hub;
+
+-- Name: COLUMN band_offer.came_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(came_at) ON TABLE public.band_offer TO adhere_hub;
+
+-- Name: TABLE batch_queue; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.batch_queue TO adhere_hub;
+GRANT SELECT,DELETE ON TABLE public.batch_queue TO adhere_alerts;
+GRANT SELECT ON TABLE public.batch_queue TO adhere_operator;
+
+-- Name: COLUMN batch_queue.queued_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(queued_at) ON TABLE public.batch_queue TO adhere_alerts;
+
+-- Name: TABLE battery; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.battery TO adhere_hub;
+GRANT SELECT ON TABLE public.battery TO adhere_core;
+
+-- Name: TABLE bout; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bout TO adhere_core;
+GRANT SELECT ON TABLE public.bout TO adhere_reports;
+GRANT SELECT ON TABLE public.bout TO adhere_portal;
+
+-- Name: TABLE care_team; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.care_team TO adhere_operator;
+GRANT SELECT ON TABLE public.care_team TO adhere_portal;
+
+-- Name: TABLE changed; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.changed TO adhere_core;
+
+-- Name: TABLE claim_code; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.claim_code TO adhere_hub;
+GRANT SELECT,INSERT,DELETE ON TABLE public.claim_code TO adhere_operator;
+
+-- Name: COLUMN claim_code.salt; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(salt) ON TABLE public.claim_code TO adhere_operator;
+
+-- Name: COLUMN claim_code.hash; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(hash) ON TABLE public.claim_code TO adhere_operator;
+
+-- Name: COLUMN claim_code.given_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(given_at) ON TABLE public.claim_code TO adhere_operator;
+
+-- Name: TABLE claim_said; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.claim_said TO adhere_hub;
+GRANT SELECT ON TABLE public.claim_said TO adhere_operator;
+
+-- Name: TABLE clock_heard; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.clock_heard TO adhere_hub;
+GRANT SELECT,DELETE ON TABLE public.clock_heard TO adhere_core;
+
+-- Name: TABLE cold_content; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.cold_content TO adhere_core;
+GRANT SELECT ON TABLE public.cold_content TO adhere_reports;
+GRANT SELECT ON TABLE public.cold_content TO adhere_operator;
+
+-- Name: TABLE cold_part; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,DELETE ON TABLE public.cold_part TO adhere_core;
+GRANT SELECT ON TABLE public.cold_part TO adhere_reports;
+GRANT SELECT ON TABLE public.cold_part TO adhere_operator;
+
+-- Name: COLUMN cold_part.day; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(day) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: COLUMN cold_part.part; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(part) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: COLUMN cold_part.folder; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(folder) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: COLUMN cold_part.buckets; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(buckets) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: COLUMN cold_part.exported_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(exported_at) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: COLUMN cold_part.manifest_sha256; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(manifest_sha256) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: COLUMN cold_part.readings; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(readings) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: COLUMN cold_part.bytes; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(bytes) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: COLUMN cold_part.verified_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(verified_at) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: COLUMN cold_part.verified_state; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(verified_state) ON TABLE public.cold_part TO adhere_core;
+
+-- Name: TABLE day; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.day TO adhere_core;
+GRANT SELECT ON TABLE public.day TO adhere_reports;
+GRANT SELECT ON TABLE public.day TO adhere_portal;
+
+-- Name: TABLE dead_letter; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.dead_letter TO adhere_hub;
+GRANT SELECT ON TABLE public.dead_letter TO adhere_operator;
+
+-- Name: COLUMN dead_letter.id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(id) ON TABLE public.dead_letter TO adhere_hub;
+GRANT SELECT(id) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(id) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.topic; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(topic) ON TABLE public.dead_letter TO adhere_hub;
+GRANT SELECT(topic) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(topic) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.reason; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(reason) ON TABLE public.dead_letter TO adhere_hub;
+GRANT SELECT(reason) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(reason) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.full_length; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(full_length) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(full_length) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.sha256; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(sha256) ON TABLE public.dead_letter TO adhere_hub;
+
+-- Name: COLUMN dead_letter.first_seen_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(first_seen_at) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(first_seen_at) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.last_seen_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(last_seen_at) ON TABLE public.dead_letter TO adhere_hub;
+GRANT SELECT(last_seen_at) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(last_seen_at) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.times_seen; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(times_seen),UPDATE(times_seen) ON TABLE public.dead_letter TO adhere_hub;
+GRANT SELECT(times_seen) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(times_seen) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.gateway_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(gateway_id) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(gateway_id) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.retried_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(retried_at) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(retried_at) ON TABLE public.dead_letter TO adhere_portal;
+GRANT UPDATE(retried_at) ON TABLE public.dead_letter TO adhere_operator;
+
+-- Name: COLUMN dead_letter.retry_outcome; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(retry_outcome) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(retry_outcome) ON TABLE public.dead_letter TO adhere_portal;
+GRANT UPDATE(retry_outcome) ON TABLE public.dead_letter TO adhere_operator;
+
+-- Name: COLUMN dead_letter.retry_detail; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(retry_detail) ON TABLE public.dead_letter TO adhere_operator;
+
+-- Name: TABLE declared_loss; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.declared_loss TO adhere_hub;
+GRANT SELECT ON TABLE public.declared_loss TO adhere_operator;
+
+-- Name: TABLE delivery; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.delivery TO adhere_alerts;
+GRANT SELECT ON TABLE public.delivery TO adhere_portal;
+
+-- Name: COLUMN delivery.state; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(state) ON TABLE public.delivery TO adhere_portal;
+
+-- Name: TABLE dropped_day; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.dropped_day TO adhere_core;
+GRANT SELECT ON TABLE public.dropped_day TO adhere_reports;
+GRANT SELECT ON TABLE public.dropped_day TO adhere_operator;
+GRANT SELECT ON TABLE public.dropped_day TO adhere_portal;
+
+-- Name: TABLE edge_event; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.edge_event TO adhere_hub;
+GRANT SELECT ON TABLE public.edge_event TO adhere_alerts;
+GRANT SELECT ON TABLE public.edge_event TO adhere_operator;
+
+-- Name: TABLE edge_queue; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,DELETE ON TABLE public.edge_queue TO adhere_alerts;
+
+-- Name: COLUMN edge_queue.edge_event_id; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(edge_event_id) ON TABLE public.edge_queue TO adhere_alerts;
+
+-- Name: TABLE expected; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.expected TO adhere_operator;
+
+-- Name: TABLE gateway; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.gateway TO adhere_hub;
+GRANT SELECT ON TABLE public.gateway TO adhere_core;
+GRANT SELECT ON TABLE public.gateway TO adhere_reports;
+GRANT SELECT,INSERT ON TABLE public.gateway TO adhere_operator;
+GRANT SELECT ON TABLE public.gateway TO adhere_portal;
+
+-- Name: COLUMN gateway.id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(id) ON TABLE public.gateway TO adhere_alerts;
+
+-- Name: COLUMN gateway.centre_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(centre_id) ON TABLE public.gateway TO adhere_alerts;
+
+-- Name: COLUMN gateway.code; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(code) ON TABLE public.gateway TO adhere_alerts;
+
+-- Name: TABLE gateway_key; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.gateway_key TO adhere_hub;
+GRANT SELECT,INSERT ON TABLE public.gateway_key TO adhere_operator;
+
+-- Name: COLUMN gateway_key.gateway_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(gateway_id) ON TABLE public.gateway_key TO adhere_reports;
+
+-- Name: COLUMN gateway_key.enrolled_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(enrolled_at) ON TABLE public.gateway_key TO adhere_reports;
+
+-- Name: COLUMN gateway_key.revoked_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(revoked_at) ON TABLE public.gateway_key TO adhere_operator;
+
+-- Name: TABLE gateway_outage; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.gateway_outage TO adhere_hub;
+GRANT SELECT ON TABLE public.gateway_outage TO adhere_core;
+GRANT SELECT ON TABLE public.gateway_outage TO adhere_reports;
+GRANT SELECT,INSERT ON TABLE public.gateway_outage TO adhere_operator;
+GRANT SELECT ON TABLE public.gateway_outage TO adhere_portal;
+
+-- Name: COLUMN gateway_outage.during; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(during) ON TABLE public.gateway_outage TO adhere_hub;
+
+-- Name: TABLE gateway_state; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.gateway_state TO adhere_hub;
+GRANT SELECT ON TABLE public.gateway_state TO adhere_operator;
+GRANT SELECT ON TABLE public.gateway_state TO adhere_portal;
+
+-- Name: COLUMN gateway_state.online; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(online) ON TABLE public.gateway_state TO adhere_hub;
+
+-- Name: COLUMN gateway_state.said_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(said_at) ON TABLE public.gateway_state TO adhere_hub;
+
+-- Name: COLUMN gateway_state.came_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(came_at) ON TABLE public.gateway_state TO adhere_hub;
+
+-- Name: COLUMN gateway_state.said; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(said) ON TABLE public.gateway_state TO adhere_hub;
+
+-- Name: TABLE heart_rate; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.heart_rate TO adhere_hub;
+GRANT SELECT ON TABLE public.heart_rate TO adhere_core;
+GRANT SELECT ON TABLE public.heart_rate TO adhere_reports;
+
+-- Name: TABLE ledger_spool; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.ledger_spool TO adhere_alerts;
+GRANT SELECT ON TABLE public.ledger_spool TO adhere_reports;
+GRANT SELECT ON TABLE public.ledger_spool TO adhere_portal;
+GRANT SELECT ON TABLE public.ledger_spool TO adhere_operator;
+
+-- Name: TABLE ledger_gap; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.ledger_gap TO adhere_alerts;
+GRANT SELECT ON TABLE public.ledger_gap TO adhere_reports;
+GRANT SELECT ON TABLE public.ledger_gap TO adhere_portal;
+GRANT SELECT ON TABLE public.ledger_gap TO adhere_operator;
+
+-- Name: TABLE ledger_on_box; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.ledger_on_box TO adhere_alerts;
+GRANT SELECT ON TABLE public.ledger_on_box TO adhere_reports;
+GRANT SELECT ON TABLE public.ledger_on_box TO adhere_portal;
+GRANT SELECT ON TABLE public.ledger_on_box TO adhere_operator;
+
+-- Name: TABLE ledger; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.ledger TO adhere_alerts;
+GRANT SELECT ON TABLE public.ledger TO adhere_reports;
+GRANT SELECT ON TABLE public.ledger TO adhere_portal;
+GRANT SELECT ON TABLE public.ledger TO adhere_operator;
+
+-- Name: TABLE ledger_finding; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.ledger_finding TO adhere_alerts;
+GRANT SELECT ON TABLE public.ledger_finding TO adhere_reports;
+GRANT SELECT ON TABLE public.ledger_finding TO adhere_portal;
+GRANT SELECT ON TABLE public.ledger_finding TO adhere_operator;
+
+-- Name: COLUMN ledger_finding.seen_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(seen_at) ON TABLE public.ledger_finding TO adhere_portal;
+GRANT UPDATE(seen_at) ON TABLE public.ledger_finding TO adhere_operator;
+
+-- Name: COLUMN ledger_finding.seen_by; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(seen_by) ON TABLE public.ledger_finding TO adhere_portal;
+GRANT UPDATE(seen_by) ON TABLE public.ledger_finding TO adhere_operator;
+
+-- Name: TABLE session_log; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.session_log TO adhere_operator;
+GRANT SELECT ON TABLE public.session_log TO adhere_core;
+GRANT SELECT ON TABLE public.session_log TO adhere_reports;
+GRANT SELECT,INSERT ON TABLE public.session_log TO adhere_portal;
+
+-- Name: TABLE logged_session; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.logged_session TO adhere_core;
+GRANT SELECT ON TABLE public.logged_session TO adhere_reports;
+GRANT SELECT ON TABLE public.logged_session TO adhere_portal;
+
+-- Name: COLUMN login.staff_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(staff_id) ON TABLE public.login TO adhere_alerts;
+GRANT SELECT(staff_id),INSERT(staff_id) ON TABLE public.login TO adhere_operator;
+GRANT SELECT(staff_id),INSERT(staff_id) ON TABLE public.login TO adhere_portal;
+
+-- Name: COLUMN login.password_hash; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(password_hash) ON TABLE public.login TO adhere_operator;
+
+-- Name: COLUMN login.password_set_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(password_set_at),UPDATE(password_set_at) ON TABLE public.login TO adhere_operator;
+GRANT SELECT(password_set_at) ON TABLE public.login TO adhere_portal;
+
+-- Name: COLUMN login.disabled_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(disabled_at) ON TABLE public.login TO adhere_alerts;
+GRANT SELECT(disabled_at) ON TABLE public.login TO adhere_operator;
+GRANT SELECT(disabled_at),UPDATE(disabled_at) ON TABLE public.login TO adhere_portal;
+
+-- Name: TABLE login_link; Type: ACL; Schema: public; Owner: -
+
+GRANT DELETE ON TABLE public.login_link TO adhere_operator;
+GRANT DELETE ON TABLE public.login_link TO adhere_portal;
+
+-- Name: COLUMN login_link.token_sha256; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(token_sha256) ON TABLE public.login_link TO adhere_operator;
+GRANT INSERT(token_sha256) ON TABLE public.login_link TO adhere_portal;
+
+-- Name: COLUMN login_link.staff_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(staff_id),INSERT(staff_id) ON TABLE public.login_link TO adhere_operator;
+GRANT SELECT(staff_id),INSERT(staff_id) ON TABLE public.login_link TO adhere_portal;
+
+-- Name: COLUMN login_link.expires_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(expires_at),INSERT(expires_at) ON TABLE public.login_link TO adhere_operator;
+GRANT SELECT(expires_at),INSERT(expires_at) ON TABLE public.login_link TO adhere_portal;
+
+-- Name: COLUMN login_link.sets_password; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(sets_password) ON TABLE public.login_link TO adhere_operator;
+GRANT INSERT(sets_password) ON TABLE public.login_link TO adhere_portal;
+
+-- Name: COLUMN login_link.used_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(used_at),UPDATE(used_at) ON TABLE public.login_link TO adhere_operator;
+GRANT SELECT(used_at),UPDATE(used_at) ON TABLE public.login_link TO adhere_portal;
+
+-- Name: TABLE login_wait; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.login_wait TO adhere_portal;
+
+-- Name: TABLE migration; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.migration TO adhere_hub;
+GRANT SELECT ON TABLE public.migration TO adhere_core;
+GRANT SELECT ON TABLE public.migration TO adhere_alerts;
+GRANT SELECT ON TABLE public.migration TO adhere_reports;
+GRANT SELECT ON TABLE public.migration TO adhere_auditor;
+GRANT SELECT ON TABLE public.migration TO adhere_operator;
+GRANT SELECT ON TABLE public.migration TO adhere_portal;
+
+-- Name: TABLE nightly_run; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.nightly_run TO adhere_reports;
+
+-- Name: TABLE organisation; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.organisation TO adhere_hub;
+GRANT SELECT ON TABLE public.organisation TO adhere_core;
+GRANT SELECT ON TABLE public.organisation TO adhere_alerts;
+GRANT SELECT ON TABLE public.organisation TO adhere_reports;
+GRANT SELECT,INSERT ON TABLE public.organisation TO adhere_operator;
+GRANT SELECT ON TABLE public.organisation TO adhere_portal;
+
+-- Name: COLUMN organisation.kind; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(kind) ON TABLE public.organisation TO adhere_operator;
+
+-- Name: COLUMN organisation.name; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(name) ON TABLE public.organisation TO adhere_operator;
+
+-- Name: COLUMN organisation.parent_id; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(parent_id) ON TABLE public.organisation TO adhere_operator;
+
+-- Name: TABLE patient_team; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.patient_team TO adhere_portal;
+
+-- Name: TABLE pause; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.pause TO adhere_core;
+GRANT SELECT ON TABLE public.pause TO adhere_reports;
+GRANT SELECT,INSERT ON TABLE public.pause TO adhere_operator;
+GRANT SELECT ON TABLE public.pause TO adhere_portal;
+
+-- Name: TABLE payment_line; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.payment_line TO adhere_reports;
+
+-- Name: TABLE payment_line_week; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.payment_line_week TO adhere_reports;
+
+-- Name: TABLE payment_period; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.payment_period TO adhere_reports;
+
+-- Name: TABLE payment_scheme; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.payment_scheme TO adhere_reports;
+
+-- Name: COLUMN payment_scheme.signed_by; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(signed_by) ON TABLE public.payment_scheme TO adhere_reports;
+
+-- Name: COLUMN payment_scheme.signed_on; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(signed_on) ON TABLE public.payment_scheme TO adhere_reports;
+
+-- Name: TABLE purged; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.purged TO adhere_reports;
+GRANT SELECT ON TABLE public.purged TO adhere_operator;
+
+-- Name: TABLE refused_version; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refused_version TO adhere_core;
+GRANT SELECT ON TABLE public.refused_version TO adhere_reports;
+
+-- Name: TABLE rest_day; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rest_day TO adhere_core;
+GRANT SELECT ON TABLE public.rest_day TO adhere_reports;
+
+-- Name: TABLE roster_issue; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.roster_issue TO adhere_hub;
+GRANT SELECT ON TABLE public.roster_issue TO adhere_operator;
+
+-- Name: COLUMN roster_issue.version; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(version) ON TABLE public.roster_issue TO adhere_hub;
+
+-- Name: COLUMN roster_issue.content_sha256; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(content_sha256) ON TABLE public.roster_issue TO adhere_hub;
+
+-- Name: COLUMN roster_issue.sealed; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(sealed) ON TABLE public.roster_issue TO adhere_hub;
+
+-- Name: COLUMN roster_issue.issued_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(issued_at) ON TABLE public.roster_issue TO adhere_hub;
+
+-- Name: COLUMN roster_issue.expires_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(expires_at) ON TABLE public.roster_issue TO adhere_hub;
+
+-- Name: TABLE rr_interval; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.rr_interval TO adhere_hub;
+GRANT SELECT ON TABLE public.rr_interval TO adhere_core;
+
+-- Name: TABLE said_again; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.said_again TO adhere_core;
+GRANT SELECT ON TABLE public.said_again TO adhere_reports;
+
+-- Name: TABLE side_day; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.side_day TO adhere_core;
+GRANT SELECT ON TABLE public.side_day TO adhere_reports;
+
+-- Name: TABLE side_week; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.side_week TO adhere_core;
+GRANT SELECT ON TABLE public.side_week TO adhere_reports;
+GRANT SELECT ON TABLE public.side_week TO adhere_portal;
+
+-- Name: TABLE spool_loss; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.spool_loss TO adhere_operator;
+
+-- Name: TABLE staff; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.staff TO adhere_operator;
+GRANT SELECT ON TABLE public.staff TO adhere_portal;
+
+-- Name: COLUMN staff.id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(id) ON TABLE public.staff TO adhere_core;
+GRANT SELECT(id) ON TABLE public.staff TO adhere_alerts;
+GRANT SELECT(id) ON TABLE public.staff TO adhere_reports;
+
+-- Name: COLUMN staff.organisation_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(organisation_id) ON TABLE public.staff TO adhere_alerts;
+GRANT UPDATE(organisation_id) ON TABLE public.staff TO adhere_operator;
+GRANT INSERT(organisation_id),UPDATE(organisation_id) ON TABLE public.staff TO adhere_portal;
+
+-- Name: COLUMN staff.code; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(code) ON TABLE public.staff TO adhere_core;
+GRANT SELECT(code) ON TABLE public.staff TO adhere_alerts;
+GRANT SELECT(code) ON TABLE public.staff TO adhere_reports;
+GRANT INSERT(code) ON TABLE public.staff TO adhere_portal;
+
+-- Name: COLUMN staff.role; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(role) ON TABLE public.staff TO adhere_alerts;
+GRANT SELECT(role) ON TABLE public.staff TO adhere_reports;
+GRANT UPDATE(role) ON TABLE public.staff TO adhere_operator;
+GRANT INSERT(role),UPDATE(role) ON TABLE public.staff TO adhere_portal;
+
+-- Name: COLUMN staff.name; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(name) ON TABLE public.staff TO adhere_reports;
+GRANT UPDATE(name) ON TABLE public.staff TO adhere_operator;
+GRANT INSERT(name),UPDATE(name) ON TABLE public.staff TO adhere_portal;
+
+-- Name: COLUMN staff.email; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(email) ON TABLE public.staff TO adhere_alerts;
+GRANT UPDATE(email) ON TABLE public.staff TO adhere_operator;
+GRANT UPDATE(email) ON TABLE public.staff TO adhere_portal;
+
+-- Name: TABLE steps; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.steps TO adhere_hub;
+GRANT SELECT ON TABLE public.steps TO adhere_core;
+GRANT SELECT ON TABLE public.steps TO adhere_reports;
+
+-- Name: TABLE steps_counter; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.steps_counter TO adhere_hub;
+GRANT SELECT ON TABLE public.steps_counter TO adhere_core;
+GRANT SELECT ON TABLE public.steps_counter TO adhere_reports;
+
+-- Name: TABLE touched; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT ON TABLE public.touched TO adhere_hub;
+GRANT SELECT,DELETE ON TABLE public.touched TO adhere_core;
+GRANT SELECT ON TABLE public.touched TO adhere_operator;
+
+-- Name: TABLE watch_beat; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.watch_beat TO adhere_alerts;
+GRANT SELECT ON TABLE public.watch_beat TO adhere_portal;
+
+-- Name: TABLE web_session; Type: ACL; Schema: public; Owner: -
+
+GRANT DELETE ON TABLE public.web_session TO adhere_operator;
+GRANT DELETE ON TABLE public.web_session TO adhere_portal;
+
+-- Name: COLUMN web_session.staff_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(staff_id) ON TABLE public.web_session TO adhere_operator;
+GRANT SELECT(staff_id) ON TABLE public.web_session TO adhere_portal;
+
+-- Name: COLUMN web_session.seen_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(seen_at) ON TABLE public.web_session TO adhere_portal;
+
+-- Name: TABLE week; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.week TO adhere_core;
+GRANT SELECT ON TABLE public.week TO adhere_alerts;
+GRANT SELECT ON TABLE public.week TO adhere_reports;
+GRANT SELECT ON TABLE public.week TO adhere_portal;
 
