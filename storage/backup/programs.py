@@ -20,6 +20,8 @@ _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 _FAULT = re.compile(r"^pg_(?:dump|restore): (?:error|fatal): (.{1,300})", re.MULTILINE)
 INSTALLED = ("/usr/lib/postgresql/{}/bin", "/usr/pgsql-{}/bin", "/usr/local/pgsql/bin")
 NEWEST_LOOKED_FOR = 30
+SETS_MORE_FROM = 17
+"""Its pg_restore begins with a setting (transaction_timeout) that older servers do not know."""
 
 
 class Programs(NamedTuple):
@@ -93,10 +95,16 @@ def find(server_major: int, folder: Path | None = None) -> Programs:
     """Return programs of the server's major version, or the nearest newer ones.
 
     Looked for in `folder` alone if given, else where distributions put them, on the PATH, and in
-    the wheel of the embedded server. A newer pg_dump reads an older server, never the reverse.
+    the wheel of the embedded server. A newer pg_dump reads an older server, never the reverse; but
+    what those from 17 on write and say no server before 17 can be restored with.
     """
     found = sorted(
-        (one for one in _candidates(folder) if one.major >= server_major),
+        (
+            one
+            for one in _candidates(folder)
+            if one.major >= server_major
+            and (one.major < SETS_MORE_FROM or server_major >= SETS_MORE_FROM)
+        ),
         key=lambda one: one.major,
     )
     if found:

@@ -365,6 +365,9 @@ def test_programs_are_of_the_servers_version_or_newer_and_otherwise_said():
 
     with pytest.raises(Misconfigured, match="postgresql-client-29"):
         programs.find(29)
+    # What these write, no server of version 15 takes back.
+    with pytest.raises(Misconfigured, match="PostgreSQL 15 or newer"):
+        programs.find(15, programs.find(18).folder)
 
 
 def test_a_password_does_not_go_onto_a_command_line(tmp_path):
