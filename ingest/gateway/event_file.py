@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from config.errors import Rejected
 from ingest.batch.told import Told, open_told, seal_told
+from ingest.gateway.own_file import keep_own
 
 log = structlog.get_logger()
 
@@ -121,6 +122,7 @@ class EventFile:
 
     def _opened_and_read(self) -> tuple[list[Filed], int]:
         """Open and read it; only what has been read may be written, else it is tried again."""
+        keep_own(self._path)
         db = apsw.Connection(str(self._path))
         try:
             self._prepare(db)

@@ -2,10 +2,14 @@
 
 import asyncio
 import contextlib
+import os
 import resource
+import stat
+from pathlib import Path
 
 import apsw
 import pytest
+from structlog.testing import capture_logs
 
 from ingest.batch.event import open_event
 from ingest.batch.keys import make_keys
@@ -359,3 +363,63 @@ def test_refused_events_do_not_fill_the_file(opened, monkeypatch, tmp_path):
         *((number, "forked_event") for number in (7, 8, 9)),
         (10, None),
     ]
+
+
+@pytest.fixture
+def easy_umask():
+    """New files are open to everybody, as with the umask of a careless start."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def rights(folder):
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+@pytest.mark.usefixtures("easy_umask")
+def test_the_file_is_its_owners_alone_from_the_first_byte(opened, tmp_path):
+    with capture_logs() as logs:
+        store = opened()
+        store.add(event())
+        assert saved(store)
+
+    assert rights(tmp_path) == {"events.sqlite": 0o600, "events.sqlite-wal": 0o600}
+    assert not [line for line in logs if "others" in line["event"]], "none were there to take"
+
+
+@pytest.mark.usefixtures("easy_umask")
+def test_rights_of_others_are_taken_away_at_the_start_and_nothing_is_lost(store, opened, tmp_path):
+    store.add(event())
+    assert saved(store)
+    kept = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    store.close()
+    for path, data in kept.items():  # as after a crash: the log is left
+        path.write_bytes(data)
+        path.chmod(0o644)
+    (tmp_path / "events.sqlite-shm").touch(0o666)
+
+    with capture_logs() as logs:
+        again = opened()
+
+    assert set(rights(tmp_path).values()) == {0o600}
+    assert [one.number for one in told(again)] == [0]
+    said = {(line["log_level"], Path(line["path"]).name, line["rights"]) for line in logs}
+    assert said == {
+        ("warning", "events.sqlite", "0644"),
+        ("warning", "events.sqlite-wal", "0644"),
+        ("warning", "events.sqlite-shm", "0666"),
+    }
+
+
+def test_a_file_whose_rights_are_not_ours_to_change_is_used_and_told(opened, tmp_path, monkeypatch):
+    (tmp_path / "events.sqlite").touch()
+    (tmp_path / "events.sqlite").chmod(0o666)
+    monkeypatch.setattr("pathlib.Path.chmod", raising(PermissionError))
+
+    with capture_logs() as logs:
+        store = opened()
+        store.add(event())
+        assert saved(store)
+
+    assert [line["event"] for line in logs] == ["file_is_open_to_others"]
