@@ -64,7 +64,7 @@ def run(
 
 
 def _fill(conn: Connection, readings: int, progress: Callable[[str, float], None]) -> int:
-    """Store at least so many readings, and a trail; return how many they are."""
+    """Store about so many readings, and a trail; return how many they are."""
     people = min(PEOPLE, math.ceil(readings / READINGS_A_DAY))
     nights = math.ceil(readings / (people * READINGS_A_DAY))
     groups = enrol(conn, people)

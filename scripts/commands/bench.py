@@ -432,7 +432,7 @@ def backup(
         ),
     ] = None,
     readings: Annotated[
-        int, typer.Option(min=10_000, max=1_000_000_000, help=_("At least so many are stored."))
+        int, typer.Option(min=10_000, max=1_000_000_000, help=_("About so many are stored."))
     ] = 10_000_000,
     as_json: AsJson = False,
 ) -> None:

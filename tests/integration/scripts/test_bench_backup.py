@@ -8,6 +8,6 @@ def test_made_up_nights_are_backed_up_and_come_back(postgres, tmp_path):
 
     told = as_json(measured)
     assert told["passed"]
-    assert told["rows"] > told["readings"] >= 10_000
+    assert told["rows"] > told["readings"] > 9_000
     assert told["audit_rows"] >= 100
     assert 0 < told["backup_mb"] < told["database_mb"]

@@ -1,11 +1,14 @@
 """The audit trail cannot be changed, and who changes it all the same is found."""
 
+import json
 import threading
 from contextlib import contextmanager
 
 import pytest
+from typer.testing import CliRunner
 
 from config.errors import Misconfigured, Unavailable
+from scripts.db.audit import audit
 from storage.audit import note
 from storage.audit_chain import Anchor, newest, seal, verify
 from storage.database import connect, snapshot
@@ -228,3 +231,25 @@ def test_sealing_in_an_old_snapshot_is_refused(conn):
 
     with pytest.raises(Unavailable, match="25000"):
         seal_in_snapshot()
+
+
+def test_the_command_seals_prints_the_anchor_and_ends_with_1_where_something_was_changed(
+    conn, database
+):
+    def adhere_db_audit(*words):
+        return CliRunner().invoke(audit, words, env={"ADHERE_DATABASE_DSN": database})
+
+    write(conn, "p1")
+    sealed = json.loads(adhere_db_audit("seal", "--json").stdout)
+    well = adhere_db_audit("verify", "--anchor", sealed["anchor"])
+    with tampering(conn):
+        conn.execute("DELETE FROM audit")
+    ill = adhere_db_audit("verify")
+    told = json.loads(adhere_db_audit("verify", "--json").stdout)
+
+    assert sealed == {"blocks": 1, "anchor": str(newest(conn))}
+    assert well.exit_code == 0
+    assert sealed["anchor"] in well.stdout
+    assert ill.exit_code == 1
+    assert "block 1, rows 1 to 1: rows were removed" in ill.output
+    assert told["faults"] == [{"kind": "removed", "block": 1, "from_id": 1, "to_id": 1}]
