@@ -37,6 +37,7 @@ class Part(StrEnum):
     ROSTER = "roster"
     CERTIFICATE = "certificate"
     BROKER = "broker"
+    SCANNERS = "scanners"
     RADIO = "radio"
 
 
@@ -163,8 +164,8 @@ class _Box:
                     yield from self._roster_findings(folder)
                 case Part.CERTIFICATE:
                     yield from self._certificate()
-                case Part.BROKER:
-                    yield from self._broker()
+                case Part.BROKER | Part.SCANNERS:
+                    yield from self._broker(part)
         yield from failed
 
     def _enrolment(self) -> Iterator[Finding]:
@@ -207,8 +208,9 @@ class _Box:
     def _permissions(self, folder: Path) -> Iterator[Finding]:
         from ingest.gateway.checks.permissions import permission_findings
 
-        tls = self._settings.broker.tls
-        keys = [tls.key_file] if tls is not None and tls.key_file is not None else []
+        brokers = (self._settings.broker, self._settings.scanners.broker)
+        sides = [broker.tls for broker in brokers if broker is not None and broker.tls is not None]
+        keys = [tls.key_file for tls in sides if tls.key_file is not None]
         yield from permission_findings(folder, self._settings_file, keys, user_id=os.geteuid())
 
     def _clock(self) -> Iterator[Finding]:
@@ -254,12 +256,15 @@ class _Box:
 
         yield from certificate_findings(self._settings.broker, now=now_utc())
 
-    def _broker(self) -> Iterator[Finding]:
+    def _broker(self, part: Part) -> Iterator[Finding]:
         from ingest.gateway.checks.broker import broker_findings
+        from ingest.gateway.checks.scanners import scanner_findings
 
-        yield from broker_findings(
-            self._settings.broker, centre=self._settings.centre, gateway=self._settings.gateway
-        )
+        box = self._settings
+        if part is Part.BROKER:
+            yield from broker_findings(box.broker, centre=box.centre, gateway=box.gateway)
+        else:
+            yield from scanner_findings(box.scanners, box.broker)
 
     def _roster(self) -> "Roster | None":
         from config.errors import Rejected

@@ -16,7 +16,7 @@ from config.errors import Misconfigured
 from config.fields import Broker, Tls, is_here
 from config.language import _
 from config.tls import client_context, explained
-from ingest.gateway.checks.broker import server_certificate
+from ingest.gateway.checks.connection import server_certificate
 from ingest.gateway.checks.finding import Finding
 
 SOON = timedelta(days=30)

@@ -1,22 +1,28 @@
 """`adhere gateway check` and `top` against a real broker, beside a gateway that runs."""
 
 import asyncio
+import base64
 import datetime as dt
+import hashlib
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from config.fields import Broker, Tls
+from config.gateway_settings import ScannerSettings
 from ingest.batch.enrolment import Answer, dump, make_request
 from ingest.batch.keys import make_keys, save_keys
 from ingest.gateway.checks.broker import broker_findings
 from ingest.gateway.checks.certificate import certificate_findings
 from ingest.gateway.checks.finding import worst
+from ingest.gateway.checks.scanners import scanner_findings
 from tests.certificates import Authority
 from tests.integration.ingest.gateway.conftest import in_chunks, pulses
+from tests.mosquitto import Mosquitto, installed
 from tests.patience import PATIENCE_S
 from tests.ports import port_of
 
@@ -100,6 +106,140 @@ def test_without_encryption_another_machine_is_a_warning():
     (away,) = certified(Broker(host="broker.example", port=1, allow_plaintext=True))
 
     assert (here.state, away.state) == ("ok", "warn")
+
+
+# --- the scanners' broker ------------------------------------------------------------------------
+
+
+def scanned(broker, *, own=None, prefixes=("home",), phones=()):
+    settings = ScannerSettings(
+        prefixes=prefixes, phones=dict.fromkeys(phones, "AA:BB:CC:DD:EE:01"), broker=broker
+    )
+    return list(scanner_findings(settings, own or Broker(host="127.0.0.1", port=1)))
+
+
+def salted(password):
+    """A password as mosquitto's dynamic security keeps it."""
+    salt = b"twelve bytes"
+    hashed = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 101)
+    return {
+        "password": base64.b64encode(hashed).decode(),
+        "salt": base64.b64encode(salt).decode(),
+        "iterations": 101,
+    }
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """A broker that knows `reader`, who may subscribe below `home`, and nobody else."""
+    program = installed()
+    (plugin,) = Path("/usr/lib").glob("*/mosquitto_dynamic_security.so")  # of the same package
+    rules = {
+        "defaultACLAccess": {
+            "publishClientSend": False, "publishClientReceive": False,
+            "subscribe": False, "unsubscribe": True,
+        },
+        "clients": [{"username": "reader", "roles": [{"rolename": "hears"}], **salted("right")}],
+        "roles": [{
+            "rolename": "hears",
+            "acls": [{"acltype": "subscribePattern", "topic": "home/#", "allow": True}],
+        }],
+    }  # fmt: skip
+    (tmp_path / "rules.json").write_text(json.dumps(rules))
+    broker = Mosquitto(
+        program,
+        tmp_path,
+        f"allow_anonymous false\nplugin {plugin}\nplugin_opt_config_file {tmp_path}/rules.json\n",
+    )
+    broker.start()
+    yield lambda password: Broker(
+        host=broker.host, port=broker.port, username="reader", password=password
+    )
+    broker.stop()
+
+
+def test_a_box_without_scanners_says_so_and_asks_no_broker():
+    (found,) = scanned(None, prefixes=())
+
+    assert (found.part, found.state, found.do) == ("scanners", "ok", "")
+
+
+def test_the_scanners_broker_takes_the_password_and_opens_the_topics(guarded):
+    (found,) = scanned(guarded("right"))
+
+    assert (found.part, found.state) == ("scanners", "ok")
+    assert "MQTT 3.1.1" in found.says, "as the source speaks with it"
+
+
+def test_a_wrong_password_of_the_scanners_broker_is_bad_and_its_variable_named(guarded):
+    for password in ("wrong", None):
+        (found,) = scanned(guarded(password))
+
+        assert (found.part, found.state) == ("scanners", "bad")
+        assert "does not take us" in found.says
+        assert "ADHERE_SCANNERS_PASSWORD" in found.do
+        assert "[scanners.broker]" in found.do
+
+
+def test_topics_that_the_scanners_broker_keeps_closed_are_named(guarded):
+    (found,) = scanned(guarded("right"), prefixes=("home", "elsewhere"), phones=("hr_push/1",))
+
+    assert (found.part, found.state) == ("scanners", "bad")
+    closed = ("elsewhere/+/BTtoMQTT/+", "elsewhere/+/LWT", "elsewhere/+/SYStoMQTT", "hr_push/1")
+    assert ", ".join(closed) in found.says
+    assert "home/" not in found.says
+
+
+def test_scanners_at_the_boxs_own_broker_are_looked_at_there(guarded):
+    (well,) = scanned(None, own=guarded("right"))
+    (sick,) = scanned(None, own=guarded("wrong"))
+
+    assert (well.part, well.state) == ("scanners", "ok")
+    assert sick.state == "bad"
+    assert "ADHERE_BROKER_PASSWORD" in sick.do
+    assert "[scanners.broker]" not in sick.do
+
+
+def test_a_scanners_broker_that_is_not_there_is_bad():
+    owner = Nobody()
+    (found,) = scanned(Broker(host="127.0.0.1", port=port_of(owner)))
+
+    assert (found.part, found.state) == ("scanners", "bad")
+    assert "nothing listens" in found.says
+    assert "[scanners.broker]" in found.do
+
+
+def test_tls_with_the_scanners_broker_is_tried_and_a_wrong_name_told(tls_broker, authority):
+    good, other = tls_broker("127.0.0.1", days=90), tls_broker("127.0.0.2", days=90)
+    tls = authority.tls("hall-1")
+
+    well = scanned(Broker(host="127.0.0.1", port=good.port, tls=tls))
+    (sick,) = scanned(Broker(host="127.0.0.1", port=other.port, tls=tls))
+
+    assert [found.state for found in well] == ["ok", "ok"]
+    assert "TLSv1" in well[0].says
+    assert (sick.part, sick.state) == ("scanners", "bad")
+    assert "broker.host" in sick.do
+    assert "[scanners.broker]" in sick.do
+
+
+def test_the_check_takes_the_scanners_password_from_the_environment(guarded, enrolled, monkeypatch):
+    broker = guarded("right")
+    with enrolled.open("a") as settings:
+        settings.write(
+            '[scanners]\nprefixes = ["home"]\n'
+            f'[scanners.broker]\nhost = "{broker.host}"\nport = {broker.port}\n'
+            'username = "reader"\n'
+        )
+    command = ("check", "--settings", enrolled, "--part", "scanners", "--json")
+    without = adhere(*command)
+    monkeypatch.setenv("ADHERE_SCANNERS_PASSWORD", "right")
+    code, out, err = adhere(*command)
+
+    assert without[0] == 4
+    assert code == 0, err
+    assert [one["part"] for one in json.loads(out)["findings"]] == ["scanners"]
+    assert "right" not in out + err + without[1] + without[2]
 
 
 # --- beside a gateway that runs ------------------------------------------------------------------
