@@ -94,7 +94,7 @@ def test_what_was_backed_up_comes_back_as_it_was(database, tmp_path):
         anchor = audit_chain.newest(conn)
         before = content.look(conn)
 
-    with new_database(make_conninfo(database, dbname="postgres")) as target:
+    with new_database(make_conninfo(database, dbname="postgres"), template="template0") as target:
         restored = restore(opened(done.path), target)
 
         with connect(target) as conn:

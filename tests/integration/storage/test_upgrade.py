@@ -42,10 +42,10 @@ def server_dsn(request):
 def test_every_earlier_version_keeps_its_data_and_comes_to_look_like_a_new_database(
     server_dsn, tmp_path
 ):
-    with new_database(server_dsn) as new, connect(new) as conn:
+    with new_database(server_dsn, template="template0") as new, connect(new) as conn:
         migrate(conn)
         shape = conn.execute(SHAPE).fetchall()
-    with new_database(server_dsn) as dsn, connect(dsn) as conn:
+    with new_database(server_dsn, template="template0") as dsn, connect(dsn) as conn:
         conn.execute("SET synchronous_commit = off")  # nothing here needs to survive
         for number, version in enumerate(EARLIER, start=1):
             shutil.copy(MIGRATIONS_DIR / version, tmp_path)
