@@ -112,5 +112,7 @@ def test_revoking_a_gateway_ends_all_of_its_keys_once(database, enrolled, db):
     assert db.execute("SELECT count(*) FROM gateway_key WHERE revoked_at IS NULL").fetchone() == (
         1,
     )
-    noted = db.execute("SELECT actor, subject FROM audit WHERE action = 'revoke_gateway'").fetchall()
+    noted = db.execute(
+        "SELECT actor, subject FROM audit WHERE action = 'revoke_gateway'"
+    ).fetchall()
     assert noted == [("terminal", "east/box-1")]
