@@ -242,10 +242,7 @@ class Claims:
 
     def _load(self) -> None:
         try:
-            found = json.loads(self._path.read_bytes())
-            standing = [
-                _standing(item, self._time.mono_ms(), self._time.utc_ms()) for item in found
-            ]
+            standing = _read(self._path, self._time.mono_ms(), self._time.utc_ms())
         except FileNotFoundError:
             return
         except (OSError, ValueError, TypeError, KeyError):
@@ -253,6 +250,20 @@ class Claims:
             log.error("claims_not_read", path=str(self._path))  # noqa: TRY400 - foreseen
             return
         self._by_band = {one.device_key: one for one in standing[:MAX_STANDING]}
+
+
+def claimed_in(path: Path, now_utc_ms: int) -> frozenset[str]:
+    """Return the bands that a start now would find claimed, by their addresses.
+
+    Raises OSError, and ValueError where the file is damaged; no file is no claims.
+    """
+    try:
+        standing = _read(path, 0, now_utc_ms)
+    except FileNotFoundError:
+        return frozenset()
+    except (TypeError, KeyError) as error:
+        raise ValueError("not a file of claims") from error
+    return frozenset(one.device_key for one in standing if now_utc_ms < one.latest_utc_ms)
 
 
 def limits_at(person: Claimer, at_ms: int) -> Limits | None:
@@ -265,6 +276,11 @@ def _next_midnight_ms(at_ms: int, zone: ZoneInfo) -> int:
     local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
     midnight = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), zone)
     return round(midnight.timestamp() * 1000)
+
+
+def _read(path: Path, mono_ms: int, now: int) -> list[Standing]:
+    """Return what the file says stood; raises OSError, ValueError, TypeError, KeyError."""
+    return [_standing(item, mono_ms, now) for item in json.loads(path.read_bytes())]
 
 
 def _standing(item: Any, mono_ms: int, now: int) -> Standing:  # noqa: ANN401 - whatever it says

@@ -211,7 +211,7 @@ def _radio(
     )
     edge.vibrate = source.vibrate
     edge.away = counters.away
-    return source, counters.as_dict, lambda: shown(counters.board(), tally)
+    return source, counters.as_dict, lambda: shown(counters.board(), tally, edge.claims.standing)
 
 
 async def _source(

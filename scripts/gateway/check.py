@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ingest.batch.roster import Roster
     from ingest.gateway.checks.identity import Identity
-    from ingest.gateway.radio.check import Around
+    from ingest.gateway.radio.check import Around, HeardBand
 
 
 class Part(StrEnum):
@@ -82,13 +82,17 @@ def check(
     around = None
     if Part.RADIO in parts:
         adapters = loaded.radio.adapters
-        registered = box.registered()
+        registered, (claimed, new) = box.registered(), box.claimed()
         around = asyncio.run(
             look_around(
-                adapters, registered or {}, for_s=seconds, identity_keys=box.identity_keys()
+                adapters,
+                registered or {},
+                for_s=seconds,
+                claimed=claimed,
+                identity_keys=box.identity_keys(),
             )
         )
-        new = list(radio_findings(around, adapters))
+        new += radio_findings(around, adapters)
         findings += new
         if not as_json:
             _print(new)
@@ -142,6 +146,29 @@ class _Box:
         """Return what the bands of the roster that change their address are known by."""
         roster = self._roster()
         return {} if roster is None else {key.device_key: key.irk for key in roster.identity_keys}
+
+    def claimed(self) -> tuple[Collection[str], list[Finding]]:
+        """Return the bands under a running claim, and what is wrong with the word of them.
+
+        The gateway that runs knows; of one at rest its file tells what it will find.
+        """
+        from ingest.gateway.claims import CLAIMS_FILE, claimed_in
+
+        bands = (self._said or {}).get("bands")
+        if isinstance(bands, list):
+            return {band["device_key"] for band in bands if band.get("claimed")}, []
+        path = self._settings.data_dir / CLAIMS_FILE
+        try:
+            return claimed_in(path, time.time_ns() // 10**6), []
+        except (OSError, ValueError):
+            return (), [
+                Finding(
+                    "radio",
+                    "warn",
+                    _("%(path)s cannot be read: no band counts as claimed") % {"path": path},
+                    _("run this as the gateway's account; else their wearers claim them anew"),
+                )
+            ]
 
     def findings(self, part: Part) -> Iterator[Finding]:
         """Yield what a look at one part finds."""
@@ -334,12 +361,17 @@ def lines(around: "Around", *, has_adapters: bool, has_roster: bool) -> list[str
     told.append(_("Bands heard now:"))
     for address, band in sorted(around.bands.items()):
         families = " ".join(band.families) or "?"
-        known = _("registered") if band.registered else _("not registered")
-        told.append(f"  {address}  {band.rssi_dbm:4d} dBm  {known:16}  {families}")
+        told.append(f"  {address}  {band.rssi_dbm:4d} dBm  {_whose(band):16}  {families}")
     if not around.bands:
         told.append("  " + _("none"))
     told.append(_("Other devices in reach: %(count)d") % {"count": around.others})
     return told
+
+
+def _whose(band: "HeardBand") -> str:
+    if band.registered:
+        return _("registered")
+    return _("claimed") if band.claimed else _("not registered")
 
 
 def is_good(around: "Around", adapters: Collection[str]) -> bool:

@@ -142,6 +142,7 @@ def _heads() -> tuple[str, ...]:
         _("readings/min"),
         _("dBm"),
         _("battery"),
+        _("known by"),
     )
 
 
@@ -155,6 +156,7 @@ def _row(band: Mapping[str, Any]) -> tuple[str, ...]:
         str(band["readings_per_min"]),
         "-" if band["rssi_dbm"] is None else str(band["rssi_dbm"]),
         "-" if battery is None else f"{battery} %",
+        _("claim") if band.get("claimed") else _("roster"),
     )
 
 

@@ -85,10 +85,20 @@ def nothing() -> Board:
     return Board((), ())
 
 
-def shown(board: Board, tally: Tally) -> Mapping[str, object]:
-    """Return bands and adapters as what JSON writes, with how much each band has said of late."""
+def shown(board: Board, tally: Tally, claimed: Collection[str] = ()) -> Mapping[str, object]:
+    """Return bands and adapters as what JSON writes, with how much each band has said of late.
+
+    `claimed` are the bands that are known by their wearers' claims, not by the roster.
+    """
     tally.keep([band.device_key for band in board.bands])
     return {
-        "bands": [{**band._asdict(), **tally.of(band.device_key)} for band in board.bands],
+        "bands": [
+            {
+                **band._asdict(),
+                **tally.of(band.device_key),
+                "claimed": band.device_key in claimed,
+            }
+            for band in board.bands
+        ],
         "adapters": [adapter._asdict() for adapter in board.adapters],
     }

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
@@ -23,8 +24,18 @@ class HeardBand:
     families: tuple[str, ...]
     """What its adverts may be of."""
     registered: bool
+    """The roster names it."""
+    claimed: bool
+    """The roster does not, and its wearer has said whose it is."""
     rssi_dbm: int
     """The strongest."""
+
+
+class _Known(NamedTuple):
+    """The bands that are somebody's, by their addresses in capitals."""
+
+    registered: frozenset[str]
+    claimed: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -36,7 +47,7 @@ class Around:
     adapters: dict[str, str] = field(default_factory=dict)
     """All that BlueZ has and all of the settings: `scans`, `on`, `off`, `missing`, or the fault."""
     bands: dict[str, HeardBand] = field(default_factory=dict)
-    """Bands of a known family, or registered, by address."""
+    """Bands of a known family, registered or claimed, by address."""
     others: int = 0
     """Other devices in reach."""
 
@@ -50,12 +61,13 @@ async def look_around(
     registered: Mapping[str, str | None],
     *,
     for_s: float,
+    claimed: Collection[str] = (),
     identity_keys: Mapping[str, bytes] | None = None,
 ) -> Around:
     """Listen for a while with these adapters; without any, only say which there are.
 
-    `identity_keys` are those of registered bands that change their address: they are named as the
-    roster names them.
+    `claimed` are the bands that their wearers have said are theirs. `identity_keys` are those of
+    registered bands that change their address: they are named as the roster names them.
     """
     around, pace = Around(), Pace()
     watch = AdapterWatch(pace, lambda _reason: None)
@@ -76,7 +88,11 @@ async def look_around(
         async with AsyncExitStack() as scans:
             keys = identity_keys or {}
             own = AddressResolver(lambda: keys).device_key
-            listener = _listener(around, {key.upper() for key in registered}, own)
+            known = _Known(
+                frozenset(key.upper() for key in registered),
+                frozenset(key.upper() for key in claimed),
+            )
+            listener = _listener(around, known, own)
             for address, hci in names.items():
                 try:
                     await scans.enter_async_context(scanning(hci, listener, pace))
@@ -90,9 +106,7 @@ async def look_around(
     return around
 
 
-def _listener(
-    around: Around, registered: Collection[str], own: Callable[[str], str | None]
-) -> OnAdvert:
+def _listener(around: Around, known: _Known, own: Callable[[str], str | None]) -> OnAdvert:
     others: set[str] = set()
 
     def heard(device: BLEDevice, advert: AdvertisementData) -> None:
@@ -100,14 +114,16 @@ def _listener(
             advert.manufacturer_data, advert.service_data, advert.service_uuids
         )
         address = (own(device.address) or device.address).upper()
-        known = address in registered
-        if not families and not known:
+        registered, claimed = address in known.registered, address in known.claimed
+        if not (families or registered or claimed):
             others.add(address)
             around.others = len(others)
             return
         before = around.bands.get(address)
         names = {family.key for family in families} | set(before.families if before else ())
         rssi_dbm = max(advert.rssi, before.rssi_dbm) if before else advert.rssi
-        around.bands[address] = HeardBand(tuple(sorted(names)), known, rssi_dbm)
+        around.bands[address] = HeardBand(
+            tuple(sorted(names)), registered, claimed and not registered, rssi_dbm
+        )
 
     return heard

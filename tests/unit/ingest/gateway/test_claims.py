@@ -17,7 +17,7 @@ from ingest.batch.keys import make_keys
 from ingest.batch.reading import Flag
 from ingest.batch.receipt import Receipt
 from ingest.batch.roster import Claimer, Limits, Roster, seal_roster
-from ingest.gateway.claims import CLAIMS_FILE
+from ingest.gateway.claims import CLAIMS_FILE, claimed_in
 from ingest.gateway.guessing import FREE, HALL_FREE, HALL_MS, LONGEST_WAIT_MS
 from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.onsite import Asked, SeeOther
@@ -330,6 +330,26 @@ def test_a_damaged_file_is_no_claims_and_stops_nothing(opened, tmp_path, damage)
     (tmp_path / CLAIMS_FILE).write_bytes(damage)
 
     assert opened().registered() == {}
+
+
+def test_the_file_names_the_bands_that_a_start_would_find_claimed(edge, tmp_path, clocks):
+    path = tmp_path / CLAIMS_FILE
+    assert claimed_in(path, clocks.wall_utc_ms) == frozenset(), "no file, no claims"
+    begin(edge)
+    edge.claims.save()
+    ends_ms = edge.claims.standing[WATCH.address].latest_utc_ms
+
+    assert claimed_in(path, clocks.wall_utc_ms) == {WATCH.address}
+    assert claimed_in(path, ends_ms - 1) == {WATCH.address}
+    assert claimed_in(path, ends_ms) == frozenset(), "midnight is over"
+
+
+@pytest.mark.parametrize("damage", [b"", b"[", b'[{"claim": 1}]', b"[1]", b"7", b"\xff"])
+def test_who_asks_for_the_claims_of_a_damaged_file_is_told(tmp_path, damage):
+    (tmp_path / CLAIMS_FILE).write_bytes(damage)
+
+    with pytest.raises(ValueError):  # noqa: PT011 - of JSON, of text, or ours
+        claimed_in(tmp_path / CLAIMS_FILE, NOON_UTC_MS)
 
 
 def test_the_file_is_the_owners_alone_and_holds_no_code(edge, tmp_path):

@@ -1,17 +1,20 @@
 """`adhere gateway run` and `check` as an operator starts them, over the virtual radio."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
 import sys
+import time
 
 import pytest
 
 from ingest.batch.enrolment import Answer, dump, make_request
 from ingest.batch.keys import make_keys, save_keys
-from ingest.batch.roster import Roster, RosterBand, seal_roster
+from ingest.batch.roster import Claimer, Roster, RosterBand, seal_roster
 from ingest.gateway import ENROLMENT_FILE, KEY_FILE
+from ingest.gateway.claims import CLAIMS_FILE, Standing
 from ingest.gateway.rosters import ROSTER_FILE
 from tests.radio_room import HCI0, HCI1, mi, strap
 
@@ -34,7 +37,10 @@ def box(tmp_path):
         worn_from_ms=LONG_AGO_MS, worn_until_ms=None,
         ceiling_bpm=None, zone_lo_bpm=None, zone_hi_bpm=None,
     )  # fmt: skip
-    roster = Roster("centre", "hall-1", 1, LONG_AGO_MS, FAR_OFF_MS, (registered,))
+    person = Claimer("p02", bytes(16), bytes(16), ())
+    roster = Roster(
+        "centre", "hall-1", 1, LONG_AGO_MS, FAR_OFF_MS, (registered,), claimers=(person,)
+    )
     (data / ROSTER_FILE).write_bytes(seal_roster(roster, hub.signing, [keys.public.encryption]))
 
     def settings(*adapters):
@@ -47,6 +53,17 @@ def box(tmp_path):
         return path
 
     return settings
+
+
+def claim(folder, band):
+    """Write down that p02 wears the band, as a gateway does that stops."""
+    now_ms = time.time_ns() // 10**6
+    standing = Standing(
+        claim="00" * 16, device_key=band.address, family=None, subject="p02",
+        began_utc_ms=now_ms - 1_000, latest_utc_ms=now_ms + 3_600_000, is_sure=True,
+        heard_utc_ms=now_ms, heard_mono_ms=0,
+    )  # fmt: skip
+    (folder / CLAIMS_FILE).write_text(json.dumps([dataclasses.asdict(standing)]))
 
 
 async def adhere(*words):
@@ -137,9 +154,60 @@ def test_top_shows_how_each_band_is_heard_and_no_value(on_the_air, box):
     assert band["readings_per_min"] > 0
     assert band.keys() == {
         "device_key", "family", "way", "rssi_dbm", "heard_ago_s", "readings_per_min",
-        "battery_pct",
+        "battery_pct", "claimed",
     }  # fmt: skip
     assert {adapter["address"] for adapter in said["adapters"]} == {HCI0, HCI1}
+
+
+def test_a_claimed_band_is_shown_as_claimed_at_rest_and_beside_the_gateway(
+    on_the_air, box, tmp_path
+):
+    async def scene(radio):
+        for band in (mi(1), mi(2), strap(1)):
+            radio.add_band(band, adapters=[HCI1])
+        settings = box(HCI1)
+        claim(tmp_path / "box", mi(2))
+        check = ("gateway", "check", "--settings", settings, "--part", "radio", "--seconds", "1")
+        at_rest = await ended(await adhere(*check))
+        running = await adhere("gateway", "run", "--settings", settings)
+        top = ("gateway", "top", "--settings", settings, "--once")
+        while mi(2).address not in (shown := await ended(await adhere(*top)))[1]:
+            assert running.returncode is None
+        (tmp_path / "box" / CLAIMS_FILE).write_text("it is the gateway's word that counts now")
+        beside = await ended(await adhere(*check, "--json"))
+        running.send_signal(signal.SIGTERM)
+        await ended(running)
+        return at_rest, shown, beside
+
+    (code, at_rest, err), (_, shown, _), (_, beside, _) = on_the_air(scene)
+
+    assert code == 0, err
+    lines = [" ".join(line.split()) for line in at_rest.splitlines()]
+    assert f"{mi(1).address} -60 dBm registered miband_advert" in lines
+    assert f"{mi(2).address} -60 dBm claimed miband_advert" in lines
+    assert f"{strap(1).address} -60 dBm not registered hrs" in lines
+    ways = {line.split()[0]: line.split()[-1] for line in shown.splitlines() if line}
+    assert (ways[mi(1).address], ways[mi(2).address]) == ("roster", "claim")
+    bands = json.loads(beside)["bands"]
+    assert {key for key, band in bands.items() if band["claimed"]} == {mi(2).address}
+    assert {key for key, band in bands.items() if band["registered"]} == {mi(1).address}
+    assert [one["state"] for one in json.loads(beside)["findings"]] == ["ok"]
+    assert "p02" not in at_rest + shown + beside
+
+
+def test_claims_that_cannot_be_read_are_a_warning(on_the_air, box, tmp_path):
+    async def scene(_radio):
+        settings = box(HCI0)
+        (tmp_path / "box" / CLAIMS_FILE).write_text("what the disk made of it")
+        only = ("--part", "radio", "--seconds", "1", "--json")
+        return await ended(await adhere("gateway", "check", "--settings", settings, *only))
+
+    code, out, err = on_the_air(scene)
+
+    assert code == 0, err
+    warned = json.loads(out)["findings"][0]
+    assert warned["state"] == "warn"
+    assert CLAIMS_FILE in warned["says"]
 
 
 def test_a_gateway_hears_the_bands_of_its_roster_until_sigterm(on_the_air, box):
