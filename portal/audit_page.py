@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from alerts.listing import yields
 from config.alert_rules import TITLES
+from portal.audit_words import SUBJECTS, details
 from portal.visit import Auditor
 from storage.audit import entries
 
@@ -34,4 +35,6 @@ def audit_page(
         before=found[-1].id if len(found) == ROWS else None,
         yields=yields(visit.conn),
         titles=TITLES,
+        subjects=SUBJECTS,
+        details=details,
     )

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Response
 
 from alerts.findings import KINDS
+from portal import letter_words
 from portal.visit import Visit, reads, see_other, writes
 from storage import ledger
 from storage.dead_letters import shown
@@ -60,6 +61,7 @@ def operations_page(visit: Operator, hours: str = "24", gateway: int | None = No
             limit=ROWS_SHOWN,
         ),
         kinds=KINDS,
+        letter_words=letter_words,
         back=back,
         choices=HOURS.values(),
         refresh_s=REFRESH_S,

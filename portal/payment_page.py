@@ -18,7 +18,7 @@ def payment_page(visit: Payer, month: str = "") -> Response:
     months = periods(visit.conn, SHOWN)
     chosen = _month(month) or (months[-1].month if months else None)
     found = [] if chosen is None else lines(visit.conn, chosen, source=SHOWN)
-    visit.note("read_payment", "payment lines", month=str(chosen))
+    visit.note("read_payment", "payment lines", month=None if chosen is None else str(chosen))
     return visit.page(
         "payment.html",
         months=months,

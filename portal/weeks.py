@@ -86,7 +86,7 @@ def strip(reader: Reader, day: Day) -> Markup:
 def hours() -> Markup:
     """Return the hours of the day above the strips."""
     drawn = [
-        f'<svg class="trace" viewBox="0 0 {DAY_WIDTH} 16" aria-hidden="true" font-size="11">',
+        f'<svg class="trace" viewBox="0 0 {DAY_WIDTH} 16" aria-hidden="true" font-size="14">',
     ]
     for hour in range(0, 25, 3):
         anchor = "start" if hour == 0 else "end" if hour == 24 else "middle"  # noqa: PLR2004 - hours of a day

@@ -37,8 +37,9 @@ def test_it_says_what_is_missing_and_of_what_nobody_knows_how_much(browser, conn
 
     assert '<td class="n">111</td><td class="n">71<small>64.0%</small></td>' in page
     assert '<td class="n"><b>40</b></td>' in page
-    assert f'<td class="n">{letter}</td><td><code>unknown_key</code></td><td>g1</td>' in page
-    assert "1 findings against boxes that nobody has taken note of." in page
+    reason = "not the key this gateway is enrolled with<small><code>unknown_key</code></small>"
+    assert f'<td class="n">{letter}</td><td>{reason}</td><td>g1</td>' in page
+    assert "Findings against boxes that nobody has taken note of: 1" in page
     assert "Hour by hour" in hours
     assert "p1" not in page + hours
 
@@ -48,7 +49,7 @@ def test_a_gap_of_unknown_size_is_not_shown_as_nothing(browser, conn, house):
 
     page = browser.enter(conn, "op").get("/operations").text
 
-    assert "1 batches of unknown size" in page
+    assert "batches of unknown size: 1" in page
     assert '<td>1</td><td class="n"><span class="off">unknown</span></td>' in page
 
 

@@ -350,7 +350,7 @@ def test_the_payer_sees_each_line_what_it_counts_and_who_signed_for_it(browsers,
     assert payer.get("/payment?month=1999-01").status_code == 200
     auditor = browsers().enter(conn, "auditor")
     replaced = auditor.get("/audit?action=payment_line_replaced").text
-    assert "state shown_not_paid, amount 120.00" in replaced
+    assert "state shown, not paid, amount 120.00" in replaced
     assert "state payable, amount 120.00" in replaced
 
 

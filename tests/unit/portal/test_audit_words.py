@@ -1,9 +1,12 @@
-"""Every action that is written into the audit trail has a word on its page."""
+"""What is written into the audit trail has words on its page."""
 
 import ast
 import re
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from portal.audit_words import details
+from portal.reading import Reader
 from portal.words import ACTIONS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -11,14 +14,24 @@ ROOMS = ("alerts", "ingest", "portal", "reports", "scripts", "storage")
 
 
 def noted_in_python():
-    """Yield what is given as `action` to a function called `note`."""
+    """Yield what is given as an action to a function called `note` or `_note`, in any place."""
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Call) and _name(node.func) == "note":
-                    for given in node.keywords:
-                        if given.arg == "action" and isinstance(given.value, ast.Constant):
-                            yield given.value.value, path.name
+                if isinstance(node, ast.Call) and _name(node.func) in {"note", "_note"}:
+                    of = [one.value for one in node.keywords if one.arg == "action"]
+                    first = {"portal": 0, "storage": 2}.get(room)
+                    by_place = [] if first is None else node.args[first : first + 1]
+                    for given in of or by_place:
+                        yield from ((text, path.name) for text in _texts(given))
+                if isinstance(node, ast.Assign) and _name(node.targets[0]) == "action":
+                    yield from ((text, path.name) for text in _texts(node.value))
+
+
+def _texts(node):
+    if isinstance(node, ast.IfExp):
+        return [*_texts(node.body), *_texts(node.orelse)]
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
 
 
 def _name(function):
@@ -39,3 +52,20 @@ def test_every_action_has_a_word_for_the_auditor():
 
     assert len(noted) > 15
     assert {(action, where) for action, where in noted if action not in ACTIONS} == set()
+
+
+def test_details_are_said_in_local_time_and_a_zero_is_no_gap():
+    reader = Reader("en", ZoneInfo("Asia/Shanghai"))
+    detail = {
+        "to": "2026-11-22T12:00:00.885+00:00",
+        "use": "list",
+        "from": "2026-11-22T11:45:47+00:00",
+        "wrong_before": 0,
+        "month": None,
+        "route": "<b>",
+    }
+
+    assert details(reader, detail) == (
+        "2026-11-22 19:45:47 – 2026-11-22 20:00:00 · for: the curve on the work list"
+        " · wrong passwords before: 0 · asked for: &lt;b&gt;"
+    )
