@@ -29,7 +29,8 @@ REASONS: Mapping[str, str] = {
     "database_refused": later("refused by a rule of the database: report it"),
 }
 
-OUTCOMES: Mapping[str, str] = REASONS | {
+OUTCOMES: Mapping[str, str] = {
+    **REASONS,
     "stored": later("stored"),
     "duplicate": later("was stored already"),
     "truncated": later("kept only in part: cannot be read again"),
