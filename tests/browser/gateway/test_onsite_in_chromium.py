@@ -22,6 +22,7 @@ from tests.patience import PATIENCE_S
 
 CHROMIUM = shutil.which("chromium")
 SCREEN = {"width": 1280, "height": 800}
+TELEPHONE = {"width": 390, "height": 844}
 HUB, BOX = make_keys(), make_keys()
 WATCH = Neighbour("5A:01:02:03:04:05", ("hrs",), "Watch 7", -50)
 RING = Neighbour("C0:FF:EE:00:00:99", ("colmi",), "R02", -60)
@@ -101,7 +102,7 @@ def take_roster(edge, clocks, bands=BANDS, people=PEOPLE):
     edge.book.take(seal_roster(roster, HUB.signing, [BOX.encryption.public_key()]))
 
 
-def fits(page):
+def fits(page, screen=SCREEN):
     """Nothing runs out of the screen to the side, and a finger finds every button."""
     boxes = page.locator("button, a, tr").evaluate_all(
         "all => all.map(one => one.getBoundingClientRect())"
@@ -109,7 +110,7 @@ def fits(page):
     )  # in one step: the page asks for itself anew
     assert boxes
     for right, height, width in boxes:
-        assert right <= SCREEN["width"]
+        assert right <= screen["width"]
         assert min(width, height) >= LEAST_TOUCH_PX
 
 
@@ -168,6 +169,34 @@ def test_forty_people_with_their_batteries_fit_the_width_of_the_screen(hall):
     expect(page.get_by_role("row")).to_have_count(41)
     expect(page.get_by_role("row").nth(1)).to_contain_text("0%")
     fits(page)
+
+
+def test_it_fits_an_instructors_telephone(hall):
+    edge, clocks, page = hall
+    take_roster(edge, clocks, BANDS[:4])
+    edge.neighbours = lambda: [RING, WATCH]
+    page.set_viewport_size(TELEPHONE)
+    for _ in range(40):
+        clocks.pass_ms(1_000)
+        edge.heard(
+            [live(clocks, 158 - 45 * n, band.device_key) for n, band in enumerate(BANDS[:3])]
+        )
+    battery = Reading(BANDS[1].device_key, Quantity.BATTERY_PCT, 7.0, clocks.wall_utc_ms, 0, 8)
+    edge.heard([battery])
+
+    home(page)
+
+    expect(page.get_by_role("alert")).to_contain_text("158 / 150")
+    expect(page.get_by_role("row").nth(2)).to_contain_text("7%")
+    fits(page, TELEPHONE)
+    page.locator('a[href="/claim"]').tap()
+    expect(page.get_by_role("button")).to_have_count(1)
+    page.get_by_role("button").tap()
+    expect(page.get_by_role("button")).to_have_count(len(PEOPLE))
+    fits(page, TELEPHONE)
+    page.get_by_role("button").first.tap()
+    expect(page.get_by_role("button")).to_have_count(11)
+    fits(page, TELEPHONE)
 
 
 def test_a_band_is_asked_to_be_registered(hall):

@@ -13,6 +13,7 @@ from tests.patience import PATIENCE_S
 
 CHROMIUM = shutil.which("chromium")
 SCREEN = {"width": 1366, "height": 768}
+TELEPHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +147,45 @@ def test_no_page_runs_out_of_the_screen(new_page, house, locale):
             assert box["x"] + box["width"] <= SCREEN["width"], path
 
 
+@pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
+def test_every_page_fits_a_telephone(new_page, house, locale):
+    house.exercise()
+    house.week()
+    alert = house.red()
+    house.blue()
+    pages = {
+        "d1": (
+            "/?paused=1",
+            "/patients",
+            "/patients/p1",
+            f"/patients/p1/weeks/{MONDAY}",
+            "/patients/p1/prescription",
+            "/patients/p1/sessions",
+            f"/alerts/{alert}",
+            "/password",
+        ),
+        "coach": ("/?paused=1",),
+        "op": ("/operations?hours=168&gateway=1",),
+        "boss": ("/staff",),
+        "auditor": ("/payment", "/audit"),
+    }
+
+    for code, paths in pages.items():
+        page = enter(new_page(locale), house, code)
+        page.set_viewport_size(TELEPHONE)
+        for path in paths:
+            page.goto(path)
+            across = page.locator("html").evaluate("one => one.scrollWidth")
+            assert across <= TELEPHONE["width"], (code, path)
+
+    page = enter(new_page(locale), house)
+    page.set_viewport_size(TELEPHONE)
+    page.goto("/?paused=1")
+    for button in page.locator("td.acts .button").all():
+        box = button.bounding_box()
+        assert box["x"] + box["width"] <= TELEPHONE["width"]
+
+
 def test_the_trace_is_named_for_whoever_cannot_see_it(new_page, house):
     house.exercise()
     page = enter(new_page(), house)
@@ -197,3 +237,15 @@ def test_on_paper_there_are_no_buttons_and_no_bars(new_page, house):
     expect(page.locator("svg.trace")).to_be_visible()
     expect(page.locator("header.top")).to_be_hidden()
     assert [one for one in page.get_by_role("button").all() if one.is_visible()] == []
+
+
+def test_a_long_list_begins_on_the_first_sheet_of_paper(new_page, house):
+    page = enter(new_page(), house, "auditor")
+    page.goto("/audit")
+    listed = page.locator("section.list")
+
+    page.emulate_media(media="print")
+
+    assert listed.evaluate("one => getComputedStyle(one).breakInside") == "auto"
+    assert page.locator("tr").last.evaluate("one => getComputedStyle(one).breakInside") == "avoid"
+    expect(page.get_by_role("textbox").first).to_be_hidden()
