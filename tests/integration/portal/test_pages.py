@@ -166,7 +166,7 @@ def test_why_goes_down_to_every_minute(doctor, house):
 
     text = doctor.get(f"/patients/p1/weeks/{MONDAY}?day=2026-11-11").text
 
-    assert text.count('class="trace"') == 8
+    assert text.count('class="trace"') == 7
     assert "credited" in text
     assert "<td>10:05</td>" in text
     assert "Every minute of 11 Nov 2026" in text
