@@ -26,7 +26,9 @@ def test_a_small_town_is_measured_from_reading_to_alert(tmp_path):
     told = json.loads(json.dumps(shown.as_json(figures), allow_nan=False))
 
     assert told["stored"] == told["sent"] >= PLAN.backlog + 40 * 35
-    assert told["alone"]["reading_to_commit"]["count"] == 40 * 3
+    # As long as asked for, and a little longer where the machine has other work.
+    heard = told["alone"]["reading_to_commit"]["count"]
+    assert abs(heard - 40 * told["alone"]["seconds"]) <= 40
     assert told["alone"]["reading_to_alert"]["count"] > 0
     assert told["alone"]["alarms_missed"] == 0
     assert (

@@ -71,4 +71,12 @@ def test_a_unit_works_under_an_account_and_a_login_of_its_own(process):
 
 
 def test_every_account_has_a_unit():
-    assert {unit.stem for unit in PACKAGING.glob("*.service")} == {f"adhere-{p}" for p in PROCESSES}
+    units = {unit.stem for unit in PACKAGING.glob("*.service")}
+
+    assert units - {"adhere-backup", "adhere-drill"} == {f"adhere-{p}" for p in PROCESSES}
+
+
+@pytest.mark.parametrize("name", ["adhere-backup", "adhere-drill"])
+def test_what_is_done_now_and_then_has_a_timer(name):
+    assert (PACKAGING / f"{name}.service").exists()
+    assert "[Timer]" in (PACKAGING / f"{name}.timer").read_text("utf-8")
