@@ -17,8 +17,9 @@ import polars as pl
 import zstandard
 
 from ingest.batch.columns import chunk_of
-from ingest.batch.content import pack, unpack
+from ingest.batch.content import pack, unpack_head
 from ingest.batch.reading import Quantity, Reading
+from ingest.hub.columns import reading_columns
 from tests.measure_bytes import content_of, heard
 
 SIZES = (60, 600, 6_000)
@@ -105,11 +106,9 @@ def from_frame(data):
 
 
 def from_ours(data):
-    return [
-        np.frombuffer(column, column.typecode)
-        for group in unpack(data).columns
-        for column in (group.device_index, group.at_utc_ms, group.value, group.span_ms, group.flags)
-    ]
+    """As the hub reads it: every type, length and range checked on the way."""
+    content, groups = unpack_head(data)
+    return reading_columns(groups, len(content.devices))
 
 
 WAYS = {
