@@ -3779,6 +3779,49 @@ COMMENT ON COLUMN public.cold_part.verified_state IS 'state_of_day of the tables
 
 COMMENT ON COLUMN public.cold_part.dropped_at IS 'From then on its readings are in the files alone, and are read there.';
 
+-- Name: consent; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.consent (
+    id integer NOT NULL,
+    patient_id integer NOT NULL,
+    purpose text NOT NULL,
+    text_version text NOT NULL,
+    given_on date NOT NULL,
+    withdrawn_on date,
+    CONSTRAINT consent_check CHECK ((withdrawn_on >= given_on)),
+    CONSTRAINT consent_purpose_check CHECK ((purpose = ANY (ARRAY['monitoring'::text, 'payer'::text, 'research'::text]))),
+    CONSTRAINT consent_text_version_check CHECK ((text_version <> ''::text))
+);
+
+ALTER TABLE ONLY public.consent FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE consent; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.consent IS 'What a patient has agreed to, purpose by purpose: each is asked for by itself (PIPL, articles 23 and 29).';
+
+-- Name: COLUMN consent.purpose; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.consent.purpose IS 'monitoring: measuring and treatment; payer: lines to the insurer; research: anything else.';
+
+-- Name: COLUMN consent.text_version; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.consent.text_version IS 'Which text was signed; another text is another consent.';
+
+-- Name: COLUMN consent.withdrawn_on; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.consent.withdrawn_on IS 'The local day from which it no longer holds; null while it does.';
+
+-- Name: consent_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.consent ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.consent_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 -- Name: day; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.day (
@@ -4898,6 +4941,39 @@ ALTER TABLE public.organisation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
+-- Name: outcome; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.outcome (
+    id integer NOT NULL,
+    patient_id integer NOT NULL,
+    kind text NOT NULL,
+    value double precision NOT NULL,
+    measured_on date NOT NULL,
+    CONSTRAINT outcome_kind_check CHECK ((kind = ANY (ARRAY['systolic_mmhg'::text, 'diastolic_mmhg'::text, 'fasting_glucose_mmol_l'::text, 'hba1c_pct'::text, 'weight_kg'::text]))),
+    CONSTRAINT outcome_value_check CHECK (((value > (0)::double precision) AND (value < (1000)::double precision)))
+);
+
+ALTER TABLE ONLY public.outcome FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE outcome; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.outcome IS 'What exercise is for: blood pressure, glucose, HbA1c, weight, as measured in the centre. Used by no rule of adherence or payment.';
+
+-- Name: COLUMN outcome.kind; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.outcome.kind IS 'What was measured, with its unit.';
+
+-- Name: outcome_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.outcome ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outcome_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 -- Name: patient_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
 ALTER TABLE public.patient ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -5224,6 +5300,39 @@ COMMENT ON TABLE public.rest_day IS 'The resting heart rate of a patient''s loca
 -- Name: COLUMN rest_day.input_sha256; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.rest_day.input_sha256 IS 'Of the held heart rate of the day and the method.';
+
+-- Name: risk_assessment; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.risk_assessment (
+    id integer NOT NULL,
+    patient_id integer NOT NULL,
+    level text NOT NULL,
+    method text NOT NULL,
+    assessed_on date NOT NULL,
+    CONSTRAINT risk_assessment_level_check CHECK ((level = ANY (ARRAY['low'::text, 'moderate'::text, 'high'::text]))),
+    CONSTRAINT risk_assessment_method_check CHECK ((method <> ''::text))
+);
+
+ALTER TABLE ONLY public.risk_assessment FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE risk_assessment; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.risk_assessment IS 'How risky exercise is for a patient, as a doctor has judged it before prescribing.';
+
+-- Name: COLUMN risk_assessment.method; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.risk_assessment.method IS 'By which questionnaire or test.';
+
+-- Name: risk_assessment_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.risk_assessment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.risk_assessment_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 -- Name: roster_issue; Type: TABLE; Schema: public; Owner: -
 
@@ -5844,6 +5953,16 @@ ALTER TABLE ONLY public.cold_content
 ALTER TABLE ONLY public.cold_part
     ADD CONSTRAINT cold_part_pkey PRIMARY KEY (day, part);
 
+-- Name: consent consent_patient_id_purpose_text_version_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.consent
+    ADD CONSTRAINT consent_patient_id_purpose_text_version_key UNIQUE (patient_id, purpose, text_version);
+
+-- Name: consent consent_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.consent
+    ADD CONSTRAINT consent_pkey PRIMARY KEY (id);
+
 -- Name: day day_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.day
@@ -6024,6 +6143,16 @@ ALTER TABLE ONLY public.organisation
 ALTER TABLE ONLY public.organisation
     ADD CONSTRAINT organisation_pkey PRIMARY KEY (id);
 
+-- Name: outcome outcome_patient_id_kind_measured_on_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.outcome
+    ADD CONSTRAINT outcome_patient_id_kind_measured_on_key UNIQUE (patient_id, kind, measured_on);
+
+-- Name: outcome outcome_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.outcome
+    ADD CONSTRAINT outcome_pkey PRIMARY KEY (id);
+
 -- Name: patient patient_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.patient
@@ -6108,6 +6237,16 @@ ALTER TABLE ONLY public.refused_version
 
 ALTER TABLE ONLY public.rest_day
     ADD CONSTRAINT rest_day_pkey PRIMARY KEY (patient_id, date);
+
+-- Name: risk_assessment risk_assessment_patient_id_assessed_on_method_key; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.risk_assessment
+    ADD CONSTRAINT risk_assessment_patient_id_assessed_on_method_key UNIQUE (patient_id, assessed_on, method);
+
+-- Name: risk_assessment risk_assessment_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.risk_assessment
+    ADD CONSTRAINT risk_assessment_pkey PRIMARY KEY (id);
 
 -- Name: roster_issue roster_issue_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -6644,6 +6783,11 @@ ALTER TABLE ONLY public.claim_said
 ALTER TABLE ONLY public.cold_content
     ADD CONSTRAINT cold_content_day_part_fkey FOREIGN KEY (day, part) REFERENCES public.cold_part(day, part) ON DELETE CASCADE;
 
+-- Name: consent consent_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.consent
+    ADD CONSTRAINT consent_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
 -- Name: day day_enrolment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.day
@@ -6779,6 +6923,11 @@ ALTER TABLE ONLY public.nightly_run
 ALTER TABLE ONLY public.organisation
     ADD CONSTRAINT organisation_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.organisation(id);
 
+-- Name: outcome outcome_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.outcome
+    ADD CONSTRAINT outcome_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
 -- Name: patient patient_centre_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.patient
@@ -6863,6 +7012,11 @@ ALTER TABLE ONLY public.refused_version
 
 ALTER TABLE ONLY public.rest_day
     ADD CONSTRAINT rest_day_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
+
+-- Name: risk_assessment risk_assessment_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.risk_assessment
+    ADD CONSTRAINT risk_assessment_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
 
 -- Name: roster_issue roster_issue_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -7108,6 +7262,10 @@ CREATE POLICY adhere_operator ON public.claim_code TO adhere_operator USING (tru
 
 CREATE POLICY adhere_operator ON public.claim_said TO adhere_operator USING (true) WITH CHECK (true);
 
+-- Name: consent adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.consent TO adhere_operator USING (true) WITH CHECK (true);
+
 -- Name: device_assignment adhere_operator; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_operator ON public.device_assignment TO adhere_operator USING (true) WITH CHECK (true);
@@ -7128,6 +7286,10 @@ CREATE POLICY adhere_operator ON public.login TO adhere_operator USING (true) WI
 
 CREATE POLICY adhere_operator ON public.login_link TO adhere_operator USING (true) WITH CHECK (true);
 
+-- Name: outcome adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.outcome TO adhere_operator USING (true) WITH CHECK (true);
+
 -- Name: patient adhere_operator; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_operator ON public.patient TO adhere_operator USING (true) WITH CHECK (true);
@@ -7143,6 +7305,10 @@ CREATE POLICY adhere_operator ON public.prescription TO adhere_operator USING (t
 -- Name: prescription_phase adhere_operator; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_operator ON public.prescription_phase TO adhere_operator USING (true) WITH CHECK (true);
+
+-- Name: risk_assessment adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.risk_assessment TO adhere_operator USING (true) WITH CHECK (true);
 
 -- Name: session_log adhere_operator; Type: POLICY; Schema: public; Owner: -
 
@@ -7306,6 +7472,10 @@ ALTER TABLE public.claim_code ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.claim_said ENABLE ROW LEVEL SECURITY;
 
+-- Name: consent; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.consent ENABLE ROW LEVEL SECURITY;
+
 -- Name: day; Type: ROW SECURITY; Schema: public; Owner: -
 
 ALTER TABLE public.day ENABLE ROW LEVEL SECURITY;
@@ -7360,6 +7530,10 @@ CASE
     ELSE (actor = ( SELECT public.reader_code() AS reader_code))
 END));
 
+-- Name: outcome; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.outcome ENABLE ROW LEVEL SECURITY;
+
 -- Name: login own; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY own ON public.login FOR SELECT TO adhere_portal USING ((staff_id = ( SELECT public.reader_id() AS reader_id)));
@@ -7408,6 +7582,10 @@ CREATE POLICY owner ON public.claim_code USING (( SELECT public.is_owner() AS is
 
 CREATE POLICY owner ON public.claim_said USING (( SELECT public.is_owner() AS is_owner));
 
+-- Name: consent owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.consent USING (( SELECT public.is_owner() AS is_owner));
+
 -- Name: day owner; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY owner ON public.day USING (( SELECT public.is_owner() AS is_owner));
@@ -7440,6 +7618,10 @@ CREATE POLICY owner ON public.login USING (( SELECT public.is_owner() AS is_owne
 
 CREATE POLICY owner ON public.login_link USING (( SELECT public.is_owner() AS is_owner));
 
+-- Name: outcome owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.outcome USING (( SELECT public.is_owner() AS is_owner));
+
 -- Name: patient owner; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY owner ON public.patient USING (( SELECT public.is_owner() AS is_owner));
@@ -7471,6 +7653,10 @@ CREATE POLICY owner ON public.refused_version USING (( SELECT public.is_owner() 
 -- Name: rest_day owner; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY owner ON public.rest_day USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: risk_assessment owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.risk_assessment USING (( SELECT public.is_owner() AS is_owner));
 
 -- Name: session_log owner; Type: POLICY; Schema: public; Owner: -
 
@@ -7607,6 +7793,10 @@ ALTER TABLE public.refused_version ENABLE ROW LEVEL SECURITY;
 -- Name: rest_day; Type: ROW SECURITY; Schema: public; Owner: -
 
 ALTER TABLE public.rest_day ENABLE ROW LEVEL SECURITY;
+
+-- Name: risk_assessment; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.risk_assessment ENABLE ROW LEVEL SECURITY;
 
 -- Name: session_log; Type: ROW SECURITY; Schema: public; Owner: -
 
@@ -8536,6 +8726,14 @@ GRANT UPDATE(verified_at) ON TABLE public.cold_part TO adhere_core;
 
 GRANT UPDATE(verified_state) ON TABLE public.cold_part TO adhere_core;
 
+-- Name: TABLE consent; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.consent TO adhere_operator;
+
+-- Name: COLUMN consent.withdrawn_on; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(withdrawn_on) ON TABLE public.consent TO adhere_operator;
+
 -- Name: TABLE day; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.day TO adhere_core;
@@ -8876,6 +9074,10 @@ GRANT UPDATE(name) ON TABLE public.organisation TO adhere_operator;
 
 GRANT UPDATE(parent_id) ON TABLE public.organisation TO adhere_operator;
 
+-- Name: TABLE outcome; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.outcome TO adhere_operator;
+
 -- Name: TABLE patient_team; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT ON TABLE public.patient_team TO adhere_portal;
@@ -8925,6 +9127,10 @@ GRANT SELECT ON TABLE public.refused_version TO adhere_reports;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rest_day TO adhere_core;
 GRANT SELECT ON TABLE public.rest_day TO adhere_reports;
+
+-- Name: TABLE risk_assessment; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.risk_assessment TO adhere_operator;
 
 -- Name: TABLE roster_issue; Type: ACL; Schema: public; Owner: -
 
