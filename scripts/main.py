@@ -54,6 +54,7 @@ COMMANDS = {
     "portal": Command("portal", "district", later("Serve the web pages; make the first accounts")),
     "decode": Command("decode", "gateway", later("Decode frames of one family of bands")),
     "band": Command("band", "district", later("Register bands and hand them out")),
+    "patient": Command("patient", "district", later("Enter centres, patients and their records")),
     "db": Command("db", "district", later("Look after the database")),
     "bench": Command("bench", "bench", later("Measure the program on this machine")),
 }
