@@ -5,10 +5,11 @@ what either side sends is gone without a word, as with a cable that was pulled.
 """
 
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from config.errors import Misconfigured, Unavailable
@@ -64,7 +65,9 @@ def wires(count: int) -> Iterator[list[Wire]]:
 
 @contextmanager
 def _wire(number: int) -> Iterator[Wire]:
-    host, ours = f"adhere-{os.getpid()}-{number}", f"ah{os.getpid() % 10**7}-{number}"
+    # A name of its own each time: the kernel takes a namespace apart after it has said it is gone.
+    name = f"{secrets.token_hex(4)}-{number}"
+    host, ours = f"adhere-{name}", f"ah{name}"
     net = f"{NETWORK}.{os.getpid() % 250}"
     here, there = f"{net}.{4 * number + 1}", f"{net}.{4 * number + 2}"
     _run("netns", "add", host)
@@ -80,7 +83,9 @@ def _wire(number: int) -> Iterator[Wire]:
             _run("-n", host, *words)
         yield Wire(host, here)
     finally:
-        _run("netns", "del", host)  # its end of the wire goes with it, and so does ours
+        with suppress(Unavailable):  # it was never made, or is gone
+            _run("link", "del", ours)
+        _run("netns", "del", host)
 
 
 def _ip() -> str:

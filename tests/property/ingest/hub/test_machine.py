@@ -204,7 +204,12 @@ class Delivery(RuleBasedStateMachine):
 
 
 def test_shuffled_tripled_dropped_delayed_the_tables_are_the_same(either_database):
-    machine = type("DeliveryHere", (Delivery,), {"dsn": either_database})
+    class DeliveryHere(Delivery):
+        dsn = either_database
+
+    def machine():  # a function: the library looks at its source without parsing this file
+        return DeliveryHere()
+
     run_state_machine_as_test(
         machine, settings=settings(max_examples=25, stateful_step_count=25, deadline=None)
     )
