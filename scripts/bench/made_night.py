@@ -9,24 +9,17 @@ one person lie scattered over the day's table, as they do in a district.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adherence.clock import DAY_MS, MINUTE_MS, SECOND_MS
+from scripts.bench.made_patient import prescription_from, wear
 from storage.database import Connection
 from storage.gateways import enrol_gateway
 from storage.ingest import IncomingBatch, ReadingColumns, store_batches
-from storage.people import (
-    Prescription,
-    assign_device,
-    put_enrolment,
-    put_organisation,
-    put_patient,
-    put_prescription,
-    put_staff,
-)
+from storage.people import put_organisation, put_staff
 
 PEOPLE_A_GATEWAY = 40
 BATCH_MINUTES = 15
@@ -36,7 +29,6 @@ BATCHES_AT_ONCE = 24
 ENROLLED_ON = date(2026, 3, 2)
 """A Monday; the nights follow it."""
 CENTRE, DOCTOR = "bench", "bench-doctor"
-HR_MAX_BPM, REST_BPM = 170.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -76,33 +68,7 @@ def enrol(conn: Connection, people: int) -> list[Group]:
 
 
 def _enrol_one(conn: Connection, name: str) -> None:
-    put_patient(conn, pseudonym=name, centre=CENTRE, family_doctor=DOCTOR)
-    enrolment_id = put_enrolment(
-        conn, case_label=name, patient=name, mode="worn", starts_on=ENROLLED_ON
-    )
-    prescription = Prescription(
-        effective_from=ENROLLED_ON,
-        age_years=53,
-        sex="F",
-        beta_blocker=False,
-        hr_max_bpm=HR_MAX_BPM,
-        hr_max_source="measured",
-        rest_hr_bpm=REST_BPM,
-        rest_hr_source="measured",
-        frozen_on=ENROLLED_ON,
-        zone_lo=40,
-        zone_hi=85,
-        session_min=30,
-        sessions_per_week=5,
-        weekly_min=150,
-    )
-    put_prescription(conn, enrolment_id=enrolment_id, version=1, prescription=prescription)
-    assign_device(
-        conn,
-        device_key=name,
-        patient=name,
-        worn_from=datetime.combine(ENROLLED_ON, datetime.min.time(), UTC),
-    )
+    wear(conn, name, CENTRE, DOCTOR, prescription_from(ENROLLED_ON), mode="worn")
 
 
 def some_of(groups: list[Group], people: int) -> list[Group]:
