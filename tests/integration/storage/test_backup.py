@@ -270,8 +270,8 @@ def test_a_database_restored_in_part_is_taken_for_none(backup, empty):
         restore(opened(backup), empty)
 
     with connect(empty) as conn:
-        # So much is there; how many of its rows depends on who of the restorers was how far.
-        assert conn.execute("SELECT count(*) <= %s FROM heart_rate", (len(TIMES),)).fetchone()[0]
+        # A part is there; how many rows of it depends on who of the restorers was how far.
+        assert conn.execute("SELECT to_regclass('heart_rate') IS NOT NULL").fetchone() == (True,)
         with pytest.raises(Misconfigured, match="lacks 0001"):
             migrate.require_current(conn)
 
