@@ -30,7 +30,7 @@ PACKAGES = (
     "scripts",
     "storage",
 )
-COMMANDS = {ROOT / "scripts" / name for name in ("commands", "db", "gateway")}
+COMMANDS = {ROOT / "scripts" / name for name in ("bench/commands", "commands", "db", "gateway")}
 MARKS = {"_", "later", "gettext", "say"}
 PO = LOCALE_DIR / "zh_CN" / "LC_MESSAGES" / f"{DOMAIN}.po"
 MO = PO.with_suffix(".mo")

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from config.language import _
+from scripts.bench.commands import district
 from scripts.bench.terminal import AsJson, new_folder, progress
-from scripts.commands import bench_district
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -196,4 +196,4 @@ def chaos(
         raise typer.Exit(1)
 
 
-app.add_typer(bench_district.app)
+app.add_typer(district.app)

@@ -1,0 +1,1 @@
+"""The parts of `adhere bench` that `scripts/commands/bench.py` puts together."""
