@@ -1,6 +1,7 @@
 """Hubs for tests: in a thread, or as the process that an operator runs; and enrolled boxes."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -121,6 +122,11 @@ class HubProcess:
             if "hub_ready" in line:
                 return self
         raise AssertionError("".join(seen))
+
+    def freeze(self):
+        """SIGSTOP; return when every thread of it stands still, not when it is told to."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def kill(self):
         self.process.kill()

@@ -35,7 +35,13 @@ class Disk:
     @property
     def unsettled_batches(self) -> int:
         """Batches that wait for the hub's word."""
-        return self._spool.unsettled_batches
+        return self._spool.batches.unsettled
+
+    @property
+    def unsealed_readings(self) -> int:
+        """Readings on disk that are in no batch yet."""
+        count = self._spool.counters
+        return count["stored"] - count["sealed"] - count["lost_unsealed"]
 
     @property
     def share_used(self) -> float:

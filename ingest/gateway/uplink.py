@@ -13,7 +13,7 @@ answer names, so that no old answer can be taken for it.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -32,8 +32,9 @@ from ingest.gateway.disk import Disk
 from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.link import Dialect, Link, connected
 from ingest.gateway.safety import Edge
-from ingest.gateway.spool import Spool, SpoolFull
+from ingest.gateway.spool import Spool
 from ingest.gateway.spool_file import SpoolDamaged
+from ingest.gateway.spool_ground import SpoolFull
 
 log = structlog.get_logger()
 
@@ -273,10 +274,11 @@ class Uplink:
         since = int(self.clock.utc_ms() - self.policy.live_for_s * 1000)
         but = frozenset(self._on_the_way)
         if lane == "live":
-            return await self.disk.do(lambda spool: spool.waiting_live(but=but, since_utc_ms=since))
+            return await self.disk.do(lambda spool: spool.batches.live(but=but, since_utc_ms=since))
         for after in {self._backlog_at: None, -1: None}:  # behind the last one; then all over again
-            look = partial(Spool.waiting_backlog, but=but, since_utc_ms=since, after=after)
-            batch = await self.disk.do(look)
+            batch = await self.disk.do(
+                partial(_next_of_backlog, but=but, since_utc_ms=since, after=after)
+            )
             if batch is not None:
                 self._backlog_at = batch.seq
                 return batch
@@ -372,10 +374,16 @@ class Uplink:
         return receipt
 
     async def _settle(self, receipt: Receipt) -> None:
-        settled = await self.disk.do(lambda spool: spool.settle(receipt))
+        settled = await self.disk.do(lambda spool: spool.batches.settle(receipt))
         for seq, reason in settled.refused:
             log.error("batch_refused", gateway=self.gateway, seq=seq, reason=reason)
         for seq in (*settled.committed, *(seq for seq, _ in settled.refused)):
             self._on_the_way.pop(seq, None)
             self._unanswered.discard(seq)
             self._quick.settled(seq)
+
+
+def _next_of_backlog(
+    spool: Spool, *, but: Collection[int], since_utc_ms: int, after: int
+) -> Waiting | None:
+    return spool.batches.backlog(but=but, since_utc_ms=since_utc_ms, after=after)

@@ -2,8 +2,8 @@
 
 Quality of service 1 with a clean session. A message is acknowledged only by `ack`, which is called
 after COMMIT; whatever happens before, the gateway sends it again. Batches come by a subscription
-that the broker shares among all hubs, where a probe shows that it does (ingest/hub/sharing.py),
-else by a plain one: then every hub gets everything, and the ledger takes each batch once.
+that the broker shares among all hubs, where a probe shows that it does (ingest/hub/share.py), else
+by a plain one: then every hub gets everything, and the ledger takes each batch once.
 """
 
 import sys
@@ -17,23 +17,19 @@ import paho.mqtt.client as mqtt
 import structlog
 from paho.mqtt.enums import LogLevel
 
+from config.errors import AdhereError
 from config.fields import Broker
-from ingest.batch.topics import ROOT
 from ingest.hub import broker_faults
 from ingest.hub import client as our
 from ingest.hub.buffer import Buffer, Lane, Message
 from ingest.hub.client import UNSUPPORTED_PROTOCOL, V5, V311
 from ingest.hub.counters import Arrivals
 from ingest.hub.outgoing import Outgoing
-from ingest.hub.sharing import PROBE, Probe, shared
+from ingest.hub.share import Share
+from ingest.hub.sharing import PROBE
 
 log = structlog.get_logger()
 
-SHARED = {Lane.LIVE: (f"{ROOT}/+/+/live",), Lane.HISTORY: (f"{ROOT}/+/+/backlog",)}
-"""One hub of all gets each of these."""
-OWN = {Lane.LIVE: (f"{ROOT}/+/+/event", f"{ROOT}/+/+/state"), Lane.HISTORY: ()}
-"""Every hub gets all of these. An alarm of the edge must not wait until the broker misses a hub
-that is gone; a state is retained, and a shared subscription need not be given what is retained."""
 WELCOME_S = 5.0
 """From the connection to the broker's first word; brokers of before keep silent to MQTT 5."""
 
@@ -59,8 +55,6 @@ class Link:
 
         `window` messages may come ahead of their acknowledgement, where the broker speaks MQTT 5.
         """
-        self.ready = threading.Event()
-        """Subscribed: from now on the broker delivers."""
         self.fault: Exception | None = None
         self.lane = lane
         self._broker, self._buffer, self._arrivals, self._ended = broker, buffer, arrivals, ended
@@ -78,16 +72,9 @@ class Link:
         """When the broker was reached, while it has not yet said a word."""
         self._change_s: float | None = None
         """The broker does not speak this version of MQTT: when another client is due."""
-        self._probe = Probe()
-        self._probe_mid: int | None = None
-        self._is_shared: bool | None = None
-        self._asked: dict[int, tuple[str, ...]] = {}
-        """Subscriptions without an answer, by message id."""
-        self._is_away = self._is_ending = self._is_closing = False
-        self._is_lost = False
-        """Said already of this connection: the library may say it twice."""
-        self._left_mid = -1
-        self._is_left = threading.Event()
+        self._share = Share(lane, self.publish)
+        self._is_closing = self._is_lost = False
+        """`_is_lost` is said once of each connection: the library may say it twice."""
         self._client = self._prepared()
 
     def _prepared(self) -> mqtt.Client:
@@ -128,14 +115,19 @@ class Link:
         return bool(self._client.is_connected())
 
     @property
+    def ready(self) -> threading.Event:
+        """Subscribed: from now on the broker delivers."""
+        return self._share.ready
+
+    @property
     def is_shared(self) -> bool | None:
         """Say whether the broker shares among hubs what comes by here; None: not known yet."""
-        return self._is_shared
+        return self._share.is_shared
 
     @property
     def is_away(self) -> bool:
         """Say whether this hub has left its share to the others, because it can store nothing."""
-        return self._is_away
+        return self._share.is_away
 
     def retain(self, topic: str, payload: bytes) -> None:
         """Queue a message that the broker is to keep for whoever asks later."""
@@ -163,59 +155,30 @@ class Link:
             if self._opened_s is not None and now_s - self._opened_s >= WELCOME_S:
                 self._opened_s = None
                 self._say_it_differently("no answer", now_s)
-            is_judged = self._is_shared is None and self._probe.judge(now_s) is not None
             is_due = self._change_s is not None and now_s >= self._change_s
-            if is_judged and not is_due:
-                self._decide(is_shared=self._probe.is_shared is True)
+            if not is_due:
+                self._share.judge(self._client, now_s)
         if is_due:
             self._begin_again()
 
     def leave(self) -> None:
         """Let the other hubs have this one's share: what is here cannot be stored just now."""
         with self._lock:
-            if self._is_shared and not self._is_away and not self._is_ending:
-                self._is_away = True
-                self._client.unsubscribe([shared(one) for one in SHARED[self.lane]])
-                log.warning("hub_left_its_share", lane=self.lane.name.lower())
+            self._share.leave(self._client)
 
     def come_back(self) -> None:
         """Take a share again."""
         with self._lock:
-            if self._is_away and not self._is_ending:
-                self._is_away = False
-                self._subscribe([shared(one) for one in SHARED[self.lane]])
-                log.info("hub_takes_its_share", lane=self.lane.name.lower())
+            self._share.come_back(self._client)
 
     def stop_receiving(self) -> None:
         """Take nothing new from now on; what the broker has already begun to send still comes."""
         with self._lock:
-            self._is_ending = True
-            filters = [*SHARED[self.lane], *map(shared, SHARED[self.lane]), *OWN[self.lane]]
-            if not self._client.is_connected():
-                self._is_left.set()
-                return
-            self._left_mid = self._client.unsubscribe(filters)[1] or -1
+            self._share.end(self._client)
 
     def has_left(self) -> bool:
         """Say whether the broker knows that nothing more is taken, or is away."""
-        return self._is_left.is_set() or not self._client.is_connected()
-
-    def _subscribe(self, filters: Iterable[str]) -> None:
-        topics = tuple(filters)
-        _rc, mid = self._client.subscribe([(topic, 1) for topic in topics])
-        if mid is not None:
-            self._asked[mid] = topics
-
-    def _decide(self, *, is_shared: bool) -> None:
-        """Subscribe as the probe says; a late yes follows a no."""
-        was, self._is_shared = self._is_shared, is_shared
-        if is_shared == was or self._is_ending:
-            return
-        if not is_shared:
-            log.warning("broker_shares_nothing", lane=self.lane.name.lower(), probe=PROBE)
-        self._is_away = False
-        batches = [shared(one) if is_shared else one for one in SHARED[self.lane]]
-        self._subscribe([*batches, *(OWN[self.lane] if was is None else ())])
+        return self._share.has_ended() or not self._client.is_connected()
 
     def _say_it_differently(self, why: str, now_s: float) -> None:
         """Try the other version of MQTT: the older one at once, the newer one after a while."""
@@ -258,14 +221,8 @@ class Link:
                 return
             self._connection += 1
             self._last_fault, self._change_s = "", None
-            self._probe, self._is_shared, self._is_away = Probe(), None, False
-            self._asked.clear()
             self._outgoing.connected()
-            if our.shares_nothing(properties):
-                self._probe.refused()
-                self._decide(is_shared=False)
-            else:
-                self._probe_mid = client.subscribe([(one, 1) for one in self._probe.filters])[1]
+            self._share.begin(client, shares_nothing=our.shares_nothing(properties))
 
     def _refused(self, why: str) -> None:
         log.warning("broker_refused", why=why)
@@ -301,47 +258,21 @@ class Link:
         with self._lock:
             if client is not self._client:
                 return
-            if mid == self._probe_mid:
-                self._probe_granted(reasons[0])
-                return
-            asked = self._asked.pop(mid, None)
-            if asked is None:
-                return
-            if any(reason.is_failure for reason in reasons):
-                self._end(broker_faults.forbidden(asked))
-                return
-            self._take_up()
-
-    def _probe_granted(self, reason: Any) -> None:  # noqa: ANN401 - as above
-        if reason.is_failure:
-            self._probe.refused()
-            self._decide(is_shared=False)
-            return
-        self._probe.sent(time.monotonic())
-        for topic in self._probe.topics:
-            self.publish(topic, b"")
-
-    def _take_up(self) -> None:
-        """Go by the subscription that the broker has just granted, and by no other."""
-        probe, control = self._probe.filters
-        done_with = [control]
-        if self._is_shared:  # a late answer of the probe is listened for where none came yet
-            done_with += [probe, *SHARED[self.lane]]
-        if not self._is_ending:
-            self._client.unsubscribe(done_with)
-        log.info(
-            "hub_subscribed",
-            lane=self.lane.name.lower(),
-            connection=self._connection,
-            shared=bool(self._is_shared),
-            mqtt="5" if self._version is V5 else "3.1.1",
-        )
-        self.ready.set()
+            answer = self._share.granted(client, mid, reasons)
+            if isinstance(answer, AdhereError):
+                self._end(answer)
+            elif answer:
+                log.info(
+                    "hub_subscribed",
+                    lane=self.lane.name.lower(),
+                    connection=self._connection,
+                    shared=bool(self._share.is_shared),
+                    mqtt="5" if self._version is V5 else "3.1.1",
+                )
 
     def _unsubscribed(self, _client: mqtt.Client, _userdata: object, mid: int, *_: object) -> None:
         with self._lock:
-            if mid == self._left_mid:
-                self._is_left.set()
+            self._share.unsubscribed(mid)
 
     def _disconnected(
         self,
@@ -411,9 +342,8 @@ class Link:
 
     def _heard_probe(self, client: mqtt.Client, topic: str) -> None:
         with self._lock:
-            self._probe.came(topic, time.monotonic())
-            if client is self._client and self._probe.is_shared:
-                self._decide(is_shared=True)
+            if self._share.came(topic) and client is self._client:
+                self._share.take_it(client)
 
     def _end(self, fault: Exception) -> None:
         self.fault = fault

@@ -30,7 +30,7 @@ def list_(
     from ingest.gateway.opened_spool import opened_spool
 
     with opened_spool(load_gateway(settings, os.environ)) as spool:
-        kept = spool.refused_batches()
+        kept = spool.batches.refused()
     if as_json:
         typer.echo(json.dumps([one._asdict() for one in kept]))
         return
@@ -63,7 +63,7 @@ def release(
     if bool(seqs) == everything:
         raise Misconfigured(_("name the batches to release, or say --all"))
     with opened_spool(load_gateway(settings, os.environ)) as spool:
-        kept = {one.seq: one for one in spool.refused_batches()}
+        kept = {one.seq: one for one in spool.batches.refused()}
         unknown = sorted(set(seqs or ()) - kept.keys())
         if unknown:
             raise Misconfigured(
@@ -75,7 +75,7 @@ def release(
         if chosen and not sure:
             question = _("Give up %(batches)d batches with %(readings)d readings for good?")
             typer.confirm(question % {"batches": len(chosen), "readings": readings}, abort=True)
-        released = spool.release(chosen)
+        released = spool.batches.release(chosen)
     typer.echo(
         _("%(count)d readings given up; the hub is told with the next batch.") % {"count": released}
     )

@@ -140,7 +140,8 @@ FULL = """
 import sys
 from pathlib import Path
 from ingest.batch.reading import Quantity, Reading
-from ingest.gateway.spool import Spool, SpoolFull
+from ingest.gateway.spool import Spool
+from ingest.gateway.spool_ground import SpoolFull
 from scripts.bench.chaos.full_disk import make_fullable
 
 flag, path = Path(sys.argv[1]), Path(sys.argv[2])

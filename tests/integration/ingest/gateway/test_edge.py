@@ -20,7 +20,9 @@ from ingest.gateway import status
 from ingest.gateway.heard import Heard
 from ingest.gateway.onsite import ADDRESS
 from ingest.gateway.safety import Edge, rule_of_the_edge
-from ingest.gateway.spool import Spool, SpoolFull
+from ingest.gateway.spool import Spool
+from ingest.gateway.spool_batches import Batches
+from ingest.gateway.spool_ground import SpoolFull
 from tests.edges import BAND, DAY_MS, NOON_UTC_MS, Clocks, live, roster, sealed, worn
 from tests.integration.ingest.gateway.conftest import in_chunks, pulses
 from tests.integration.ingest.gateway.test_run import until
@@ -240,18 +242,18 @@ def test_on_a_disk_that_saves_nothing_an_event_is_sent_from_memory(box):
 
 def test_on_a_disk_that_hangs_an_event_is_sent_at_once(box, monkeypatch):
     hangs, go_on = threading.Event(), threading.Event()
-    look = Spool.waiting_live
+    look = Batches.live
 
-    def hanging(spool, **asked):
+    def hanging(batches, **asked):
         hangs.set()
         go_on.wait(PATIENCE_S)
-        return look(spool, **asked)
+        return look(batches, **asked)
 
     async def hung():
         async with running(box) as gateway:
             await gateway.edge.take_roster(with_roster(box))
             await until(gateway.edge.is_connected)
-            monkeypatch.setattr(Spool, "waiting_live", hanging)
+            monkeypatch.setattr(Batches, "live", hanging)
             box.hub.publish_receipt("centre", "hall-1", b"to wake it")
             await until(hangs.is_set)
             gateway.hear(160)
@@ -272,7 +274,7 @@ def full(*_given, **_more):
 def test_a_full_disk_stops_neither_the_edge_nor_the_gateway(box, monkeypatch):
     """Nothing can be sealed, settled or said on disk; then there is room again."""
     is_full = threading.Event()
-    seal, settle, write = Spool.seal, Spool.settle, status.write
+    seal, settle, write = Spool.seal, Batches.settle, status.write
 
     def unless_full(do):
         def doing(*given, **more):
@@ -283,9 +285,9 @@ def test_a_full_disk_stops_neither_the_edge_nor_the_gateway(box, monkeypatch):
         return doing
 
     monkeypatch.setattr(Spool, "seal", unless_full(seal))
-    monkeypatch.setattr(Spool, "settle", unless_full(settle))
-    monkeypatch.setattr("ingest.gateway.run.STATUS_EVERY_S", 0.02)
-    monkeypatch.setattr("ingest.gateway.run.FULL_AGAIN_S", 0.02)
+    monkeypatch.setattr(Batches, "settle", unless_full(settle))
+    monkeypatch.setattr("ingest.gateway.telling.STATUS_EVERY_S", 0.02)
+    monkeypatch.setattr("ingest.gateway.keeping.FULL_AGAIN_S", 0.02)
     written = []
 
     def written_unless_full(folder, said):

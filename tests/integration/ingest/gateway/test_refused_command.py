@@ -39,7 +39,7 @@ def stopped(tmp_path):
             spool.append(pulses(5, first), lane="backlog")
             hashes.append(spool.seal("backlog", max_chunks=8, make=make).sha256)
         refused = tuple((seq, hashes[seq], "forked_spool") for seq in (0, 1))
-        spool.settle(Receipt("centre", "hall-1", spool.boot, 0, (), refused))
+        spool.batches.settle(Receipt("centre", "hall-1", spool.boot, 0, (), refused))
     return settings
 
 

@@ -120,7 +120,7 @@ def test_a_clock_set_by_a_day_while_running_costs_and_doubles_nothing(box):
 def test_a_hub_that_only_says_the_time_in_receipts_puts_right_all_but_the_first_batch(
     box, monkeypatch
 ):
-    monkeypatch.setattr("ingest.gateway.run.TIME_AWAITED_S", 0.2)
+    monkeypatch.setattr("ingest.gateway.seal_turns.TIME_AWAITED_S", 0.2)
     wall = Wall(-DAY_MS)
     box.hub.tells_time = False
 

@@ -113,7 +113,7 @@ def test_a_hub_killed_between_commit_and_receipt_doubles_nothing(
     with gated(db, database) as (is_waiting, let_go):
         ear.send(sealed)
         wait_until(is_waiting)  # the hub has said COMMIT, and hears no answer
-        hub_process.process.send_signal(19)  # SIGSTOP: nor will it
+        hub_process.freeze()  # nor will it
         let_go()
         wait_until(lambda: count(db, "batch") == 1)
         hub_process.kill()

@@ -53,15 +53,15 @@ class Life:
         """The hub refuses a batch, and an operator gives it up."""
         refused = ((seq, sha256, "database_refused"),)
         receipt = (self.box.centre, self.box.gateway, self.box.boot, NOON_UTC_MS)
-        spool.settle(Receipt(*receipt, (), refused))
-        assert spool.release([seq])
+        spool.batches.settle(Receipt(*receipt, (), refused))
+        assert spool.batches.release([seq])
 
     def damage(self, seq):
         """Some bytes of a batch flip on the box's disk, and it notices."""
         with contextlib.closing(apsw.Connection(str(self.path))) as disk:
             disk.execute("UPDATE batch SET sealed = zeroblob(100) WHERE id = ?", (seq,))
         with self.spool() as spool:
-            while spool.waiting_backlog(but=(), since_utc_ms=0, after=seq - 1).seq <= seq:
+            while spool.batches.backlog(but=(), since_utc_ms=0, after=seq - 1).seq <= seq:
                 pass
 
     def come(self, seqs):

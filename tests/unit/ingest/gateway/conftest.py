@@ -48,7 +48,7 @@ def box(tmp_path, keys):
 
     def waiting(spool):
         found = []
-        while batch := spool.waiting_backlog(but=[one.seq for one in found], since_utc_ms=0):
+        while batch := spool.batches.backlog(but=[one.seq for one in found], since_utc_ms=0):
             found.append(batch)
         return found
 

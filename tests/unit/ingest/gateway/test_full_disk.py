@@ -15,7 +15,8 @@ import pytest
 from ingest.batch.columns import chunk_of
 from ingest.batch.reading import Quantity, Reading
 from ingest.gateway.ballast import BALLAST_FILE, Ballast
-from ingest.gateway.spool import Spool, SpoolFull
+from ingest.gateway.spool import Spool
+from ingest.gateway.spool_ground import SpoolFull
 from tests.unit.ingest.gateway.conftest import BOOT, NOON_UTC_MS
 
 MB = 2**20
@@ -117,7 +118,7 @@ def filled(spool, box):
 def drained(spool, box, batches):
     for start in range(0, len(batches), 40):
         named = [(batch.seq, batch.sha256) for batch in batches[start : start + 40]]
-        spool.settle(box.receipt(committed=named))
+        spool.batches.settle(box.receipt(committed=named))
 
 
 def test_others_that_fill_the_disk_stop_neither_sealing_nor_deleting(disk, keys, box):
@@ -126,7 +127,7 @@ def test_others_that_fill_the_disk_stop_neither_sealing_nor_deleting(disk, keys,
         disk.limit = disk.used()
 
         sealed = box.seal(spool, max_chunks=1)
-        spool.settle(box.receipt(committed=[(0, sealed.sha256)]))
+        spool.batches.settle(box.receipt(committed=[(0, sealed.sha256)]))
 
         assert not spool.has_ballast
         assert spool.counters["receipted"] == len(CHUNK)
@@ -142,7 +143,7 @@ def test_what_is_heard_does_not_eat_the_room_of_the_ballast(disk, keys, box):
         until_full(spool)
 
         assert box.path.stat().st_size <= size + 4 * MB  # what stood in the write-ahead log
-        spool.settle(box.receipt(committed=[(0, sealed.sha256)]))
+        spool.batches.settle(box.receipt(committed=[(0, sealed.sha256)]))
         assert spool.counters["receipted_batches"] == 1
 
 

@@ -20,22 +20,22 @@ def said(box, keys):
 
 
 def refuse(spool, box, sealed, seq):
-    spool.settle(box.receipt(refused=[(seq, sealed.sha256, "forked_spool")]))
+    spool.batches.settle(box.receipt(refused=[(seq, sealed.sha256, "forked_spool")]))
 
 
 def test_a_released_batch_is_gone_and_every_later_one_declares_it(box, said):
     with box.open() as spool:
         spool.append(pulses(5), lane="backlog")
         refuse(spool, box, box.seal(spool), 0)
-        assert [(one.seq, one.readings) for one in spool.refused_batches()] == [(0, 5)]
+        assert [(one.seq, one.readings) for one in spool.batches.refused()] == [(0, 5)]
 
-        assert spool.release([0]) == 5
+        assert spool.batches.release([0]) == 5
 
-        assert spool.refused_batches() == []
+        assert spool.batches.refused() == []
         spool.append(pulses(3, 5), lane="backlog")
         assert said(box.seal(spool)).declared == Declared(0, 0, 5, 1)
         count = spool.counters
-        assert (count["refused"], count["released"], spool.unsettled_batches) == (0, 5, 1)
+        assert (count["refused"], count["released"], spool.batches.unsettled) == (0, 5, 1)
 
 
 def test_a_spool_that_lost_nothing_declares_nothing(box, said):
@@ -50,7 +50,7 @@ def test_what_was_not_refused_cannot_be_released(box):
         spool.append(pulses(5), lane="backlog")
         box.seal(spool)
 
-        assert spool.release([0, 1]) == 0
+        assert spool.batches.release([0, 1]) == 0
         assert len(box.waiting(spool)) == 1
 
 
@@ -59,7 +59,7 @@ def test_number_hash_and_reason_of_what_was_released_are_kept(box):
         spool.append(pulses(5), lane="backlog")
         sealed = box.seal(spool)
         refuse(spool, box, sealed, 0)
-        spool.release([0])
+        spool.batches.release([0])
 
     with contextlib.closing(apsw.Connection(str(box.path))) as db:
         ((origin, reason, readings, data),) = db.execute(
@@ -73,7 +73,7 @@ def test_a_rebuilt_spool_counts_what_was_released_as_released_and_not_as_lost(bo
     with box.open() as spool:
         spool.append(pulses(5), lane="backlog")
         refuse(spool, box, box.seal(spool), 0)
-        spool.release([0])
+        spool.batches.release([0])
         spool.append(pulses(4, 5), lane="backlog")
         box.seal(spool)
     bad = bytearray(box.path.read_bytes())
@@ -94,7 +94,7 @@ def test_a_damaged_batch_beside_a_released_one_costs_its_own_readings(box):
             sealed = box.seal(spool)
             if first == 0:
                 refuse(spool, box, sealed, 0)
-                spool.release([0])
+                spool.batches.release([0])
     with contextlib.closing(apsw.Connection(str(box.path))) as db:
         db.execute("UPDATE batch SET readings = 7 WHERE id = 1")
 

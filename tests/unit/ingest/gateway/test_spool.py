@@ -8,7 +8,7 @@ from ingest.batch.keys import make_keys
 from ingest.batch.limits import MAX_DEVICES, MAX_READINGS
 from ingest.batch.reading import Quantity, Reading
 from ingest.gateway.heard import BadInput
-from ingest.gateway.spool import SpoolFull
+from ingest.gateway.spool_ground import SpoolFull
 from tests.unit.ingest.gateway.conftest import NOON_UTC_MS, pulses
 
 
@@ -117,9 +117,9 @@ def test_at_the_quota_append_fails_loudly_while_sealing_and_deleting_go_on(box):
 
     box.seal_all(spool)
     assert sorted(box.delivered(spool)) == sorted(pulses(stored))
-    spool.settle(box.receipt((batch.seq, batch.sha256) for batch in box.waiting(spool)))
+    spool.batches.settle(box.receipt((batch.seq, batch.sha256) for batch in box.waiting(spool)))
 
-    assert spool.unsettled_batches == 0
+    assert spool.batches.unsettled == 0
     assert spool.append(pulses(2000, stored), lane="backlog") == 2000
     assert box.path.stat().st_size <= (60 + 64) * 4096
 
@@ -127,12 +127,12 @@ def test_at_the_quota_append_fails_loudly_while_sealing_and_deleting_go_on(box):
 def test_a_spool_full_of_batches_still_takes_receipts(box):
     spool = box.open(quota_pages=24)
     fill(spool, then=lambda: box.seal_all(spool))
-    before = spool.unsettled_batches
+    before = spool.batches.unsettled
 
     (first, *_) = box.waiting(spool)
-    spool.settle(box.receipt([(first.seq, first.sha256)]))
+    spool.batches.settle(box.receipt([(first.seq, first.sha256)]))
 
-    assert spool.unsettled_batches == before - 1
+    assert spool.batches.unsettled == before - 1
 
 
 def test_the_same_chunks_give_the_same_batches_whenever_they_are_sealed(box):
@@ -152,7 +152,7 @@ def test_the_same_chunks_give_the_same_batches_whenever_they_are_sealed(box):
         if spool.unsealed("backlog") == 3:
             box.seal(spool, max_chunks=3)
             found += [(batch.seq, batch.sha256) for batch in box.waiting(spool)]
-            spool.settle(box.receipt(found))
+            spool.batches.settle(box.receipt(found))
 
     assert found == expected
 
@@ -170,12 +170,12 @@ def test_only_a_receipt_for_that_boot_number_and_hash_deletes_a_batch(box):
         box.receipt(refused=[(batch.seq, b"z" * 32, "forked_spool")]),
         box.receipt(refused=[(batch.seq, batch.sha256, "forked_spool")], boot=b"z" * 16),
     ):
-        assert spool.settle(receipt).unknown == 1
+        assert spool.batches.settle(receipt).unknown == 1
         assert box.waiting(spool) == [batch]
 
-    assert spool.settle(box.receipt([(batch.seq, batch.sha256)])).committed == (0,)
+    assert spool.batches.settle(box.receipt([(batch.seq, batch.sha256)])).committed == (0,)
     assert box.waiting(spool) == []
-    assert spool.settle(box.receipt([(batch.seq, batch.sha256)])).unknown == 1
+    assert spool.batches.settle(box.receipt([(batch.seq, batch.sha256)])).unknown == 1
     assert spool.counters["receipted"] == 10
 
 
@@ -187,17 +187,17 @@ def test_a_refused_batch_is_kept_counted_and_sent_no_more(box):
     first, second = box.waiting(spool)
     refusal = box.receipt(refused=[(first.seq, first.sha256, "forked_spool")])
 
-    spool.settle(refusal)
-    spool.settle(refusal)
+    spool.batches.settle(refusal)
+    spool.batches.settle(refusal)
     spool.close()
 
     reopened = box.open()
     assert box.waiting(reopened) == [second]
-    assert reopened.unsettled_batches == 1
+    assert reopened.batches.unsettled == 1
     assert (reopened.counters["refused"], reopened.counters["refused_batches"]) == (10, 1)
 
     # The hub has looked into it and has the readings after all.
-    reopened.settle(box.receipt([(first.seq, first.sha256)]))
+    reopened.batches.settle(box.receipt([(first.seq, first.sha256)]))
     assert (reopened.counters["refused"], reopened.counters["receipted"]) == (0, 10)
 
 
@@ -206,7 +206,7 @@ def test_what_was_deleted_is_wiped_from_the_file(box):
     spool.append(pulses(10, device="secret-band-key"), lane="backlog")
     box.seal_all(spool)
     (batch,) = box.waiting(spool)
-    spool.settle(box.receipt([(batch.seq, batch.sha256)]))
+    spool.batches.settle(box.receipt([(batch.seq, batch.sha256)]))
     spool.close()
 
     left = box.path.read_bytes()
@@ -223,7 +223,7 @@ def test_a_live_batch_of_a_clock_that_ran_ahead_is_still_sent(box):
     found = []
     look = {"since_utc_ms": 0}  # to the clock set right, all of them were sealed just now or later
     while batch := (
-        spool.waiting_live(but=found, **look) or spool.waiting_backlog(but=found, **look)
+        spool.batches.live(but=found, **look) or spool.batches.backlog(but=found, **look)
     ):
         found.append(batch.seq)
 
@@ -236,8 +236,8 @@ def test_the_next_in_turn_is_behind_the_last_one(box):
         spool.append(pulses(1, number), lane="backlog")
         box.seal(spool)
 
-    assert spool.waiting_backlog(but=(), since_utc_ms=0, after=1).seq == 2
-    assert spool.waiting_backlog(but=(), since_utc_ms=0, after=2) is None
+    assert spool.batches.backlog(but=(), since_utc_ms=0, after=1).seq == 2
+    assert spool.batches.backlog(but=(), since_utc_ms=0, after=2) is None
 
 
 def test_more_bands_than_a_batch_may_name_are_sealed_in_several(box):

@@ -1,0 +1,114 @@
+"""From what is heard to the disk, in order; nothing waits in memory but a few flushes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from config.errors import Unavailable
+from ingest.batch.columns import Chunk
+from ingest.batch.reading import Reading
+from ingest.batch.topics import LANES
+from ingest.gateway.ages import Ages
+from ingest.gateway.clock import Clock, Part, Stamp
+from ingest.gateway.disk import Disk
+from ingest.gateway.heard import Heard
+from ingest.gateway.spool_ground import SpoolFull
+
+log = structlog.get_logger()
+
+HEARD_AHEAD = 4
+"""Flushes held in memory while the disk writes: a source that can wait is made to."""
+PUT_AWAY_S = 10.0
+FULL_AGAIN_S = 0.5
+
+
+class Keeper:
+    """Takes what the source gives, and has it on disk."""
+
+    def __init__(self, gateway: str, spool: Disk, clock: Clock) -> None:
+        """Keep for the gateway of that name; times of its own are stamped by `clock`."""
+        self._gateway, self._spool, self._clock = gateway, spool, clock
+        self._heard: asyncio.Queue[Heard] = asyncio.Queue(HEARD_AHEAD)
+        self.stored = asyncio.Event()
+        """Something reached the disk, or the source ended."""
+        self.ended = False
+        """The source has no more, and all it had is on disk."""
+        self.times_full = 0
+        self.has_unsure = any(map(spool.unsealed, LANES))
+        """Readings wait of which it may not be known when they were heard."""
+        self.ages = Ages()
+
+    async def collect(
+        self, source: AsyncGenerator[Heard], and_then: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        """Hear; a source that can wait is made to wait while the disk is behind.
+
+        `and_then`: what else must have ended before the source counts as ended.
+        """
+        async with contextlib.aclosing(source) as hearing:
+            async for heard in hearing:
+                await self._heard.put(heard)
+        await self._heard.join()
+        if and_then is not None:
+            await and_then()
+        log.info("source_ended", gateway=self._gateway)
+        self.ended = True
+        self.stored.set()
+
+    async def record(self) -> None:
+        """Put what is heard on disk, in order; while the spool is full, hold it and say so."""
+        while True:
+            await self.keep(await self._heard.get())
+            self._heard.task_done()
+
+    async def keep(self, heard: Heard) -> None:
+        """Return once it is on disk."""
+        parts: Sequence[Part] = [(heard.readings, None)]
+        if heard.by_box_clock and len(heard.readings):
+            parts = self._clock.stamped(heard.readings)
+        for number, part in enumerate(parts, start=1):
+            # Where the source stands is stored with the last of what it gave.
+            end = heard if number == len(parts) else Heard([], heard.lane)
+            while not await self._store(end, *part):
+                await self.full()
+        self.stored.set()
+
+    async def full(self) -> None:
+        """Say that the spool is full, and wait a moment for room.
+
+        What to do: make the uplink work, or the quota larger, or room on the disk.
+        """
+        self.times_full += 1
+        log.error("spool_full", gateway=self._gateway)
+        await asyncio.sleep(FULL_AGAIN_S)
+
+    async def put_away(self) -> None:
+        """Wait until all that was heard is on disk. Raises Unavailable where that does not end."""
+        try:
+            async with asyncio.timeout(PUT_AWAY_S):
+                await self._heard.join()
+        except TimeoutError as error:
+            raise Unavailable("what was heard last could not be stored before the end") from error
+
+    async def cursor(self) -> Mapping[str, str]:
+        """Return where the sources stand."""
+        return await self._spool.do(lambda spool: spool.cursor)
+
+    async def _store(
+        self, heard: Heard, readings: Sequence[Reading] | Chunk, stamp: Stamp | None
+    ) -> bool:
+        try:
+            await self._spool.do(
+                lambda spool: spool.append(
+                    readings, lane=heard.lane, cursor=heard.cursor, bad=heard.bad, stamp=stamp
+                ),
+                "store",
+            )
+        except SpoolFull:
+            return False
+        self.has_unsure = self.has_unsure or (stamp is not None and not stamp.known)
+        if heard.lane == "live" and not isinstance(readings, Chunk):
+            self.ages.stored(readings)
+        return True
