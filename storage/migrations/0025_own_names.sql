@@ -1,0 +1,2 @@
+-- Each in their own name, held by the database: who sees a finding, acknowledges and closes an alert,
+-- signs a prescription; and the trail of what was read, which cannot be written so that it lies.
