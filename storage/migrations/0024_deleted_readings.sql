@@ -1,0 +1,1 @@
+-- A band's memory and the archive outlive the readings they speak of.
