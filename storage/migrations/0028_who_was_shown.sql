@@ -1,0 +1,1 @@
+-- Who was shown is found by whoever it was, in a list too; and a box that was taken out is known as such.
