@@ -15,13 +15,12 @@ from alerts.conditions import Episode
 from alerts.evaluate import LONGEST_SPAN_MS, Span, Terms
 from alerts.record import EDGE, Heard
 from alerts.times import span
+from storage.box_times import LONGEST_AGE_MS
 from storage.database import Connection
 from storage.queries import query
 
 log = structlog.get_logger()
 
-LONGEST_AGE_MS = 366 * 24 * 3_600_000
-"""Of a greater age nothing is reckoned."""
 MOST_SAMPLES = 1_000_000
 """In one run; more than that no band gives."""
 

@@ -6,11 +6,12 @@ Beginning and end may come in any order and any number of times.
 """
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 from config.errors import Rejected
 from storage import audit
+from storage.box_times import at, clock_error, put_right
 from storage.database import Connection, border
 from storage.edge import (
     EdgeClaim,
@@ -23,10 +24,6 @@ from storage.edge import (
 )
 from storage.outages import store_outage
 from storage.queries import query
-
-CLOCK_OFF = timedelta(minutes=2)
-"""By more than this a box's clock counts as wrong, as with its readings."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Time(NamedTuple):
@@ -52,7 +49,8 @@ def store_edge_event(conn: Connection, said: EdgeSaid) -> EventOutcome:
 
     Raises Unavailable when the outcome is unknown: giving it again is safe. Raises Rejected:
     `claim_of_stranger` (nobody of that name is in a programme of the gateway's centre),
-    `claim_of_registered_band` (the staff gave it to somebody else), `database_refused`.
+    `claim_of_registered_band` (the staff gave it to somebody else), `malformed` (times that no
+    calendar has), `database_refused`.
     """
     match said:
         case EdgeEvent():
@@ -85,13 +83,10 @@ def _store_claim(conn: Connection, claim: EdgeClaim) -> EventOutcome:
 
 def _time_of(claim: EdgeClaim, now: datetime) -> _Time:
     """Return when it was; where the box did not know the time, by how long ago it says it was."""
-    began, latest = _at(claim.began_utc_ms), _at(claim.latest_utc_ms)
-    ended = None if claim.ended_utc_ms is None else _at(claim.ended_utc_ms)
-    if not claim.is_sure and claim.age_ms is not None:
-        off = now - timedelta(milliseconds=claim.age_ms) - _at(claim.said_utc_ms)
-        if abs(off) > CLOCK_OFF:
-            began, latest = began + off, latest + off
-            ended = None if ended is None else ended + off
+    error = clock_error(now, at(claim.said_utc_ms), claim.age_ms, is_sure=claim.is_sure)
+    began = put_right(at(claim.began_utc_ms), error)
+    latest = put_right(at(claim.latest_utc_ms), error)
+    ended = None if claim.ended_utc_ms is None else put_right(at(claim.ended_utc_ms), error)
     return _Time(began, ended, latest if ended is None else min(ended, latest))
 
 
@@ -164,7 +159,3 @@ def _note(conn: Connection, claim: EdgeClaim, action: str, detail: dict[str, obj
         subject=claim.subject,
         detail={"band": claim.device_key, "claim": claim.claim.hex(), **detail},
     )
-
-
-def _at(utc_ms: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=utc_ms)

@@ -2,30 +2,29 @@
 
 from datetime import UTC, datetime, timedelta
 
+from storage.box_times import at, clock_error, put_right
 from storage.database import Connection, border
 from storage.edge import EdgeOutage, EventOutcome
 from storage.queries import query
 
-CLOCK_OFF = timedelta(minutes=2)
-"""By more than this a box's clock counts as wrong, as with its readings."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST = timedelta(days=366)
+"""What has been away for longer is no ear of the centre any more: of that nothing is excused."""
 
 
 def store_outage(conn: Connection, outage: EdgeOutage) -> EventOutcome:
     """Store an outage, committed on return; one told before with an earlier end goes on to this.
 
     The same again, or an earlier end that comes late, changes nothing. Days it touches are dirty
-    from now on. Raises Unavailable when the outcome is unknown: giving it again is safe.
+    from now on. Raises Unavailable when the outcome is unknown: giving it again is safe. Raises
+    Rejected: `malformed` for times that no calendar has.
     """
     now = datetime.now(UTC)
-    began, until = (
-        EPOCH + timedelta(milliseconds=ms) for ms in (outage.began_utc_ms, outage.until_utc_ms)
-    )
-    if not outage.is_sure and outage.age_ms is not None:
-        off = now - timedelta(milliseconds=outage.age_ms) - until
-        if abs(off) > CLOCK_OFF:
-            began, until = began + off, until + off
+    began, until = at(outage.began_utc_ms), at(outage.until_utc_ms)
+    error = clock_error(now, until, outage.age_ms, is_sure=outage.is_sure)
+    began, until = put_right(began, error), put_right(until, error)
     until = min(until, now)
+    if until - began > LONGEST:
+        until = began + LONGEST
     if began >= until:
         return EventOutcome.DUPLICATE  # in times to come: nothing to excuse
     given = {"gateway_id": outage.gateway_id, "ear": outage.ear, "began": began, "until": until}

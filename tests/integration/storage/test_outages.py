@@ -1,13 +1,17 @@
 """Outages as gateways tell them: once each, growing, and never longer for being told again."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from config.errors import Rejected
+from storage.box_times import LONGEST_AGE_MS
 from storage.claims import store_edge_event
 from storage.edge import EdgeOutage, EventOutcome
 from storage.gateways import enrol_gateway
+from storage.incoming import LATEST_SEALED_MS
 from storage.people import put_organisation
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,3 +100,28 @@ def test_nothing_of_the_time_to_come_is_excused(conn, gateway_id):
 
     ((_, _, until),) = stored(conn)
     assert BEGAN + timedelta(minutes=until) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("age_ms", [LONGEST_AGE_MS + 1, 2**62, 2**63 - 1])
+def test_an_age_beyond_belief_counts_as_unknown(conn, gateway_id, age_ms):
+    store_edge_event(conn, outage(gateway_id, 60, is_sure=False, age_ms=age_ms))
+
+    assert stored(conn) == [("adapters", 0, 60)]
+
+
+def test_an_outage_of_all_times_by_a_clock_that_is_off_is_malformed(conn, gateway_id):
+    all_times = outage(gateway_id, 1, is_sure=False, age_ms=0)
+    all_times = replace(all_times, began_utc_ms=0, until_utc_ms=LATEST_SEALED_MS)
+
+    with pytest.raises(Rejected, match="malformed"):
+        store_edge_event(conn, all_times)
+
+    assert stored(conn) == []
+
+
+def test_of_years_without_an_ear_one_is_excused(conn, gateway_id):
+    began = BEGAN - timedelta(days=3 * 366)
+    store_edge_event(conn, outage(gateway_id, 3 * 366 * 1440, began=began))
+
+    ((_, since, until),) = stored(conn)
+    assert (until - since) / 1440 == 366
