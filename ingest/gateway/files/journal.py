@@ -65,7 +65,7 @@ class Journal:
 
     def forget_before(self, utc_ms: int) -> None:
         """Drop what is older than anything that is still taken."""
-        with self._db:
+        with self._busy, self._db:
             self._db.execute("DELETE FROM instant WHERE hour < ?", (utc_ms // HOUR_MS,))
             self._db.execute("DELETE FROM walked WHERE to_ms < ?", (utc_ms,))
 

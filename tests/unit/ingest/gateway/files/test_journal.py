@@ -1,11 +1,13 @@
 """The journal: the same reading out of another file is none; nothing is remembered too early."""
 
+import threading
+
 import apsw
 import pytest
 
 from ingest.batch.reading import Quantity, Reading
 from ingest.gateway.files.found import BadRecord
-from ingest.gateway.files.journal import open_journal, tried_journal
+from ingest.gateway.files.journal import Journal, open_journal, tried_journal
 from tests.unit.ingest.gateway.files.conftest import BAND, NOON_UTC_MS
 
 T0 = NOON_UTC_MS
@@ -159,3 +161,38 @@ def test_a_trial_without_a_journal_has_all_before_it(tmp_path):
     assert taken(trial, pulses(1)).readings == pulses(1)
     trial.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_closing_waits_for_a_thread_that_forgets(path):
+    """As when a gateway is stopped in the first moments after its start."""
+    db = apsw.Connection(str(path))
+    open_journal(path).close()
+    inside, go_on = threading.Event(), threading.Event()
+
+    def in_the_middle():
+        inside.set()
+        go_on.wait()
+        return False
+
+    db.set_progress_handler(in_the_middle, 1)
+    journal = Journal(db)
+    forgetting = threading.Thread(target=journal.forget_before, args=(T0,))
+    forgetting.start()
+    inside.wait()
+    failed = []
+
+    def close():
+        try:
+            journal.close()
+        except apsw.Error as error:
+            failed.append(error)
+
+    closing = threading.Thread(target=close)
+    closing.start()
+    closing.join(0.2)
+    go_on.set()
+    forgetting.join()
+    closing.join()
+    db.close()
+
+    assert failed == []
