@@ -20,6 +20,7 @@ class Role(StrEnum):
     PORTAL = "adhere_portal"
     AUDITOR = "adhere_auditor"
     OPERATOR = "adhere_operator"
+    BACKUP = "adhere_backup"
 
 
 WHO = {
@@ -29,6 +30,7 @@ WHO = {
     Role.REPORTS: "Workbooks, payable lines, evidence; `adhere why`. Nobody's name.",
     Role.PORTAL: "The web pages: rows by row security, and readings through functions alone.",
     Role.AUDITOR: "Whoever inspects who has seen what, and nothing else.",
+    Role.BACKUP: "Says in the audit trail that a backup was made; its login reads everything.",
     Role.OPERATOR: "The commands of a district: people, bands, boxes, and what could not be taken.",
 }
 """Who works as each role, in a sentence."""
@@ -40,6 +42,7 @@ LOGINS = {
     "adhere-nightly": (Role.CORE, Role.REPORTS, Role.ALERTS),
     "adhere-portal": (Role.PORTAL,),
     "adhere-operator": (Role.OPERATOR,),
+    "adhere-backup": (Role.BACKUP,),
 }
 """One login for each process of the district, named as its account and its service are, and one for
 commands. People may have logins of their own instead, and auditors have."""

@@ -129,17 +129,14 @@ def retry(
         raise Misconfigured(_("Say which: a number from the list, or --reason."))
     secrets = _secrets(settings)
     answers = []
-    with (
-        connect(_dsn(), application="adhere db", role=Role.OPERATOR) as conn,
-        connect(_dsn(), application="adhere db retry", role=Role.HUB) as as_hub,
-    ):
+    with connect(_dsn(), application="adhere db retry", role=Role.HUB) as conn:
         from ingest.hub.retry import retry as retry_one
 
         letters: Sequence[int] = (
             [letter_id] if letter_id is not None else to_retry(conn, reason or "")
         )
         for each in letters:
-            retried = retry_one(as_hub, kept(conn, each), secrets)
+            retried = retry_one(conn, kept(conn, each), secrets)
             outcome = mark_retried(conn, each, retried.outcome, retried.detail)
             answers.append({"id": each, "outcome": outcome, "now": retried.outcome})
             answers[-1]["detail"] = retried.detail

@@ -131,7 +131,7 @@ def list_(*, as_json: AsJson = False) -> None:
     from storage.database import connect
     from storage.roles import Role
 
-    with connect(_dsn(), application="adhere db export", role=Role.OPERATOR) as conn:
+    with connect(_dsn(), application="adhere db export", role=Role.CORE) as conn:
         parts = parts_of(conn)
     if as_json:
         rows = [part._asdict() | {"manifest_sha256": part.manifest_sha256.hex()} for part in parts]
