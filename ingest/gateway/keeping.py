@@ -1,7 +1,6 @@
 """From what is heard to the disk, in order; nothing waits in memory but a few flushes."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
 import structlog
@@ -13,6 +12,7 @@ from ingest.batch.topics import LANES
 from ingest.gateway.ages import Ages
 from ingest.gateway.clock import Clock, Part, Stamp
 from ingest.gateway.disk import Disk
+from ingest.gateway.handing import Held, hand_over
 from ingest.gateway.heard import Heard
 from ingest.gateway.spool_ground import SpoolFull
 
@@ -20,7 +20,8 @@ log = structlog.get_logger()
 
 HEARD_AHEAD = 4
 """Flushes held in memory while the disk writes: a source that can wait is made to."""
-PUT_AWAY_S = 10.0
+PUT_AWAY_S = 30.0
+"""A slow disk is waited for; systemd waits for a minute in all."""
 FULL_AGAIN_S = 0.5
 
 
@@ -30,7 +31,7 @@ class Keeper:
     def __init__(self, gateway: str, spool: Disk, clock: Clock) -> None:
         """Keep for the gateway of that name; times of its own are stamped by `clock`."""
         self._gateway, self._spool, self._clock = gateway, spool, clock
-        self._heard: asyncio.Queue[Heard] = asyncio.Queue(HEARD_AHEAD)
+        self._heard = Held(HEARD_AHEAD)
         self.stored = asyncio.Event()
         """Something reached the disk, or the source ended."""
         self.ended = False
@@ -47,9 +48,7 @@ class Keeper:
 
         `and_then`: what else must have ended before the source counts as ended.
         """
-        async with contextlib.aclosing(source) as hearing:
-            async for heard in hearing:
-                await self._heard.put(heard)
+        await hand_over(source, self._heard)
         await self._heard.join()
         if and_then is not None:
             await and_then()
@@ -60,8 +59,9 @@ class Keeper:
     async def record(self) -> None:
         """Put what is heard on disk, in order; while the spool is full, hold it and say so."""
         while True:
-            await self.keep(await self._heard.get())
-            self._heard.task_done()
+            heard = await self._heard.take()
+            await self.keep(heard)
+            self._heard.done(heard)
 
     async def keep(self, heard: Heard) -> None:
         """Return once it is on disk."""
@@ -90,6 +90,7 @@ class Keeper:
             async with asyncio.timeout(PUT_AWAY_S):
                 await self._heard.join()
         except TimeoutError as error:
+            log.error("heard_not_stored", readings=self._heard.readings)  # noqa: TRY400 - foreseen
             raise Unavailable("what was heard last could not be stored before the end") from error
 
     async def cursor(self) -> Mapping[str, str]:

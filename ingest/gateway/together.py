@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
+from ingest.gateway.handing import Held, hand_over
 from ingest.gateway.heard import Heard, Source
 
 MOST_HELD = 4
@@ -21,15 +21,15 @@ def together(sources: Sequence[Source]) -> Source:
         return sources[0]
 
     async def source(cursor: Mapping[str, str]) -> AsyncGenerator[Heard]:
-        handed = _Handed()
-        running = asyncio.create_task(_all(sources, cursor, handed))
-        running.add_done_callback(lambda _: handed.came.set())
+        held = Held(MOST_HELD)
+        running = asyncio.create_task(_all(sources, cursor, held))
+        running.add_done_callback(lambda _: held.end())
         try:
-            async for heard in handed.until_over(running):
+            async for heard in held:
                 yield heard
         except asyncio.CancelledError:
             running.cancel()
-            async for heard in handed.until_over(running):
+            async for heard in held:
                 yield heard
             raise
         finally:
@@ -40,38 +40,7 @@ def together(sources: Sequence[Source]) -> Source:
     return source
 
 
-class _Handed:
-    """What was heard and not yet taken: nothing is in between where it could be lost."""
-
-    def __init__(self) -> None:
-        self._held: deque[Heard] = deque()
-        self.came, self._room = asyncio.Event(), asyncio.Event()
-
-    async def put(self, heard: Heard) -> None:
-        self._held.append(heard)
-        self.came.set()
-        while len(self._held) > MOST_HELD:
-            self._room.clear()
-            await self._room.wait()
-
-    async def until_over(self, running: asyncio.Task[None]) -> AsyncGenerator[Heard]:
-        while True:
-            while self._held:
-                heard = self._held.popleft()
-                self._room.set()
-                yield heard
-            if running.done():
-                return
-            self.came.clear()
-            await self.came.wait()
-
-
-async def _all(sources: Sequence[Source], cursor: Mapping[str, str], handed: _Handed) -> None:
-    async def hear(one: Source) -> None:
-        async with contextlib.aclosing(one(cursor)) as hearing:
-            async for heard in hearing:
-                await handed.put(heard)
-
+async def _all(sources: Sequence[Source], cursor: Mapping[str, str], held: Held) -> None:
     async with asyncio.TaskGroup() as group:
         for one in sources:
-            group.create_task(hear(one))
+            group.create_task(hand_over(one(cursor), held))

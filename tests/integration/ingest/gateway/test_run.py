@@ -3,6 +3,8 @@ import contextlib
 import json
 import random
 import shutil
+import threading
+import time
 from functools import partial
 
 import apsw
@@ -16,7 +18,9 @@ from ingest.gateway.clock import BoxClock
 from ingest.gateway.heard import Heard
 from ingest.gateway.run import run_gateway
 from ingest.gateway.sealing import SealPolicy
+from ingest.gateway.spool import Spool
 from ingest.gateway.spool_rows import PAGE_BYTES
+from ingest.gateway.together import together
 from tests.integration.ingest.gateway.conftest import QUICK, in_chunks, pulses
 from tests.patience import PATIENCE_S
 
@@ -353,3 +357,45 @@ def test_a_full_spool_makes_the_source_wait_and_loses_nothing(box):
     assert final.spool_full > 0
     assert final.stored == final.receipted == len(readings)
     assert len(box.hub.readings) == len(readings)
+
+
+@pytest.mark.parametrize("sources", [1, 2])
+def test_stopped_while_the_disk_is_behind_all_that_was_heard_is_on_disk(box, monkeypatch, sources):
+    """Each source has something to say still when it is stopped, as a radio has."""
+    append, heard = Spool.append, []
+    is_slow = threading.Event()
+
+    def slowly(spool, *given, **more):
+        if is_slow.is_set():
+            time.sleep(0.1)
+        return append(spool, *given, **more)
+
+    monkeypatch.setattr(Spool, "append", slowly)
+
+    def one():
+        heard.extend(pulses(1, len(heard)))
+        return Heard(heard[-1:], "live")
+
+    async def saying(_cursor):
+        try:
+            while True:
+                await asyncio.sleep(0.005)
+                yield one()
+        except asyncio.CancelledError:
+            yield one()
+            yield one()
+            raise
+
+    async def run():
+        stop = asyncio.Event()
+        source = together([saying] * sources)
+        running = asyncio.create_task(box.run(source, stop=stop, drain=False))
+        await until(lambda: len(heard) > 20)
+        is_slow.set()
+        await asyncio.sleep(0.5)  # long enough for each to wait for room
+        stop.set()
+        return await running
+
+    final = asyncio.run(run())
+
+    assert final.stored == len(heard)
