@@ -4,58 +4,42 @@ A watch that broadcasts heart rate takes another address at every start and has 
 by: only its wearer can say whose it is. Said on the on-site page it holds at once, network or not:
 the band is registered on this box, and the claimer's ceiling protects from the first reading. It
 ends with the press of "finished", with silence, at local midnight, with somebody else's claim of
-the band, with another claim of the same person, or when the roster says otherwise.
+the band, with another claim of the same person, or when the roster says otherwise. That the box
+learns what time it is ends nothing (`standing`).
 """
 
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from ingest.batch.claim import CLAIM_BYTES, Claim, Offer, WhyEnded
-from ingest.batch.columns import is_device_key
-from ingest.batch.parts import is_subject
 from ingest.batch.reading import Flag, Quantity, Reading
 from ingest.batch.roster import Claimer, Limits, RosterBand
-from ingest.gateway.edge_time import EdgeTime
+from ingest.gateway.edge_time import EdgeTime, machine_start
 from ingest.gateway.kept_file import keep
 from ingest.gateway.neighbour import BROADCAST, Neighbour
 from ingest.gateway.rosters import RosterBook
+from ingest.gateway.standing import (
+    CLOCK_OFF_MS,
+    SAVE_EVERY_MS,
+    Standing,
+    latest_ms,
+    read_standing,
+    resumed,
+)
 
 log = structlog.get_logger()
 
 CLAIMS_FILE = "claims.json"
 MAX_STANDING = 500
 """Claims at a time; a hall has fewer people."""
-CLOCK_OFF_MS = 120_000
-"""Within this the wall clock counts as right, and readings keep the times it gave them."""
-SAVE_EVERY_MS = 60_000
-"""How old the file's word of the newest reading may be."""
 LAST_READING_MS = 1_000
 """A claim that ended in silence still covers its last reading."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Standing:
-    """A claim that goes on; `*_utc_ms` are the box's best guess, `*_mono_ms` of this start."""
-
-    claim: str
-    """Which one, in hexadecimal."""
-    device_key: str
-    family: str | None
-    subject: str
-    began_utc_ms: int
-    latest_utc_ms: int
-    is_sure: bool
-    heard_utc_ms: int
-    """Its newest reading, or its beginning."""
-    heard_mono_ms: int
 
 
 class Claims:
@@ -70,13 +54,18 @@ class Claims:
         *,
         zone: ZoneInfo,
         silent_after_s: float,
+        machine: str | None = None,
     ) -> None:
-        """Load what stood before the start; `tell` takes what the district is to know."""
+        """Load what stood before the start; `tell` takes what the district is to know.
+
+        `machine` names this start of the machine; None: as the system does.
+        """
         self.is_saved = True
         self.refused: dict[bytes, tuple[int, str]] = {}
         """When (steady ms) the district refused which claim of whom, the newest last."""
         self._path, self._book, self._tell, self._time = path, book, tell, time
         self._zone, self._silent_after_ms = zone, silent_after_s * 1000
+        self._machine = machine_start() if machine is None else machine
         self._by_band: dict[str, Standing] = {}
         self._saved_mono_ms = time.mono_ms()
         self._load()
@@ -112,25 +101,28 @@ class Claims:
     def begin(self, neighbour: Neighbour, person: Claimer) -> None:
         """Let the band be that person's from now on; whatever contradicts it ends."""
         device_key = neighbour.address
-        now = self._time.utc_ms()
-        began = min(self._times(now))
         standing = self._by_band.get(device_key)
         if standing is not None and standing.subject == person.subject:
             return
         if standing is not None:
-            self._end(standing, "another_wearer", now)
+            self._end(standing, "another_wearer")
         for other in [one for one in self._by_band.values() if one.subject == person.subject]:
-            self._end(other, "another_band", now)
+            self._end(other, "another_band")
+        mono_ms, now = self._time.mono_ms(), self._time.utc_ms()
+        began = min(self._times(now))
+        is_sure = self._time.hub_ahead_ms is not None
         one = Standing(
             claim=secrets.token_hex(CLAIM_BYTES),
             device_key=device_key,
             family=BROADCAST if neighbour.can_be_claimed else None,
             subject=person.subject,
             began_utc_ms=began,
-            latest_utc_ms=_next_midnight_ms(began, self._zone),
-            is_sure=self._time.hub_ahead_ms is not None,
+            latest_utc_ms=latest_ms(began, self._zone, is_sure=is_sure),
+            is_sure=is_sure,
             heard_utc_ms=now,
-            heard_mono_ms=self._time.mono_ms(),
+            heard_mono_ms=mono_ms,
+            ahead_ms=now - mono_ms,
+            machine=self._machine,
         )
         self._by_band[device_key] = one
         self.is_saved = False
@@ -141,7 +133,7 @@ class Claims:
         """End a claim by its wearer's word; False: it is over already."""
         for one in self._by_band.values():
             if one.claim == claim:
-                self._end(one, "finished", max(self._times(self._time.utc_ms())))
+                self._end(one, "finished")
                 return True
         return False
 
@@ -165,20 +157,23 @@ class Claims:
         one = self._by_band.get(reading.device_key)
         off_skin = reading.flags & Flag.CONTACT_KNOWN and not reading.flags & Flag.CONTACT
         if one is not None and reading.quantity is Quantity.HEART_RATE_BPM and not off_skin:
-            one.heard_mono_ms, one.heard_utc_ms = self._time.mono_ms(), self._time.utc_ms()
+            one.heard_mono_ms = self._time.mono_ms()
+            one.heard_utc_ms = one.now_utc_ms(one.heard_mono_ms)
 
     def look(self) -> None:
-        """End what is over; call it every second."""
+        """Bring every claim to what time it is, and end what is over; call it every second."""
         mono_ms, now = self._time.mono_ms(), self._time.utc_ms()
         if self._by_band and mono_ms - self._saved_mono_ms >= SAVE_EVERY_MS:
             self.is_saved = False
         for one in list(self._by_band.values()):
-            if now >= one.latest_utc_ms:
+            if self._follow(one):
+                self._say(one, None, None)
+            if one.now_utc_ms(mono_ms) >= one.latest_utc_ms:
                 self._end(one, "midnight", one.latest_utc_ms)
             elif mono_ms - one.heard_mono_ms > self._silent_after_ms:
-                self._end(one, "silent", min(now, one.heard_utc_ms + LAST_READING_MS))
+                self._end(one, "silent", one.heard_utc_ms + LAST_READING_MS)
             elif one.subject not in self._book.claimers or self._is_registered(one, now):
-                self._end(one, "roster", now)
+                self._end(one, "roster")
 
     def is_refused(self, told: Claim) -> None:
         """Take in that the district refuses a claim: it holds no longer, and the page says so."""
@@ -213,7 +208,27 @@ class Claims:
         """Say whether the district gave the band to somebody meanwhile."""
         return self._book.band(one.device_key, now) is not None
 
-    def _end(self, one: Standing, why: WhyEnded, at_utc_ms: int) -> None:
+    def _follow(self, one: Standing) -> bool:
+        """Bring a claim to what time it is; say whether the district is to hear of it."""
+        before = one.ahead_ms, one.is_sure
+        is_news = one.follow(self._time, self._zone)
+        if abs(one.ahead_ms - before[0]) > CLOCK_OFF_MS or one.is_sure != before[1]:
+            self.is_saved = False
+            log.info("band_claim_moved", device=one.device_key, time_is_known=one.is_sure)
+        return is_news
+
+    def _now(self, one: Standing) -> int:
+        """Return what it is now for the end of a claim: as late as its readings may say."""
+        now = one.now_utc_ms(self._time.mono_ms())
+        if one.is_sure and self._time.hub_ahead_ms is None:
+            return now  # the box's guess of now may be a year off
+        return max(now, *self._times(self._time.utc_ms()))
+
+    def _end(self, one: Standing, why: WhyEnded, at_utc_ms: int | None = None) -> None:
+        """End a claim, now or at an earlier time that its own count gives."""
+        if at_utc_ms is None:
+            self._follow(one)
+            at_utc_ms = self._now(one)
         del self._by_band[one.device_key]
         self.is_saved = False
         self._say(one, max(at_utc_ms, one.began_utc_ms), why)
@@ -242,14 +257,17 @@ class Claims:
 
     def _load(self) -> None:
         try:
-            standing = _read(self._path, self._time.mono_ms(), self._time.utc_ms())
+            standing = read_standing(self._path)
         except FileNotFoundError:
             return
         except (OSError, ValueError, TypeError, KeyError):
             # The wearers claim anew; what the district knows of it ends at midnight.
             log.error("claims_not_read", path=str(self._path))  # noqa: TRY400 - foreseen
             return
-        self._by_band = {one.device_key: one for one in standing[:MAX_STANDING]}
+        self._by_band = {
+            one.device_key: resumed(one, self._time, self._machine)
+            for one in standing[:MAX_STANDING]
+        }
 
 
 def claimed_in(path: Path, now_utc_ms: int) -> frozenset[str]:
@@ -258,7 +276,7 @@ def claimed_in(path: Path, now_utc_ms: int) -> frozenset[str]:
     Raises OSError, and ValueError where the file is damaged; no file is no claims.
     """
     try:
-        standing = _read(path, 0, now_utc_ms)
+        standing = read_standing(path)
     except FileNotFoundError:
         return frozenset()
     except (TypeError, KeyError) as error:
@@ -270,32 +288,3 @@ def limits_at(person: Claimer, at_ms: int) -> Limits | None:
     """Return what holds for a person at a time (ms UTC); None: nothing is known."""
     held = [limits for limits in person.limits if limits.from_ms <= at_ms]
     return held[-1] if held else None
-
-
-def _next_midnight_ms(at_ms: int, zone: ZoneInfo) -> int:
-    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone)
-    midnight = datetime.combine(local.date() + timedelta(days=1), datetime.min.time(), zone)
-    return round(midnight.timestamp() * 1000)
-
-
-def _read(path: Path, mono_ms: int, now: int) -> list[Standing]:
-    """Return what the file says stood; raises OSError, ValueError, TypeError, KeyError."""
-    return [_standing(item, mono_ms, now) for item in json.loads(path.read_bytes())]
-
-
-def _standing(item: Any, mono_ms: int, now: int) -> Standing:  # noqa: ANN401 - whatever it says
-    """Return a claim out of the file; raises ValueError, TypeError, KeyError.
-
-    It may have been heard until just before the end of the last start.
-    """
-    one = Standing(**(item | {"heard_mono_ms": mono_ms}))
-    times = (one.began_utc_ms, one.latest_utc_ms, one.heard_utc_ms)
-    if (
-        len(bytes.fromhex(one.claim)) != CLAIM_BYTES
-        or not is_device_key(one.device_key)
-        or not is_subject(one.subject)
-        or not all(isinstance(at, int) for at in times)
-    ):
-        raise ValueError("not a claim")
-    one.heard_utc_ms = max(one.heard_utc_ms, min(now, one.heard_utc_ms + SAVE_EVERY_MS))
-    return one

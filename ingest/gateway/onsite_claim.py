@@ -11,7 +11,7 @@ from html import escape
 
 from config.language import later, translator
 from ingest.batch.claim_code import DIGITS
-from ingest.gateway.claims import Standing
+from ingest.gateway.standing import Standing
 from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.onsite import Page
 from ingest.gateway.onsite_frame import Say, Sight, alarms, band_end, button, form, framed

@@ -10,7 +10,7 @@ from html import escape
 from importlib.resources import files
 
 from config.language import translator
-from ingest.gateway.claims import Standing
+from ingest.gateway.standing import Standing
 from ingest.gateway.edge import Alarm, Here
 from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.onsite import TOKEN_FIELD, Page

@@ -141,15 +141,21 @@ def test_a_wall_clock_that_is_set_back_takes_nobodys_protection_away(edge, clock
     assert edge.band(WATCH.address, clocks.wall_utc_ms).subject == "p-1"
 
 
-def test_what_the_district_is_told_says_who_where_and_until_when_at_most(edge, clocks):
+@pytest.mark.parametrize(("is_sure", "latest_h"), [(True, 4), (False, 24)])
+def test_what_the_district_is_told_says_who_where_and_until_when_at_most(
+    edge, clocks, is_sure, latest_h
+):
+    if is_sure:
+        edge.time.hub_answered(clocks.wall_utc_ms, clocks.mono_ms)
     begin(edge)
 
     [held] = edge.events.due(30)
     claim = held.event
     assert (claim.subject, claim.device_key, claim.family) == ("p-1", WATCH.address, "hrs")
     assert (claim.began_utc_ms, claim.ended_utc_ms) == (NOON_UTC_MS, None)
-    assert claim.latest_utc_ms == NOON_UTC_MS + 4 * 3_600_000  # noon UTC is eight in Shanghai
-    assert not claim.is_sure
+    # Noon UTC is eight in Shanghai; who does not know the time does not know midnight.
+    assert claim.latest_utc_ms == NOON_UTC_MS + latest_h * 3_600_000
+    assert claim.is_sure == is_sure
     assert (claim.centre, claim.gateway, claim.number) == ("centre", "hall-1", 0)
 
 
@@ -221,6 +227,7 @@ def test_a_watch_on_the_table_is_silent_though_it_sends(edge, clocks):
 
 
 def test_midnight_of_the_place_ends_it(edge, clocks):
+    edge.time.hub_answered(clocks.wall_utc_ms, clocks.mono_ms)
     begin(edge)
     for _ in range(4 * 60):
         clocks.pass_ms(MINUTE)
@@ -360,7 +367,7 @@ def test_the_file_is_the_owners_alone_and_holds_no_code(edge, tmp_path):
     assert path.stat().st_mode & 0o077 == 0
     assert set(json.loads(path.read_text())[0]) == {
         "claim", "device_key", "family", "subject", "began_utc_ms", "latest_utc_ms", "is_sure",
-        "heard_utc_ms", "heard_mono_ms",
+        "heard_utc_ms", "heard_mono_ms", "ahead_ms", "machine", "is_fixed",
     }  # fmt: skip
 
 

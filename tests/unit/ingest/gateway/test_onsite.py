@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.gateway.claims import Standing
 from ingest.gateway.edge import Alarm, Here
 from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.onsite import (
@@ -21,6 +20,7 @@ from ingest.gateway.onsite import (
 )
 from ingest.gateway.onsite_frame import Sight
 from ingest.gateway.onsite_page import page
+from ingest.gateway.standing import Standing
 from tests.edges import BAND, worn
 from tests.patience import PATIENCE_S
 

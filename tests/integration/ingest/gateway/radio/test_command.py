@@ -14,8 +14,9 @@ from ingest.batch.enrolment import Answer, dump, make_request
 from ingest.batch.keys import make_keys, save_keys
 from ingest.batch.roster import Claimer, Roster, RosterBand, seal_roster
 from ingest.gateway import ENROLMENT_FILE, KEY_FILE
-from ingest.gateway.claims import CLAIMS_FILE, Standing
+from ingest.gateway.claims import CLAIMS_FILE
 from ingest.gateway.rosters import ROSTER_FILE
+from ingest.gateway.standing import Standing
 from tests.radio_room import HCI0, HCI1, mi, strap
 
 LONG_AGO_MS, FAR_OFF_MS = 1_700_000_000_000, 4_000_000_000_000
