@@ -15,6 +15,7 @@ import polars as pl
 from storage.cold.reading import stamped_in_files
 from storage.database import Connection
 from storage.queries import query
+from storage.said_before import with_deleted
 
 SAME_STAMP_WITHIN_MS = 300_000
 """Offsets of one clock follow one another this closely: two gateways' clocks differ by seconds, and
@@ -142,7 +143,9 @@ def renew_repeats(conn: Connection) -> None:
         devices = {"devices": [device_id]}
         found = conn.execute(query("stamped_readings"), devices).fetchall()
         found += stamped_in_files(conn, [device_id])
-        again = repeats_in(pl.DataFrame(found, schema=STAMPED, orient="row"))
+        stamped = pl.DataFrame(found, schema=STAMPED, orient="row")
+        again = repeats_in(with_deleted(conn, stamped, device_id))
+        again = again.join(stamped, on=stamped.columns, how="semi")  # not what is deleted
         conn.execute(query("clear_said_again"))
         with conn.cursor() as cursor, cursor.copy(query("stage_said_again")) as copy:
             for table, device, stamp, ts, value, span_ms, _sealed in again.iter_rows():

@@ -106,7 +106,7 @@ def run(
             recompute(conn, through=through, conventions=conventions)
         in_tables = _results(conn)
         with working_as(conn, Role.OPERATOR):
-            dropped = [drop_day(conn, day) for day in listed]
+            dropped = [drop_day(conn, day, nobody_days=0) for day in listed]
         progress(_("Computing from the files"), 0)
         _touch_everything(conn)
         with _measured(figures, "from_files"), working_as(conn, Role.CORE):

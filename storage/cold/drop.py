@@ -19,6 +19,8 @@ from storage.roles import Role
 log = structlog.get_logger()
 
 DROPPED, CHANGED, NOT_VERIFIED = "dropped", "changed", "not_verified"
+TOO_YOUNG = "too_young"
+"""It has readings of nobody that may still become somebody's."""
 ATTEMPTS = 3
 """A day that got readings between the comparison and the drop is exported and compared again."""
 
@@ -58,18 +60,20 @@ def free_from(seen: Verified, *, nobody_days: int, keep_days: int) -> datetime:
     return max(over + timedelta(days=keep_days), seen.nobody_since + timedelta(days=nobody_days))
 
 
-def drop_day(conn: Connection, day: date) -> str:
-    """Drop a verified day out of the tables: DROPPED, CHANGED or NOT_VERIFIED.
+def drop_day(conn: Connection, day: date, *, nobody_days: int) -> str:
+    """Drop a verified day out of the tables: DROPPED, CHANGED, NOT_VERIFIED or TOO_YOUNG.
 
     In one transaction the day is shut for late batches, looked at once more, dropped, and its files
-    count from then on. A night must not be at work: its snapshot would miss both. Raises
-    Unavailable then, and where somebody reads the day for too long.
+    count from then on. Readings that have been nobody's for fewer than `nobody_days` keep it. A
+    night must not be at work: its snapshot would miss both. Raises Unavailable then, and where
+    somebody reads the day for too long.
     """
     with exclusively(conn, "nightly") as mine:
         if not mine:
             raise Unavailable(_("a nightly run is at work: drop the day when it has finished"))
+        asked = {"day": day, "nobody_days": nobody_days}
         with border(), alone_with_days(conn):
-            row = conn.execute(query("drop_exported_day"), {"day": day}).fetchone()
+            row = conn.execute(query("drop_exported_day"), asked).fetchone()
     outcome = str(row[0]) if row else NOT_VERIFIED
     log.info("day_dropped" if outcome == DROPPED else "day_not_dropped", day=str(day), why=outcome)
     return outcome
@@ -105,7 +109,7 @@ def drop_days(
                 kept = Kept(day, "too_young", free)
                 break
             with working_as(conn, Role.OPERATOR):
-                if drop_day(conn, day) == DROPPED:
+                if drop_day(conn, day, nobody_days=nobody_days) == DROPPED:
                     gone.dropped.append(day)
                     kept = None
                     break

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import polars as pl
 import structlog
-from psycopg import sql
 
 from config.errors import Misconfigured
 from storage.cold import files
@@ -56,7 +55,8 @@ class Verified:
     given_up: int = 0
     """Readings in the files that belong to nobody by the assignments of today."""
     nobody_since: datetime = NEVER
-    """When the newest batch came that has readings of nobody on this day."""
+    """Since when the newest readings of nobody on this day are nobody's: they came then, or an
+    assignment was taken back."""
 
     @property
     def is_sound(self) -> bool:
@@ -181,10 +181,9 @@ def _compare_with_tables(
         other = sorted({device for _patient, device, _sha in exported.keys() ^ in_tables})
         for device in other:
             _compare_band(conn, seen, held, known, table, device)
-        newest = sql.SQL(query("newest_of_nobody")).format(reading_table=sql.Identifier(table))
-        row = conn.execute(newest, {"day": seen.day}).fetchone()
-        if row and row[0] is not None:
-            seen.nobody_since = max(seen.nobody_since, row[0])
+    row = conn.execute(query("nobody_since"), {"day": seen.day}).fetchone()
+    if row and row[0] is not None:
+        seen.nobody_since = row[0]
 
 
 def _compare_band(

@@ -65,16 +65,9 @@ WHERE day = %(day)s AND part = ANY (%(parts)s) AND exported_at IS NOT NULL;
 -- name: state_of_day
 SELECT state_of_day(%(day)s);
 
--- name: newest_of_nobody
--- When the newest batch was committed that has readings of nobody on this day in this table.
-SELECT max(b.committed_at)
-FROM {reading_table} AS r
-JOIN batch AS b ON b.id = r.batch_id
-WHERE r.at >= %(day)s::timestamp AT TIME ZONE 'UTC'
-    AND r.at < (%(day)s::date + 1)::timestamp AT TIME ZONE 'UTC'
-    AND NOT EXISTS (
-        SELECT FROM device_assignment AS a WHERE a.device_id = r.device_id AND a.worn @> r.at
-    );
+-- name: nobody_since
+-- Since when the newest readings of nobody on this day are nobody's; null: there are none.
+SELECT nullif(nobody_since(%(day)s), '-infinity');
 
 -- name: worn_on_day
 -- By whom these bands were worn on a day: from and to, in the server's own microseconds since 2000.
@@ -91,7 +84,7 @@ WHERE device_id = ANY (%(devices)s)
     );
 
 -- name: drop_exported_day
-SELECT drop_exported_day(%(day)s);
+SELECT drop_exported_day(%(day)s, %(nobody_days)s);
 
 -- name: are_days_cold
 -- Whether readings of these UTC days are in files alone.

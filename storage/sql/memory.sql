@@ -41,8 +41,22 @@ JOIN batch AS b ON b.id = r.batch_id
 WHERE r.device_ts_ms IS NOT NULL
 GROUP BY 1, 2, 3, 4, 5, 6;
 
+-- name: said_before
+-- What is kept of a band's readings with a stamp that were deleted.
+SELECT
+    b.reading_table,
+    b.device_id,
+    piece.device_ts_ms,
+    (extract(epoch FROM piece.at) * 1000)::bigint,
+    get_byte(b.said, piece.place::integer - 1),
+    (extract(epoch FROM piece.sealed_at) * 1000)::bigint
+FROM said_before AS b
+CROSS JOIN LATERAL unnest(b.device_ts_ms, b.at, b.sealed_at)
+    WITH ORDINALITY AS piece (device_ts_ms, at, sealed_at, place)
+WHERE b.device_id = %(device_id)s;
+
 -- name: make_said_again
-CREATE TEMPORARY TABLE IF NOT EXISTS new_said_again (LIKE said_again) ON COMMIT DROP;
+CREATE TEMPORARY TABLE IF NOT EXISTS new_said_again (LIKE said_again INCLUDING DEFAULTS) ON COMMIT DROP;
 
 -- name: clear_said_again
 TRUNCATE new_said_again;
@@ -56,6 +70,7 @@ COPY new_said_again (reading_table, device_id, device_ts_ms, at, value, span_ms)
 WITH gone AS (
     DELETE FROM said_again AS old
     WHERE old.device_id = ANY (%(devices)s)
+        AND NOT old.is_settled
         AND NOT EXISTS (
             SELECT FROM new_said_again AS n
             WHERE (n.device_id, n.reading_table, n.device_ts_ms, n.at, n.value, n.span_ms)

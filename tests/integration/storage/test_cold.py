@@ -47,7 +47,7 @@ def verified(conn):
 
 def dropped(conn, days=DAYS):
     with working_as(conn, Role.OPERATOR):
-        return [drop_day(conn, day) for day in days]
+        return [drop_day(conn, day, nobody_days=0) for day in days]
 
 
 def in_tables(conn):
@@ -293,7 +293,7 @@ def test_a_batch_that_comes_while_the_day_is_dropped_is_kept(conn, database, dis
 
     with connect(database) as dropping:
         with dropping.transaction():
-            assert dropping.execute("SELECT drop_exported_day(%s)", (DAYS[0],)).fetchone() == (
+            assert dropping.execute("SELECT drop_exported_day(%s, 0)", (DAYS[0],)).fetchone() == (
                 DROPPED,
             )
             writer = threading.Thread(target=hub)
