@@ -109,6 +109,7 @@ CREATE TABLE public.prescription (
     balance_per_week double precision,
     balance_min double precision,
     steps_per_day double precision,
+    written_at timestamp with time zone DEFAULT now(),
     CONSTRAINT prescription_adds_up_aerobic CHECK (((NOT day_adds_up) OR (zone_lo IS NOT NULL))),
     CONSTRAINT prescription_aerobic_whole CHECK ((num_nonnulls(zone_lo, zone_hi, session_min, sessions_per_week, weekly_min) = ANY (ARRAY[0, 5]))),
     CONSTRAINT prescription_amount CHECK (((session_min < 'Infinity'::double precision) AND (sessions_per_week < 'Infinity'::double precision) AND (weekly_min < 'Infinity'::double precision))),
@@ -216,6 +217,10 @@ COMMENT ON COLUMN public.prescription.balance_min IS 'Minutes of one time; null:
 
 COMMENT ON COLUMN public.prescription.steps_per_day IS 'Null: not prescribed.';
 
+-- Name: COLUMN prescription.written_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.prescription.written_at IS 'The beginning of the transaction that wrote it: its phases come in the same one. Null: it is from before this was kept.';
+
 -- Name: prescription_phase; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.prescription_phase (
@@ -316,6 +321,24 @@ END;
 -- Name: FUNCTION asked_in_week(of_prescription integer, monday date); Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON FUNCTION public.asked_in_week(of_prescription integer, monday date) IS 'What a version asks in a week: as on its Monday, or from its first day in that week on.';
+
+-- Name: audit_about(text); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.audit_about(wanted text) RETURNS SETOF bigint
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF public.reader_role() IS DISTINCT FROM 'auditor' THEN
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT id FROM public.audit WHERE detail -> 'patients' ? wanted;
+END
+$$;
+
+-- Name: FUNCTION audit_about(wanted text); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.audit_about(wanted text) IS 'The rows of the trail about a list that showed this person, for an auditor.';
 
 -- Name: begin_session(integer, bytea, interval, interval, boolean, bytea); Type: FUNCTION; Schema: public; Owner: -
 
@@ -480,6 +503,9 @@ BEGIN
     IF reader IS NULL THEN
         RAISE insufficient_privilege USING MESSAGE = 'nobody reads';
     END IF;
+    IF since IS NULL OR until IS NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'readings are read from a time to a time';
+    END IF;
     INSERT INTO public.audit (actor, action, subject, detail)
     SELECT
         reader, 'read_readings', 'attendance',
@@ -488,6 +514,8 @@ BEGIN
         SELECT FROM public.audit AS known
         WHERE known.subject = 'attendance' AND known.actor = reader
             AND known.action = 'read_readings' AND known.at >= now() - interval '1 hour'
+            AND (known.detail ->> 'from')::timestamptz - interval '1 hour' <= since
+            AND (known.detail ->> 'to')::timestamptz + interval '1 hour' >= until
     );
     RETURN QUERY EXECUTE
         $query$
@@ -773,9 +801,9 @@ END;
 
 COMMENT ON FUNCTION public.drop_claimed_assignment(of_assignment bigint, over_at timestamp with time zone) IS 'Delete the assignment that a claim made, where the claim was over before it began: the hub deletes nobody else''s.';
 
--- Name: drop_exported_day(date); Type: FUNCTION; Schema: public; Owner: -
+-- Name: drop_exported_day(date, integer); Type: FUNCTION; Schema: public; Owner: -
 
-CREATE FUNCTION public.drop_exported_day(of_day date) RETURNS text
+CREATE FUNCTION public.drop_exported_day(of_day date, nobody_days integer) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -813,6 +841,13 @@ BEGIN
     ) THEN
         RETURN 'changed';
     END IF;
+    -- Whoever takes an assignment back has these days to enter whose the readings were.
+    IF public.nobody_since(of_day) > clock_timestamp() - nobody_days * interval '1 day' THEN
+        RETURN 'too_young';
+    END IF;
+    FOREACH reading_table IN ARRAY ARRAY['heart_rate', 'steps_counter', 'steps'] LOOP
+        PERFORM public.remember_said(reading_table, of_day);
+    END LOOP;
     FOR number IN 1 .. array_length(reading_tables, 1) LOOP
         CONTINUE WHEN held[number] IS NULL;
         IF (
@@ -851,9 +886,91 @@ BEGIN
 END
 $$;
 
--- Name: FUNCTION drop_exported_day(of_day date); Type: COMMENT; Schema: public; Owner: -
+-- Name: FUNCTION drop_exported_day(of_day date, nobody_days integer); Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON FUNCTION public.drop_exported_day(of_day date) IS 'Drop a UTC day out of the reading tables if it is, to the reading, what its files were compared with: ''dropped'', or ''changed'' or ''not_verified'' and nothing is done.';
+COMMENT ON FUNCTION public.drop_exported_day(of_day date, nobody_days integer) IS 'Drop a UTC day out of the reading tables if it is, to the reading, what its files were compared with, and readings of nobody on it have been nobody''s for so many days: ''dropped'', or ''changed'', ''not_verified'' or ''too_young'' and nothing is done.';
+
+-- Name: dead_letter; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.dead_letter (
+    id bigint NOT NULL,
+    topic text NOT NULL,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    bytes bytea,
+    full_length bigint NOT NULL,
+    sha256 bytea NOT NULL,
+    first_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    times_seen integer DEFAULT 1 NOT NULL,
+    gateway_id integer,
+    retried_at timestamp with time zone,
+    retry_outcome text,
+    retry_detail text,
+    bytes_dropped_at timestamp with time zone,
+    batch_id bigint,
+    CONSTRAINT dead_letter_check CHECK (((retried_at IS NULL) = (retry_outcome IS NULL))),
+    CONSTRAINT dead_letter_check1 CHECK (((bytes IS NULL) = (bytes_dropped_at IS NOT NULL))),
+    CONSTRAINT dead_letter_sha256_check CHECK ((length(sha256) = 32))
+);
+
+-- Name: TABLE dead_letter; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.dead_letter IS 'What could not be taken, and the reason; the same thing again only counts up. Its bytes stay until they are stored, or too old.';
+
+-- Name: COLUMN dead_letter.reason; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.reason IS 'A short fixed word (bad_signature, forked_spool, ...), the same as in logs and counters.';
+
+-- Name: COLUMN dead_letter.bytes; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.bytes IS 'What came, cut at a limit; `full_length` and `sha256` are of the whole. Empty of a gateway''s state: such are counted, not kept. Null: dropped.';
+
+-- Name: COLUMN dead_letter.gateway_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.gateway_id IS 'The gateway on whose topic it came, be it that gateway''s or not; null: no topic of an enrolled gateway.';
+
+-- Name: COLUMN dead_letter.retried_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.retried_at IS 'When an operator last had it read again; null: never.';
+
+-- Name: COLUMN dead_letter.retry_outcome; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.retry_outcome IS 'stored, duplicate, truncated, not_retriable, or the reason why it was refused again.';
+
+-- Name: COLUMN dead_letter.retry_detail; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.retry_detail IS 'As detail, of the last try; no value of any reading.';
+
+-- Name: COLUMN dead_letter.bytes_dropped_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.bytes_dropped_at IS 'When the bytes were dropped: stored by a retry, or older than config/retention.toml lets them be. Null: they are here.';
+
+-- Name: COLUMN dead_letter.batch_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.dead_letter.batch_id IS 'The batch that a retry made of it; null: none did.';
+
+-- Name: drop_letter_bytes(timestamp with time zone, integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.drop_letter_bytes(came_before timestamp with time zone, most integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    BEGIN ATOMIC
+ WITH gone AS (
+          UPDATE public.dead_letter SET bytes = NULL::bytea, bytes_dropped_at = clock_timestamp()
+           WHERE (dead_letter.id IN ( SELECT old.id
+                    FROM public.dead_letter old
+                   WHERE ((old.first_seen_at < drop_letter_bytes.came_before) AND (old.bytes_dropped_at IS NULL))
+                  LIMIT drop_letter_bytes.most))
+           RETURNING 1 AS "?column?"
+         )
+  SELECT count(*) AS count
+    FROM gone;
+END;
+
+-- Name: FUNCTION drop_letter_bytes(came_before timestamp with time zone, most integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.drop_letter_bytes(came_before timestamp with time zone, most integer) IS 'Drop the bytes of at most so many letters that first came before; the letters stay. Return how many that were.';
 
 -- Name: batch; Type: TABLE; Schema: public; Owner: -
 
@@ -995,9 +1112,18 @@ DECLARE
     reading_table text;
     from_at timestamptz := day::timestamp AT TIME ZONE 'UTC';
     to_at timestamptz := (day + 1)::timestamp AT TIME ZONE 'UTC';
+    piece regclass;
     these integer;
     dropped integer := 0;
 BEGIN
+    -- A late batch for this day waits: what came after it was remembered would be dropped unseen.
+    FOREACH reading_table IN ARRAY ARRAY['heart_rate', 'steps_counter', 'steps'] LOOP
+        piece := public.partition_of_day(reading_table, drop_reading_day.day);
+        IF piece IS NOT NULL THEN
+            EXECUTE format('LOCK TABLE %s IN SHARE MODE', piece);
+            PERFORM public.remember_said(reading_table, drop_reading_day.day);
+        END IF;
+    END LOOP;
     FOREACH reading_table IN ARRAY
         ARRAY['heart_rate', 'steps', 'steps_counter', 'rr_interval', 'battery']
     LOOP
@@ -1029,7 +1155,7 @@ $$;
 
 -- Name: FUNCTION drop_reading_day(day date); Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON FUNCTION public.drop_reading_day(day date) IS 'Drop a UTC day of all reading tables for good, and remember it; return how many partitions or chunks that were.';
+COMMENT ON FUNCTION public.drop_reading_day(day date) IS 'Drop a UTC day of all reading tables for good, and remember it, and what it takes to know its readings again; return how many partitions or chunks that were.';
 
 -- Name: end_session(bytea); Type: FUNCTION; Schema: public; Owner: -
 
@@ -1295,6 +1421,102 @@ $$;
 
 COMMENT ON FUNCTION public.join_care_team(pseudonym_of text, staff_code text) IS 'Let a person of the staff look after a patient; false: there is no such person or patient.';
 
+-- Name: keep_answers(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.keep_answers() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    steps CONSTANT text[] := ARRAY['open', 'acknowledged', 'closed'];
+BEGIN
+    IF NOT pg_has_role(current_user, 'adhere_portal', 'USAGE') OR is_owner() THEN
+        RETURN NEW;
+    END IF;
+    IF (
+        OLD.state <> 'closed'
+        AND array_position(steps, NEW.state) >= array_position(steps, OLD.state)
+        AND (
+            (NEW.acknowledged_by, NEW.acknowledged_at)
+                IS NOT DISTINCT FROM (OLD.acknowledged_by, OLD.acknowledged_at)
+            OR OLD.acknowledged_by IS NULL AND NEW.acknowledged_by = reader_id()
+            AND abs(extract(epoch FROM clock_timestamp() - NEW.acknowledged_at)) < 60
+        )
+        AND (
+            NEW.state <> 'closed'
+            AND (NEW.closed_by, NEW.closed_at, NEW.outcome, NEW.outcome_reason)
+                IS NOT DISTINCT FROM (OLD.closed_by, OLD.closed_at, OLD.outcome, OLD.outcome_reason)
+            OR NEW.state = 'closed' AND NEW.closed_by = reader_id()
+            AND abs(extract(epoch FROM clock_timestamp() - NEW.closed_at)) < 60
+        )
+        -- The escalation ends with an answer, and is not put off.
+        AND (
+            (NEW.next_step, NEW.next_step_at)
+                IS NOT DISTINCT FROM (OLD.next_step, OLD.next_step_at)
+            OR NEW.next_step_at IS NULL AND NEW.state <> 'open'
+        )
+    ) IS NOT TRUE THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = 'an alert is answered once, in one''s own name and at the time it is';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- Name: FUNCTION keep_answers(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.keep_answers() IS 'Refuses the pages an answer in another''s name or of another time, one that takes an answer back, and an escalation put off.';
+
+-- Name: keep_entry_whole(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.keep_entry_whole() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM session_log AS before
+        WHERE before.entry_key = NEW.entry_key AND before.revision = NEW.revision - 1
+            AND before.enrolment_id = NEW.enrolment_id
+    ) THEN
+        RAISE check_violation USING
+            CONSTRAINT = 'session_log_of_one_enrolment',
+            MESSAGE = 'a revision follows the one before it, of the same enrolment';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Name: FUNCTION keep_entry_whole(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.keep_entry_whole() IS 'Refuses a revision that follows none, or one of another enrolment. After the row, so that whoever may not write there at all is told nothing else.';
+
+-- Name: keep_past_terms(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.keep_past_terms() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT pg_has_role(current_user, 'adhere_portal', 'USAGE') OR is_owner() THEN
+        RETURN NEW;
+    END IF;
+    IF (
+        lower(NEW.effective) = lower(OLD.effective)
+        AND NEW.effective <@ OLD.effective
+        AND upper(NEW.effective) >= (now() AT TIME ZONE 'UTC')::date
+    ) IS NOT TRUE THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = 'a version is not changed: it ends earlier, on a day that is not over';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- Name: FUNCTION keep_past_terms(); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.keep_past_terms() IS 'Refuses the pages to change for which days a version held: a page ends one, from today on at the earliest.';
+
 -- Name: know_browser(bytea, interval); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.know_browser(browser bytea, known_for interval) RETURNS void
@@ -1369,19 +1591,30 @@ CREATE FUNCTION public.ledger_anew() RETURNS bigint
     SET search_path TO 'public', 'pg_temp'
     AS $$
 DECLARE
-    due bigint;
+    slice integer;
+    counted bigint := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('adhere.ledger', 0));
-    TRUNCATE ledger_hour, ledger_spool, ledger_loss, expected, ledger_due;
+    DELETE FROM ledger_hour;
+    DELETE FROM ledger_spool;
+    DELETE FROM ledger_loss;
+    DELETE FROM ledger_declared;
+    DELETE FROM expected;
+    -- In one statement: what is committed meanwhile is in both or in neither.
+    WITH gone AS (DELETE FROM ledger_due)
     INSERT INTO ledger_due SELECT id FROM batch;
-    GET DIAGNOSTICS due = ROW_COUNT;
-    RETURN due;
+    LOOP
+        slice := ledger_catch_up(100000);
+        EXIT WHEN slice = 0;
+        counted := counted + slice;
+    END LOOP;
+    RETURN counted;
 END
 $$;
 
 -- Name: FUNCTION ledger_anew(); Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON FUNCTION public.ledger_anew() IS 'Forget the counts and have every batch counted again; findings stay. Return how many are due.';
+COMMENT ON FUNCTION public.ledger_anew() IS 'Forget the counts and count every batch again, all in one transaction; findings stay. Return how many that was.';
 
 -- Name: ledger_catch_up(integer); Type: FUNCTION; Schema: public; Owner: -
 
@@ -1391,6 +1624,7 @@ CREATE FUNCTION public.ledger_catch_up(most integer) RETURNS integer
     AS $$
 DECLARE
     ids bigint[];
+    all_ids bigint[];
 BEGIN
     -- One at a time: two neighbours of one chain must not be counted side by side.
     IF NOT pg_try_advisory_xact_lock(hashtextextended('adhere.ledger', 0)) THEN
@@ -1401,8 +1635,8 @@ BEGIN
         WHERE ctid = ANY (ARRAY(SELECT ctid FROM ledger_due LIMIT most))
         RETURNING batch_id
     )
-    SELECT array_agg(batch_id) INTO ids FROM counted;
-    IF ids IS NULL THEN
+    SELECT array_agg(batch_id) INTO all_ids FROM counted;
+    IF all_ids IS NULL THEN
         RETURN 0;
     END IF;
 
@@ -1416,13 +1650,23 @@ BEGIN
         FROM quarantined_reading
         WHERE batch_id = batch.id AND reason = 'clock_suspect'
     ) AS of_no_time ON quarantined_count > 0
-    WHERE id = ANY (ids)
+    WHERE id = ANY (all_ids)
     GROUP BY 1, 2
     ON CONFLICT (gateway_id, hour) DO UPDATE
     SET batches = kept.batches + excluded.batches,
         readings = kept.readings + excluded.readings,
         quarantined = kept.quarantined + excluded.quarantined,
         clock_suspect = kept.clock_suspect + excluded.clock_suspect;
+
+    -- A number that no box can have come to is here, and says nothing about its neighbours.
+    INSERT INTO ledger_finding (kind, gateway_id, boot, seq)
+    SELECT 'number_too_high', gateway_id, boot, seq
+    FROM batch
+    WHERE id = ANY (all_ids) AND ledger_count(seq) IS NULL
+    ON CONFLICT DO NOTHING;
+    SELECT array_agg(id) INTO ids
+    FROM batch
+    WHERE id = ANY (all_ids) AND ledger_count(seq) IS NOT NULL;
 
     INSERT INTO ledger_loss AS kept (gateway_id, boot, unsealed, seq, hour)
     SELECT DISTINCT ON (gateway_id, boot, unsealed)
@@ -1436,6 +1680,22 @@ BEGIN
     SET seq = excluded.seq, hour = excluded.hour
     WHERE excluded.seq < kept.seq;
 
+    INSERT INTO ledger_declared AS kept (gateway_id, boot, lost_sealed, released, seq)
+    SELECT gateway_id, boot, lost_sealed, released, min(seq)
+    FROM (
+        SELECT
+            gateway_id, boot, seq, coalesce(ledger_count(sealed), 0) AS lost_sealed,
+            coalesce(ledger_count(released), 0) AS released
+        FROM declared_loss
+        JOIN batch ON batch.id = batch_id
+        WHERE batch.id = ANY (ids)
+    ) AS said
+    WHERE lost_sealed + released > 0
+    GROUP BY gateway_id, boot, lost_sealed, released
+    ON CONFLICT (gateway_id, boot, lost_sealed, released) DO UPDATE
+    SET seq = excluded.seq
+    WHERE excluded.seq < kept.seq;
+
     PERFORM ledger_mind_the_gaps(ids);
 
     WITH come AS MATERIALIZED (
@@ -1443,27 +1703,23 @@ BEGIN
             gateway_id, boot, seq, ledger_count(readings_before) AS readings_before,
             ledger_count(readings_before) + reading_count AS sealed_readings,
             previous_sha256 IS NULL AS is_beginning, ledger_time(sealed_at, committed_at) AS at,
-            committed_at, coalesce(ledger_count(declared_loss.sealed), 0) AS lost_sealed,
-            coalesce(ledger_count(declared_loss.released), 0) AS released
+            committed_at
         FROM batch
-        LEFT JOIN declared_loss ON batch_id = batch.id
-        WHERE batch.id = ANY (ids)
+        WHERE id = ANY (ids)
     ), ends AS (
         SELECT
             gateway_id, boot, min(seq) AS first_seq, max(seq) AS last_seq,
-            max(committed_at) AS newest_came_at, max(lost_sealed) AS lost_sealed,
-            max(released) AS released
+            max(committed_at) AS newest_came_at
         FROM come
         GROUP BY gateway_id, boot
     )
     INSERT INTO ledger_spool AS kept (
         gateway_id, boot, first_seq, first_at, first_readings_before, is_beginning, last_seq,
-        last_at, sealed_readings, lost_sealed, released, newest_came_at
+        last_at, sealed_readings, newest_came_at
     )
     SELECT
         ends.gateway_id, ends.boot, first.seq, first.at, first.readings_before, first.is_beginning,
-        last.seq, last.at, last.sealed_readings, ends.lost_sealed, ends.released,
-        ends.newest_came_at
+        last.seq, last.at, last.sealed_readings, ends.newest_came_at
     FROM ends
     JOIN come AS first
         ON (first.gateway_id, first.boot, first.seq) = (ends.gateway_id, ends.boot, ends.first_seq)
@@ -1492,8 +1748,6 @@ BEGIN
             ORDER BY one.seq DESC
             LIMIT 1
         ),
-        lost_sealed = greatest(kept.lost_sealed, excluded.lost_sealed),
-        released = greatest(kept.released, excluded.released),
         newest_came_at = greatest(kept.newest_came_at, excluded.newest_came_at);
 
     -- Each pair of neighbours is looked at when the second of them is counted.
@@ -1534,7 +1788,7 @@ BEGIN
     ON CONFLICT DO NOTHING;
 
     DELETE FROM expected WHERE closed_at < clock_timestamp() - interval '90 days';
-    RETURN cardinality(ids);
+    RETURN cardinality(all_ids);
 END
 $$;
 
@@ -1552,7 +1806,7 @@ $$;
 
 -- Name: FUNCTION ledger_count(said bigint); Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON FUNCTION public.ledger_count(said bigint) IS 'A count by a box, null where it cannot be one: a thousand readings a second take 34 years to come so far. So no box can make a sum overflow.';
+COMMENT ON FUNCTION public.ledger_count(said bigint) IS 'A count by a box, or the number of a batch; null where it cannot be one: a thousand a second take 34 years to come so far. So no box can make a sum overflow.';
 
 -- Name: ledger_mind_the_gaps(bigint[]); Type: FUNCTION; Schema: public; Owner: -
 
@@ -1747,19 +2001,23 @@ CREATE FUNCTION public.list_readings(numbers bigint[], patients integer[], from_
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM public.require_flat_spans(numbers, patients, from_ms, to_ms);
     IF cardinality(patients) > 100 OR EXISTS (
         SELECT FROM unnest(from_ms, to_ms) AS span (since, until) WHERE until - since > 3600000
     ) THEN
         RAISE invalid_parameter_value USING MESSAGE = 'a list shows at most an hour of a hundred people';
     END IF;
+    -- Each time by itself: from the first to the last of two alerts lies much that nobody read.
     PERFORM public.note_reading(
         'list', ARRAY[span.patient],
-        min(timestamptz 'epoch' + span.since * interval '1 millisecond'),
-        max(timestamptz 'epoch' + span.until * interval '1 millisecond'),
+        timestamptz 'epoch' + span.since * interval '1 millisecond',
+        timestamptz 'epoch' + span.until * interval '1 millisecond',
         interval '1 hour'
     )
-    FROM unnest(patients, from_ms, to_ms) AS span (patient, since, until)
-    GROUP BY span.patient;
+    FROM (
+        SELECT DISTINCT patient, since, until
+        FROM unnest(patients, from_ms, to_ms) AS given (patient, since, until)
+    ) AS span;
     RETURN QUERY SELECT * FROM public.readings_between(
         'heart_rate', numbers, patients, from_ms, to_ms, 2147483647
     );
@@ -1768,7 +2026,7 @@ $$;
 
 -- Name: FUNCTION list_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]); Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON FUNCTION public.list_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) IS 'Heart rate for the small curves of a work list: some minutes around each alert. A list refreshes itself, so it is in the trail once an hour and person.';
+COMMENT ON FUNCTION public.list_readings(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) IS 'Heart rate for the small curves of a work list: some minutes around each alert. A list refreshes itself, so each time of each person is in the trail once an hour.';
 
 -- Name: log_in(text, bytea, bytea, interval, interval, bytea); Type: FUNCTION; Schema: public; Owner: -
 
@@ -1790,6 +2048,60 @@ $$;
 -- Name: FUNCTION log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea); Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) IS 'Open a session for whoever proves to know the password; false: not proven.';
+
+-- Name: nobody_since(date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.nobody_since(of_day date) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+DECLARE
+    reading_table text;
+    since timestamptz;
+    newest timestamptz := '-infinity';
+BEGIN
+    FOREACH reading_table IN ARRAY
+        ARRAY['battery', 'heart_rate', 'rr_interval', 'steps_counter', 'steps']
+    LOOP
+        -- Whoever came late, and what an assignment left to nobody since it came.
+        EXECUTE format(
+            $query$
+            WITH nobodys AS MATERIALIZED (
+                SELECT r.device_id, r.batch_id, min(r.at) AS first_at, max(r.at) AS last_at
+                FROM %1$I AS r
+                WHERE r.at >= %2$L AND r.at < %3$L
+                    AND NOT EXISTS (
+                        SELECT FROM device_assignment AS a
+                        WHERE a.device_id = r.device_id AND a.worn @> r.at
+                    )
+                GROUP BY r.device_id, r.batch_id
+            )
+            SELECT greatest(
+                (SELECT max(b.committed_at) FROM nobodys AS n JOIN batch AS b ON b.id = n.batch_id),
+                (
+                    SELECT max(left_by.came_on + 1)::timestamptz
+                    FROM nobodys AS n
+                    JOIN unowned_span AS left_by
+                        ON left_by.device_id = n.device_id
+                        AND left_by.until_batch_id >= n.batch_id
+                        AND left_by.during && tstzrange(n.first_at, n.last_at, '[]')
+                )
+            )
+            $query$,
+            reading_table,
+            of_day::timestamp AT TIME ZONE 'UTC', (of_day + 1)::timestamp AT TIME ZONE 'UTC'
+        ) INTO since;
+        newest := greatest(newest, since);
+    END LOOP;
+    RETURN newest;
+END
+$_$;
+
+-- Name: FUNCTION nobody_since(of_day date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.nobody_since(of_day date) IS 'Since when the newest readings of nobody on a UTC day are here as nobody''s: when they came, or the end of the day on which the assignment that covered them was taken back; -infinity where there are none.';
 
 -- Name: note_changed_assignment(); Type: FUNCTION; Schema: public; Owner: -
 
@@ -2012,16 +2324,21 @@ CREATE FUNCTION public.note_listed(token bytea, pseudonyms text[]) RETURNS boole
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+    before text[];
 BEGIN
-    UPDATE public.web_session SET listed = pseudonyms
-    WHERE token_sha256 = token AND listed IS DISTINCT FROM pseudonyms;
-    RETURN FOUND;
+    SELECT listed INTO before FROM public.web_session WHERE token_sha256 = token FOR UPDATE;
+    IF NOT FOUND OR before = pseudonyms THEN
+        RETURN false;
+    END IF;
+    UPDATE public.web_session SET listed = pseudonyms WHERE token_sha256 = token;
+    RETURN NOT pseudonyms <@ before;
 END
 $$;
 
 -- Name: FUNCTION note_listed(token bytea, pseudonyms text[]); Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON FUNCTION public.note_listed(token bytea, pseudonyms text[]) IS 'Note whom a session''s list shows; true where these are others than the last ones.';
+COMMENT ON FUNCTION public.note_listed(token bytea, pseudonyms text[]) IS 'Note whom a session''s list shows; true where somebody is among them whom the last one did not show.';
 
 -- Name: note_moved_patient(); Type: FUNCTION; Schema: public; Owner: -
 
@@ -2051,6 +2368,9 @@ BEGIN
         RAISE insufficient_privilege USING
             MESSAGE = 'readings of somebody whom the reader does not look after';
     END IF;
+    IF from_at IS NULL OR to_at IS NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'readings are read from a time to a time';
+    END IF;
     INSERT INTO public.audit (actor, action, subject, detail)
     SELECT
         reader, 'read_readings', patient.pseudonym,
@@ -2062,18 +2382,15 @@ BEGIN
             AND known.action = 'read_readings' AND known.detail ->> 'use' = for_use
             AND known.at >= now() - again_after
             -- A list that refreshes itself reads on by seconds; another time is another reading.
-            AND (
-                again_after > interval '0'
-                OR (known.detail ->> 'from')::timestamptz <= from_at
-                    AND (known.detail ->> 'to')::timestamptz >= to_at
-            )
+            AND (known.detail ->> 'from')::timestamptz - again_after <= from_at
+            AND (known.detail ->> 'to')::timestamptz + again_after >= to_at
     );
 END
 $$;
 
 -- Name: FUNCTION note_reading(for_use text, patients integer[], from_at timestamp with time zone, to_at timestamp with time zone, again_after interval); Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON FUNCTION public.note_reading(for_use text, patients integer[], from_at timestamp with time zone, to_at timestamp with time zone, again_after interval) IS 'Refuse whoever does not look after all of these; otherwise write in the trail, for each, that their readings of a time are read. Not again within a time: for lists that refresh themselves, and for a page that reads in several parts.';
+COMMENT ON FUNCTION public.note_reading(for_use text, patients integer[], from_at timestamp with time zone, to_at timestamp with time zone, again_after interval) IS 'Refuse whoever does not look after all of these; otherwise write in the trail, for each, that their readings of a time are read. Not again where it has just been written of that time: for lists that refresh themselves (within an hour, and of times no further than an hour from those written), and for a page that reads in several parts.';
 
 -- Name: unowned_span; Type: TABLE; Schema: public; Owner: -
 
@@ -2264,7 +2581,7 @@ CREATE FUNCTION public.purge_unowned(of_device integer, came_before date) RETURN
     SET search_path TO 'public', 'pg_temp'
     SET "TimeZone" TO 'UTC'
     SET "DateStyle" TO 'ISO'
-    AS $$
+    AS $_$
 DECLARE
     reading_table text;
     span record;
@@ -2272,6 +2589,7 @@ DECLARE
     batches bigint[];
     counted bigint[];
     all_batches bigint[] := '{}';
+    remembered text[] := ARRAY['heart_rate', 'steps', 'steps_counter'];
 BEGIN
     -- Without its assignments every reading of a band would look like nobody's.
     IF row_security_active('public.device_assignment'::regclass) AND NOT (
@@ -2313,15 +2631,51 @@ BEGIN
                 ARRAY['heart_rate', 'steps', 'steps_counter', 'rr_interval', 'battery']
             LOOP
                 EXECUTE format(
-                    'WITH gone AS ('
-                    'DELETE FROM public.%I WHERE device_id = %s AND batch_id <= %s '
-                    'AND at >= %L::timestamptz AND at < %L::timestamptz RETURNING batch_id), '
-                    'counts AS (SELECT batch_id, count(*) AS n FROM gone GROUP BY batch_id) '
-                    'SELECT coalesce(array_agg(batch_id), ''{}''), coalesce(array_agg(n), ''{}'') '
-                    'FROM counts',
+                    $query$
+                    WITH gone AS (
+                        DELETE FROM public.%1$I
+                        WHERE device_id = %2$s AND batch_id <= %3$s
+                            AND at >= %4$L::timestamptz AND at < %5$L::timestamptz
+                        RETURNING batch_id, at, device_ts_ms, value, span_ms
+                    ),
+                    remembered AS (
+                        INSERT INTO public.said_before (
+                            device_id, reading_table, device_ts_ms, at, sealed_at, said
+                        )
+                        SELECT
+                            %2$s, %1$L, array_agg(stamp ORDER BY place),
+                            array_agg(placed_at ORDER BY place),
+                            array_agg(batch_sealed_at ORDER BY place),
+                            string_agg(byte, '' ORDER BY place)
+                        FROM (
+                            SELECT
+                                gone.device_ts_ms AS stamp, gone.at AS placed_at,
+                                batch.sealed_at AS batch_sealed_at,
+                                said_byte(gone.device_ts_ms, gone.value, gone.span_ms) AS byte,
+                                row_number() OVER (ORDER BY gone.device_ts_ms, gone.at) AS place
+                            FROM gone
+                            JOIN batch ON batch.id = gone.batch_id
+                            WHERE gone.device_ts_ms IS NOT NULL AND %6$L
+                        ) AS stamped
+                        HAVING count(*) > 0
+                    ),
+                    counts AS (SELECT batch_id, count(*) AS n FROM gone GROUP BY batch_id)
+                    SELECT coalesce(array_agg(batch_id), '{}'), coalesce(array_agg(n), '{}')
+                    FROM counts
+                    $query$,
                     reading_table, of_device, span.until_batch_id,
-                    coalesce(lower(gap), '-infinity'), coalesce(upper(gap), 'infinity')
+                    coalesce(lower(gap), '-infinity'), coalesce(upper(gap), 'infinity'),
+                    reading_table = ANY (remembered)
                 ) INTO batches, counted;
+                -- Readings of later batches may stay, and repeat what they repeated.
+                EXECUTE format(
+                    'DELETE FROM said_again AS old '
+                    'WHERE old.device_id = %2$s AND old.reading_table = %1$L AND old.at <@ %3$L::tstzrange '
+                    'AND NOT EXISTS (SELECT FROM public.%1$I AS r '
+                    'WHERE (r.device_id, r.at, r.device_ts_ms, r.value, r.span_ms) '
+                    '= (old.device_id, old.at, old.device_ts_ms, old.value, old.span_ms))',
+                    reading_table, of_device, gap
+                );
                 INSERT INTO purged AS old (batch_id, readings)
                 SELECT of_batch, n FROM unnest(batches, counted) AS come (of_batch, n)
                 ON CONFLICT ON CONSTRAINT purged_pkey DO UPDATE
@@ -2329,8 +2683,6 @@ BEGIN
                 readings := readings + coalesce((SELECT sum(n) FROM unnest(counted) AS c (n)), 0);
                 all_batches := all_batches || batches;
             END LOOP;
-            DELETE FROM said_again
-            WHERE device_id = of_device AND at <@ gap;
         END LOOP;
     END LOOP;
     -- The signed bytes of a batch of which nothing is left hold nothing but nobody's readings.
@@ -2345,7 +2697,7 @@ BEGIN
     SELECT count(*) INTO payloads FROM emptied;
     RETURN NEXT;
 END
-$$;
+$_$;
 
 -- Name: FUNCTION purge_unowned(of_device integer, came_before date); Type: COMMENT; Schema: public; Owner: -
 
@@ -2578,6 +2930,71 @@ $$;
 
 COMMENT ON FUNCTION public.refuse_change() IS 'Refuses to change or remove rows, also to the owner of the table.';
 
+-- Name: remember_said(text, date); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.remember_said(reading_table text, of_day date) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    AS $_$
+BEGIN
+    EXECUTE format(
+        $query$
+        INSERT INTO said_before (device_id, reading_table, device_ts_ms, at, sealed_at, said)
+        SELECT
+            device_id, %1$L, array_agg(device_ts_ms ORDER BY place), array_agg(at ORDER BY place),
+            array_agg(sealed_at ORDER BY place), string_agg(said, '' ORDER BY place)
+        FROM (
+            SELECT
+                r.device_id, r.device_ts_ms, r.at, batch.sealed_at,
+                said_byte(r.device_ts_ms, r.value, r.span_ms) AS said,
+                row_number() OVER (PARTITION BY r.device_id ORDER BY r.device_ts_ms, r.at) AS place
+            FROM %1$I AS r
+            JOIN batch ON batch.id = r.batch_id
+            WHERE r.at >= %2$L AND r.at < %3$L AND r.device_ts_ms IS NOT NULL
+        ) AS stamped
+        GROUP BY device_id
+        $query$,
+        reading_table,
+        of_day::timestamp AT TIME ZONE 'UTC', (of_day + 1)::timestamp AT TIME ZONE 'UTC'
+    );
+END
+$_$;
+
+-- Name: FUNCTION remember_said(reading_table text, of_day date); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.remember_said(reading_table text, of_day date) IS 'Keep of a UTC day of a reading table what stands in said_before, before the day is dropped.';
+
+-- Name: require_flat_spans(bigint[], integer[], bigint[], bigint[]); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.require_flat_spans(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF (
+        (array_ndims(numbers), array_ndims(patients), array_ndims(from_ms), array_ndims(to_ms))
+            = (1, 1, 1, 1)
+        AND (
+            array_lower(numbers, 1), array_lower(patients, 1), array_lower(from_ms, 1),
+            array_lower(to_ms, 1)
+        ) = (1, 1, 1, 1)
+        AND (cardinality(patients), cardinality(from_ms), cardinality(to_ms))
+            = (cardinality(numbers), cardinality(numbers), cardinality(numbers))
+        AND array_position(numbers, NULL) IS NULL
+        AND array_position(from_ms, NULL) IS NULL
+        AND array_position(to_ms, NULL) IS NULL
+    ) IS NOT TRUE THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'spans are given as four lists of one length';
+    END IF;
+END
+$$;
+
+-- Name: FUNCTION require_flat_spans(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.require_flat_spans(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) IS 'Refuse spans that are not four plain lists of one length, each with a beginning and an end. Whether somebody may ask of these patients is asked elsewhere.';
+
 -- Name: rule_hot_spans(integer[], integer[], timestamp with time zone[], timestamp with time zone[], boolean[], text, interval, interval, timestamp with time zone, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.rule_hot_spans(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) RETURNS SETOF integer
@@ -2704,6 +3121,19 @@ $_$;
 -- Name: FUNCTION rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone); Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON FUNCTION public.rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) IS 'Readings of bands in stretches of time with the wearer''s ceiling, for a rule: of those who have one. In the trail once an hour and person.';
+
+-- Name: said_byte(bigint, double precision, integer); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.said_byte(device_ts_ms bigint, value double precision, span_ms integer) RETURNS bytea
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    BEGIN ATOMIC
+ SELECT substr(sha256(((int8send(device_ts_ms) || float8send((value + (0)::double precision))) || int4send(span_ms))), 1, 1) AS substr;
+END;
+
+-- Name: FUNCTION said_byte(device_ts_ms bigint, value double precision, span_ms integer); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.said_byte(device_ts_ms bigint, value double precision, span_ms integer) IS 'The first byte of the SHA-256 of stamp, value and span, big end first: two different values of a stamp have the same once in 256 times.';
 
 -- Name: seal_audit(integer); Type: FUNCTION; Schema: public; Owner: -
 
@@ -2979,6 +3409,7 @@ CREATE FUNCTION public.trace_readings(numbers bigint[], patients integer[], from
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM public.require_flat_spans(numbers, patients, from_ms, to_ms);
     IF cardinality(patients) <> 1 OR to_ms[1] - from_ms[1] > 48 * 3600000 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'a trace is of one person and at most two days';
     END IF;
@@ -3049,6 +3480,7 @@ CREATE FUNCTION public.week_readings(reading_table text, numbers bigint[], patie
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
+    PERFORM public.require_flat_spans(numbers, patients, from_ms, to_ms);
     IF cardinality(patients) <> 1 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'a week is of one person';
     END IF;
@@ -3797,7 +4229,7 @@ ALTER TABLE ONLY public.consent FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE consent; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON TABLE public.consent IS 'What a patient has agreed to, purpose by purpose: each is asked for by itself (PIPL, articles 23 and 29).';
+COMMENT ON TABLE public.consent IS 'What a patient has agreed to, purpose by purpose: each is asked for by itself (PIPL, articles 23 and 29). Withdrawn, it may be given again: another row.';
 
 -- Name: COLUMN consent.purpose; Type: COMMENT; Schema: public; Owner: -
 
@@ -3862,55 +4294,6 @@ COMMENT ON COLUMN public.day.prescription_id IS 'The version in force on that da
 -- Name: COLUMN day.input_sha256; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.day.input_sha256 IS 'Of everything the row was computed from: the same inputs give the same row.';
-
--- Name: dead_letter; Type: TABLE; Schema: public; Owner: -
-
-CREATE TABLE public.dead_letter (
-    id bigint NOT NULL,
-    topic text NOT NULL,
-    reason text NOT NULL,
-    detail text NOT NULL,
-    bytes bytea NOT NULL,
-    full_length bigint NOT NULL,
-    sha256 bytea NOT NULL,
-    first_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    times_seen integer DEFAULT 1 NOT NULL,
-    gateway_id integer,
-    retried_at timestamp with time zone,
-    retry_outcome text,
-    retry_detail text,
-    CONSTRAINT dead_letter_check CHECK (((retried_at IS NULL) = (retry_outcome IS NULL))),
-    CONSTRAINT dead_letter_sha256_check CHECK ((length(sha256) = 32))
-);
-
--- Name: TABLE dead_letter; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON TABLE public.dead_letter IS 'What could not be taken, with its bytes and the reason; the same thing again only counts up.';
-
--- Name: COLUMN dead_letter.reason; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.dead_letter.reason IS 'A short fixed word (bad_signature, forked_spool, ...), the same as in logs and counters.';
-
--- Name: COLUMN dead_letter.bytes; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.dead_letter.bytes IS 'What came, cut at a limit; `full_length` and `sha256` are of the whole.';
-
--- Name: COLUMN dead_letter.gateway_id; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.dead_letter.gateway_id IS 'The gateway on whose topic it came, be it that gateway''s or not; null: no topic of an enrolled gateway.';
-
--- Name: COLUMN dead_letter.retried_at; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.dead_letter.retried_at IS 'When an operator last had it read again; null: never.';
-
--- Name: COLUMN dead_letter.retry_outcome; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.dead_letter.retry_outcome IS 'stored, duplicate, truncated, not_retriable, or the reason why it was refused again.';
-
--- Name: COLUMN dead_letter.retry_detail; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.dead_letter.retry_detail IS 'As detail, of the last try; no value of any reading.';
 
 -- Name: dead_letter_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -4377,6 +4760,31 @@ ALTER TABLE ONLY public.known_browser FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.known_browser IS 'A browser in which this person has logged in: wrong passwords of strangers do not make it wait.';
 
+-- Name: ledger_declared; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.ledger_declared (
+    gateway_id integer NOT NULL,
+    boot bytea NOT NULL,
+    lost_sealed bigint NOT NULL,
+    released bigint NOT NULL,
+    seq bigint NOT NULL,
+    CONSTRAINT ledger_declared_boot_check CHECK ((length(boot) = 16)),
+    CONSTRAINT ledger_declared_lost_sealed_check CHECK ((lost_sealed >= 0)),
+    CONSTRAINT ledger_declared_released_check CHECK ((released >= 0))
+);
+
+-- Name: TABLE ledger_declared; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.ledger_declared IS 'Readings that a spool has declared lost of what it had sealed: with which batch it first said each total.';
+
+-- Name: COLUMN ledger_declared.lost_sealed; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_declared.lost_sealed IS 'Damaged on its disk, over the life of the spool file.';
+
+-- Name: COLUMN ledger_declared.released; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_declared.released IS 'Given up of what was refused here, over the life of the spool file.';
+
 -- Name: ledger_spool; Type: TABLE; Schema: public; Owner: -
 
 CREATE TABLE public.ledger_spool (
@@ -4389,8 +4797,6 @@ CREATE TABLE public.ledger_spool (
     last_seq bigint NOT NULL,
     last_at timestamp with time zone NOT NULL,
     sealed_readings bigint,
-    lost_sealed bigint DEFAULT 0 NOT NULL,
-    released bigint DEFAULT 0 NOT NULL,
     newest_came_at timestamp with time zone NOT NULL,
     CONSTRAINT ledger_spool_boot_check CHECK ((length(boot) = 16)),
     CONSTRAINT ledger_spool_check CHECK ((last_seq >= first_seq))
@@ -4408,61 +4814,114 @@ COMMENT ON COLUMN public.ledger_spool.is_beginning IS 'The first batch here says
 
 COMMENT ON COLUMN public.ledger_spool.sealed_readings IS 'Sealed up to and with the last batch here, by the box''s own count; null: it does not say.';
 
--- Name: COLUMN ledger_spool.lost_sealed; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.ledger_spool.lost_sealed IS 'The most it has declared lost of what was sealed: damaged on its disk.';
-
--- Name: COLUMN ledger_spool.released; Type: COMMENT; Schema: public; Owner: -
-
-COMMENT ON COLUMN public.ledger_spool.released IS 'The most it has declared given up of what was refused here.';
-
 -- Name: COLUMN ledger_spool.newest_came_at; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.ledger_spool.newest_came_at IS 'When the hub last committed a batch of it.';
 
+-- Name: ledger_down; Type: VIEW; Schema: public; Owner: -
+
+CREATE VIEW public.ledger_down AS
+ SELECT gateway_state.gateway_id,
+    COALESCE(date_bin('01:00:00'::interval, max(ledger_spool.last_at), '1970-01-01 00:00:00+00'::timestamp with time zone), '-infinity'::timestamp with time zone) AS since
+   FROM (public.gateway_state
+     LEFT JOIN public.ledger_spool USING (gateway_id))
+  WHERE (NOT gateway_state.online)
+  GROUP BY gateway_state.gateway_id;
+
+-- Name: VIEW ledger_down; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON VIEW public.ledger_down IS 'Boxes that are down, and the hour of the last batch here: what they have sealed from then on nobody knows.';
+
 -- Name: ledger_gap; Type: VIEW; Schema: public; Owner: -
 
 CREATE VIEW public.ledger_gap AS
- SELECT id,
-    gateway_id,
-    boot,
-    first_seq,
-    last_seq,
-    ((last_seq - first_seq) + 1) AS batches,
-    readings,
+ SELECT gap.id,
+    gap.gateway_id,
+    gap.boot,
+    gap.first_seq,
+    gap.last_seq,
+    ((gap.last_seq - gap.first_seq) + 1) AS batches,
+    told.readings,
     (
         CASE
-            WHEN (readings IS NOT NULL) THEN LEAST((readings)::numeric, GREATEST((0)::numeric, (((lost_sealed + released))::numeric - COALESCE(sum(readings) OVER (PARTITION BY gateway_id, boot ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), (0)::numeric))))
+            WHEN (told.readings IS NOT NULL) THEN GREATEST((0)::numeric, LEAST((told.readings)::numeric, (told.explained - (told.missing_until - (told.readings)::numeric))))
             ELSE NULL::numeric
         END)::bigint AS lost,
-    after_at,
-    before_at,
-    opened_at,
-    date_bin('01:00:00'::interval, COALESCE(after_at, before_at), '1970-01-01 00:00:00+00'::timestamp with time zone) AS hour
-   FROM ( SELECT expected.id,
-            expected.gateway_id,
-            expected.boot,
-            expected.first_seq,
-            expected.last_seq,
-            expected.readings_before,
-            expected.readings_until,
-            expected.after_at,
-            expected.before_at,
-            expected.opened_at,
-            expected.closed_at,
-            spool.lost_sealed,
-            spool.released,
-                CASE
-                    WHEN (expected.readings_until >= expected.readings_before) THEN (expected.readings_until - expected.readings_before)
-                    ELSE NULL::bigint
-                END AS readings
-           FROM (public.expected
-             JOIN public.ledger_spool spool USING (gateway_id, boot))
-          WHERE (expected.closed_at IS NULL)) gap;
+    gap.after_at,
+    gap.before_at,
+    gap.opened_at,
+    date_bin('01:00:00'::interval, COALESCE(gap.after_at, gap.before_at), '1970-01-01 00:00:00+00'::timestamp with time zone) AS hour
+   FROM (( SELECT netted.gateway_id,
+            netted.boot,
+            netted.gap_id,
+            netted.readings,
+            netted.missing_until,
+            (max(netted.declared) OVER spool + LEAST((0)::numeric, min((netted.missing_until - netted.declared)) OVER spool)) AS explained
+           FROM ( SELECT summed.gateway_id,
+                    summed.boot,
+                    summed.gap_id,
+                    summed.readings,
+                    summed.missing_until,
+                    ((summed.most_lost_sealed)::numeric + GREATEST((0)::numeric, max(((summed.most_released)::numeric - summed.retried_until)) OVER until_here)) AS declared,
+                    summed.seq,
+                    summed.place
+                   FROM ( SELECT event.gateway_id,
+                            event.boot,
+                            event.gap_id,
+                            event.readings,
+                            event.seq,
+                            event.place,
+                            COALESCE(sum(event.readings) OVER until_here, (0)::numeric) AS missing_until,
+                            COALESCE(sum(event.retried) OVER until_here, (0)::numeric) AS retried_until,
+                            COALESCE(max(event.lost_sealed) OVER until_here, (0)::bigint) AS most_lost_sealed,
+                            COALESCE(max(event.released) OVER until_here, (0)::bigint) AS most_released
+                           FROM ( SELECT expected.gateway_id,
+                                    expected.boot,
+                                    expected.first_seq AS seq,
+                                    0 AS place,
+                                    expected.id AS gap_id,
+CASE
+ WHEN (expected.readings_until >= expected.readings_before) THEN (expected.readings_until - expected.readings_before)
+ ELSE NULL::bigint
+END AS readings,
+                                    NULL::bigint AS retried,
+                                    NULL::bigint AS lost_sealed,
+                                    NULL::bigint AS released
+                                   FROM public.expected
+                                  WHERE (expected.closed_at IS NULL)
+                                UNION ALL
+                                 SELECT ledger_declared.gateway_id,
+                                    ledger_declared.boot,
+                                    ledger_declared.seq,
+                                    1,
+                                    NULL::bigint,
+                                    NULL::bigint,
+                                    NULL::bigint,
+                                    ledger_declared.lost_sealed,
+                                    ledger_declared.released
+                                   FROM public.ledger_declared
+                                UNION ALL
+                                 SELECT batch.gateway_id,
+                                    batch.boot,
+                                    batch.seq,
+                                    2,
+                                    NULL::bigint,
+                                    NULL::bigint,
+                                    batch.reading_count,
+                                    NULL::bigint,
+                                    NULL::bigint
+                                   FROM (( SELECT DISTINCT dead_letter.batch_id
+   FROM public.dead_letter
+  WHERE (dead_letter.batch_id IS NOT NULL)) of
+                                     JOIN public.batch ON ((batch.id = of.batch_id)))) event
+                          WINDOW until_here AS (PARTITION BY event.gateway_id, event.boot ORDER BY event.seq, event.place)) summed
+                  WINDOW until_here AS (PARTITION BY summed.gateway_id, summed.boot ORDER BY summed.seq, summed.place)) netted
+          WINDOW spool AS (PARTITION BY netted.gateway_id, netted.boot)) told
+     JOIN public.expected gap ON (((gap.id = told.gap_id) AND (gap.gateway_id = told.gateway_id))));
 
 -- Name: VIEW ledger_gap; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON VIEW public.ledger_gap IS 'Open gaps: how many readings are missing (null: the box does not say), and how many of them it has declared lost; of several gaps the oldest are taken for those.';
+COMMENT ON VIEW public.ledger_gap IS 'Open gaps: how many readings are missing (null: the box does not say), and how many of them it has declared lost. A loss explains what is missing before the batch that declares it, the oldest first; what was given up and then stored by a retry is taken off.';
 
 -- Name: ledger_hour; Type: TABLE; Schema: public; Owner: -
 
@@ -4518,46 +4977,55 @@ CREATE VIEW public.ledger_on_box AS
     said.said_at,
     said.came_at,
     ((said.sealed + said.unsealed) - ledger_spool.sealed_readings) AS ahead,
-    GREATEST((0)::bigint, ((said.sealed + said.unsealed) - ledger_spool.sealed_readings)) AS pending
+    GREATEST((0)::bigint, ((said.sealed + said.unsealed) - ledger_spool.sealed_readings)) AS pending,
+    date_bin('01:00:00'::interval,
+        CASE
+            WHEN said.online THEN said.came_at
+            ELSE public.ledger_time(said.said_at, said.came_at)
+        END, '1970-01-01 00:00:00+00'::timestamp with time zone) AS hour
    FROM (( SELECT gateway_state.gateway_id,
             gateway_state.said_at,
             gateway_state.came_at,
+            gateway_state.online,
             decode(told.boot, 'hex'::text) AS boot,
             (told.sealed)::bigint AS sealed,
             (told.unsealed)::bigint AS unsealed
            FROM (public.gateway_state
              CROSS JOIN LATERAL ( SELECT "substring"((gateway_state.said ->> 'boot'::text), '^[0-9a-f]{32}$'::text) AS boot,
                     "substring"((gateway_state.said ->> 'sealed'::text), '^[0-9]{1,15}$'::text) AS sealed,
-                    "substring"((gateway_state.said ->> 'unsealed'::text), '^[0-9]{1,15}$'::text) AS unsealed) told)
-          WHERE gateway_state.online) said
+                    "substring"((gateway_state.said ->> 'unsealed'::text), '^[0-9]{1,15}$'::text) AS unsealed) told)) said
      JOIN public.ledger_spool USING (gateway_id, boot));
 
 -- Name: VIEW ledger_on_box; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON VIEW public.ledger_on_box IS 'What a box that is up has on its disk beyond its last batch here, by its own unsigned word of came_at. Of a box that has no row nobody knows.';
+COMMENT ON VIEW public.ledger_on_box IS 'What a box has on its disk beyond its last batch here, by its own unsigned word; of one that is down, by its last word, and it may be more. Of a box that has no row nobody knows.';
 
 -- Name: COLUMN ledger_on_box.ahead; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.ledger_on_box.ahead IS 'Below zero: batches have come since it said so.';
 
+-- Name: COLUMN ledger_on_box.hour; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.ledger_on_box.hour IS 'In which it said so; of one that is down by its own clock, where that can be right.';
+
 -- Name: ledger; Type: VIEW; Schema: public; Owner: -
 
 CREATE VIEW public.ledger AS
- SELECT gateway_id,
-    hour,
+ SELECT part.gateway_id,
+    part.hour,
     (
         CASE
-            WHEN (sum(unknown_batches) = (0)::numeric) THEN ((sum(stored) + sum(lost)) + sum(pending))
+            WHEN ((sum(part.unknown_batches) = (0)::numeric) AND (part.hour < COALESCE(min(down.since), 'infinity'::timestamp with time zone))) THEN ((sum(part.stored) + sum(part.lost)) + sum(part.pending))
             ELSE NULL::numeric
         END)::bigint AS expected,
-    (sum(stored))::bigint AS stored,
-    (sum(lost))::bigint AS lost,
-    (sum(pending))::bigint AS pending,
-    (sum(unknown_batches))::bigint AS unknown_batches,
-    (sum(batches))::bigint AS batches,
-    (sum(quarantined))::bigint AS quarantined,
-    (sum(clock_suspect))::bigint AS clock_suspect
-   FROM ( SELECT ledger_hour.gateway_id,
+    (sum(part.stored))::bigint AS stored,
+    (sum(part.lost))::bigint AS lost,
+    (sum(part.pending))::bigint AS pending,
+    (sum(part.unknown_batches))::bigint AS unknown_batches,
+    (sum(part.batches))::bigint AS batches,
+    (sum(part.quarantined))::bigint AS quarantined,
+    (sum(part.clock_suspect))::bigint AS clock_suspect
+   FROM (( SELECT ledger_hour.gateway_id,
             ledger_hour.hour,
             ledger_hour.readings AS stored,
             0 AS lost,
@@ -4594,7 +5062,7 @@ CREATE VIEW public.ledger AS
            FROM public.ledger_gap
         UNION ALL
          SELECT ledger_on_box.gateway_id,
-            date_bin('01:00:00'::interval, ledger_on_box.came_at, '1970-01-01 00:00:00+00'::timestamp with time zone) AS date_bin,
+            ledger_on_box.hour,
             0,
             0,
             ledger_on_box.pending,
@@ -4604,7 +5072,8 @@ CREATE VIEW public.ledger AS
             0
            FROM public.ledger_on_box
           WHERE (ledger_on_box.pending > 0)) part
-  GROUP BY gateway_id, hour;
+     LEFT JOIN public.ledger_down down ON ((down.gateway_id = part.gateway_id)))
+  GROUP BY part.gateway_id, part.hour;
 
 -- Name: VIEW ledger; Type: COMMENT; Schema: public; Owner: -
 
@@ -4612,7 +5081,7 @@ COMMENT ON VIEW public.ledger IS 'By gateway and hour of sealing: expected = sto
 
 -- Name: COLUMN ledger.expected; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON COLUMN public.ledger.expected IS 'Null: some batches are missing of which nobody knows how many readings they hold.';
+COMMENT ON COLUMN public.ledger.expected IS 'Null: some batches are missing of which nobody knows how many readings they hold, or the box is down and may have sealed more.';
 
 -- Name: COLUMN ledger.lost; Type: COMMENT; Schema: public; Owner: -
 
@@ -4650,8 +5119,10 @@ CREATE TABLE public.ledger_finding (
     CONSTRAINT ledger_finding_check1 CHECK (((dead_letter_id IS NULL) = ((boot IS NOT NULL) AND (seq IS NOT NULL)))),
     CONSTRAINT ledger_finding_check2 CHECK (((kind = 'unread_keys'::text) = (unread IS NOT NULL))),
     CONSTRAINT ledger_finding_check3 CHECK (((seen_at IS NULL) = (seen_by IS NULL))),
-    CONSTRAINT ledger_finding_kind_check CHECK ((kind = ANY (ARRAY['broken_chain'::text, 'count_contradicts'::text, 'forked_spool'::text, 'unread_keys'::text])))
+    CONSTRAINT ledger_finding_kind_check CHECK ((kind = ANY (ARRAY['broken_chain'::text, 'count_contradicts'::text, 'forked_spool'::text, 'unread_keys'::text, 'number_too_high'::text])))
 );
+
+ALTER TABLE ONLY public.ledger_finding FORCE ROW LEVEL SECURITY;
 
 -- Name: TABLE ledger_finding; Type: COMMENT; Schema: public; Owner: -
 
@@ -4659,7 +5130,7 @@ COMMENT ON TABLE public.ledger_finding IS 'What the ledger holds against a box: 
 
 -- Name: COLUMN ledger_finding.kind; Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON COLUMN public.ledger_finding.kind IS 'broken_chain: the batch before it has another hash than it says. count_contradicts: nor has it as many readings. forked_spool: another content came for a place that is taken. unread_keys: its program is newer than the hub''s.';
+COMMENT ON COLUMN public.ledger_finding.kind IS 'broken_chain: the batch before it has another hash than it says. count_contradicts: nor has it as many readings. forked_spool: another content came for a place that is taken. unread_keys: its program is newer than the hub''s. number_too_high: no box can have sealed so many batches.';
 
 -- Name: COLUMN ledger_finding.seq; Type: COMMENT; Schema: public; Owner: -
 
@@ -4872,7 +5343,11 @@ CREATE TABLE public.nightly_run (
     language text NOT NULL,
     quality jsonb,
     audit_block bigint,
-    CONSTRAINT nightly_run_revision_check CHECK ((revision >= 1))
+    audit_sha256 bytea,
+    uncounted_batches bigint,
+    CONSTRAINT nightly_run_audit_sha256_check CHECK ((length(audit_sha256) = 32)),
+    CONSTRAINT nightly_run_revision_check CHECK ((revision >= 1)),
+    CONSTRAINT nightly_run_uncounted_batches_check CHECK ((uncounted_batches >= 0))
 );
 
 -- Name: TABLE nightly_run; Type: COMMENT; Schema: public; Owner: -
@@ -4894,6 +5369,14 @@ COMMENT ON COLUMN public.nightly_run.quality IS 'The rows of the sheet of data q
 -- Name: COLUMN nightly_run.audit_block; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.nightly_run.audit_block IS 'The anchor printed on its cover; null in a report of before there were anchors, or of a district without an audited act.';
+
+-- Name: COLUMN nightly_run.audit_sha256; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.nightly_run.audit_sha256 IS 'The hash of that block, as the cover prints it.';
+
+-- Name: COLUMN nightly_run.uncounted_batches; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.nightly_run.uncounted_batches IS 'Batches that the ledger could not count for the sheet of data quality, which says so; null: it could.';
 
 -- Name: nightly_run_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -4947,9 +5430,13 @@ CREATE TABLE public.outcome (
     id integer NOT NULL,
     patient_id integer NOT NULL,
     kind text NOT NULL,
-    value double precision NOT NULL,
+    value double precision,
     measured_on date NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp(),
     CONSTRAINT outcome_kind_check CHECK ((kind = ANY (ARRAY['systolic_mmhg'::text, 'diastolic_mmhg'::text, 'fasting_glucose_mmol_l'::text, 'hba1c_pct'::text, 'weight_kg'::text]))),
+    CONSTRAINT outcome_revision_check CHECK ((revision >= 1)),
+    CONSTRAINT outcome_taken_back_later CHECK (((value IS NOT NULL) OR (revision > 1))),
     CONSTRAINT outcome_value_check CHECK (((value > (0)::double precision) AND (value < (1000)::double precision)))
 );
 
@@ -4962,6 +5449,18 @@ COMMENT ON TABLE public.outcome IS 'What exercise is for: blood pressure, glucos
 -- Name: COLUMN outcome.kind; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.outcome.kind IS 'What was measured, with its unit.';
+
+-- Name: COLUMN outcome.value; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.outcome.value IS 'Null: the entry was taken back.';
+
+-- Name: COLUMN outcome.revision; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.outcome.revision IS 'The highest of a day and a kind holds: a correction is another row, and the earlier one stays.';
+
+-- Name: COLUMN outcome.entered_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.outcome.entered_at IS 'Null: it is from before this was kept.';
 
 -- Name: outcome_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -5306,11 +5805,15 @@ COMMENT ON COLUMN public.rest_day.input_sha256 IS 'Of the held heart rate of the
 CREATE TABLE public.risk_assessment (
     id integer NOT NULL,
     patient_id integer NOT NULL,
-    level text NOT NULL,
+    level text,
     method text NOT NULL,
     assessed_on date NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    entered_at timestamp with time zone DEFAULT clock_timestamp(),
     CONSTRAINT risk_assessment_level_check CHECK ((level = ANY (ARRAY['low'::text, 'moderate'::text, 'high'::text]))),
-    CONSTRAINT risk_assessment_method_check CHECK ((method <> ''::text))
+    CONSTRAINT risk_assessment_method_check CHECK ((method <> ''::text)),
+    CONSTRAINT risk_assessment_revision_check CHECK ((revision >= 1)),
+    CONSTRAINT risk_assessment_taken_back_later CHECK (((level IS NOT NULL) OR (revision > 1)))
 );
 
 ALTER TABLE ONLY public.risk_assessment FORCE ROW LEVEL SECURITY;
@@ -5319,9 +5822,21 @@ ALTER TABLE ONLY public.risk_assessment FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE public.risk_assessment IS 'How risky exercise is for a patient, as a doctor has judged it before prescribing.';
 
+-- Name: COLUMN risk_assessment.level; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.risk_assessment.level IS 'Null: the entry was taken back.';
+
 -- Name: COLUMN risk_assessment.method; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.risk_assessment.method IS 'By which questionnaire or test.';
+
+-- Name: COLUMN risk_assessment.revision; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.risk_assessment.revision IS 'The highest of a day and a method holds: a correction is another row, and the earlier one stays.';
+
+-- Name: COLUMN risk_assessment.entered_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.risk_assessment.entered_at IS 'Null: it is from before this was kept.';
 
 -- Name: risk_assessment_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -5405,7 +5920,8 @@ CREATE TABLE public.said_again (
     device_ts_ms bigint NOT NULL,
     at timestamp with time zone NOT NULL,
     value double precision NOT NULL,
-    span_ms integer NOT NULL
+    span_ms integer NOT NULL,
+    is_settled boolean DEFAULT false NOT NULL
 );
 
 -- Name: TABLE said_again; Type: COMMENT; Schema: public; Owner: -
@@ -5419,6 +5935,61 @@ COMMENT ON COLUMN public.said_again.device_ts_ms IS 'The own stamp of the band: 
 -- Name: COLUMN said_again.at; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.said_again.at IS 'Where the repeated reading was placed.';
+
+-- Name: COLUMN said_again.is_settled; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.said_again.is_settled IS 'Not computed anew: when it was found, nothing was kept yet of deleted readings, and what it repeats may be gone.';
+
+-- Name: said_before; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.said_before (
+    id bigint NOT NULL,
+    device_id integer NOT NULL,
+    reading_table text NOT NULL,
+    device_ts_ms bigint[] NOT NULL,
+    at timestamp with time zone[] NOT NULL,
+    sealed_at timestamp with time zone[] NOT NULL,
+    said bytea NOT NULL,
+    CONSTRAINT said_before_check CHECK ((cardinality(at) = cardinality(device_ts_ms))),
+    CONSTRAINT said_before_check1 CHECK ((cardinality(sealed_at) = cardinality(device_ts_ms))),
+    CONSTRAINT said_before_check2 CHECK ((length(said) = cardinality(device_ts_ms))),
+    CONSTRAINT said_before_device_ts_ms_check CHECK ((cardinality(device_ts_ms) > 0))
+);
+
+-- Name: TABLE said_before; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.said_before IS 'Readings of band memory that are no longer in the tables, a row per band and deletion: enough to know one when the band says it again. Not their values.';
+
+-- Name: COLUMN said_before.device_id; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.said_before.device_id IS 'Of device; unchecked, as that of unowned_span is.';
+
+-- Name: COLUMN said_before.device_ts_ms; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.said_before.device_ts_ms IS 'The own stamps of the band, rising.';
+
+-- Name: COLUMN said_before.at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.said_before.at IS 'Where each was placed.';
+
+-- Name: COLUMN said_before.sealed_at; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.said_before.sealed_at IS 'When the batch of each was sealed: who told a record first keeps it.';
+
+-- Name: COLUMN said_before.said; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.said_before.said IS 'A said_byte of each.';
+
+-- Name: said_before_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+
+ALTER TABLE public.said_before ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.said_before_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 -- Name: session_log_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -5953,10 +6524,15 @@ ALTER TABLE ONLY public.cold_content
 ALTER TABLE ONLY public.cold_part
     ADD CONSTRAINT cold_part_pkey PRIMARY KEY (day, part);
 
--- Name: consent consent_patient_id_purpose_text_version_key; Type: CONSTRAINT; Schema: public; Owner: -
+-- Name: consent consent_given_once_a_day; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.consent
-    ADD CONSTRAINT consent_patient_id_purpose_text_version_key UNIQUE (patient_id, purpose, text_version);
+    ADD CONSTRAINT consent_given_once_a_day UNIQUE (patient_id, purpose, text_version, given_on);
+
+-- Name: consent consent_one_at_a_time; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.consent
+    ADD CONSTRAINT consent_one_at_a_time EXCLUDE USING gist (patient_id WITH =, purpose WITH =, text_version WITH =, daterange(given_on, withdrawn_on) WITH &&);
 
 -- Name: consent consent_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -6083,6 +6659,11 @@ ALTER TABLE ONLY public.gateway_state
 ALTER TABLE ONLY public.known_browser
     ADD CONSTRAINT known_browser_pkey PRIMARY KEY (token_sha256);
 
+-- Name: ledger_declared ledger_declared_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_declared
+    ADD CONSTRAINT ledger_declared_pkey PRIMARY KEY (gateway_id, boot, lost_sealed, released);
+
 -- Name: ledger_finding ledger_finding_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.ledger_finding
@@ -6143,10 +6724,10 @@ ALTER TABLE ONLY public.organisation
 ALTER TABLE ONLY public.organisation
     ADD CONSTRAINT organisation_pkey PRIMARY KEY (id);
 
--- Name: outcome outcome_patient_id_kind_measured_on_key; Type: CONSTRAINT; Schema: public; Owner: -
+-- Name: outcome outcome_one_revision; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.outcome
-    ADD CONSTRAINT outcome_patient_id_kind_measured_on_key UNIQUE (patient_id, kind, measured_on);
+    ADD CONSTRAINT outcome_one_revision UNIQUE (patient_id, kind, measured_on, revision);
 
 -- Name: outcome outcome_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -6238,10 +6819,10 @@ ALTER TABLE ONLY public.refused_version
 ALTER TABLE ONLY public.rest_day
     ADD CONSTRAINT rest_day_pkey PRIMARY KEY (patient_id, date);
 
--- Name: risk_assessment risk_assessment_patient_id_assessed_on_method_key; Type: CONSTRAINT; Schema: public; Owner: -
+-- Name: risk_assessment risk_assessment_one_revision; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.risk_assessment
-    ADD CONSTRAINT risk_assessment_patient_id_assessed_on_method_key UNIQUE (patient_id, assessed_on, method);
+    ADD CONSTRAINT risk_assessment_one_revision UNIQUE (patient_id, assessed_on, method, revision);
 
 -- Name: risk_assessment risk_assessment_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -6257,6 +6838,11 @@ ALTER TABLE ONLY public.roster_issue
 
 ALTER TABLE ONLY public.said_again
     ADD CONSTRAINT said_again_pkey PRIMARY KEY (device_id, reading_table, device_ts_ms, at, value, span_ms);
+
+-- Name: said_before said_before_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.said_before
+    ADD CONSTRAINT said_before_pkey PRIMARY KEY (id);
 
 -- Name: session_log session_log_entry_key_revision_key; Type: CONSTRAINT; Schema: public; Owner: -
 
@@ -6348,6 +6934,10 @@ CREATE INDEX alert_week_alert_id_idx ON public.alert_week USING btree (alert_id)
 
 CREATE INDEX audit_actor_id_idx ON public.audit USING btree (actor, id);
 
+-- Name: audit_patients; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX audit_patients ON public.audit USING gin (((detail -> 'patients'::text)));
+
 -- Name: audit_reading; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX audit_reading ON public.audit USING btree (subject, actor, at) WHERE (action = 'read_readings'::text);
@@ -6387,6 +6977,14 @@ CREATE INDEX care_team_staff_id_idx ON public.care_team USING btree (staff_id);
 -- Name: cold_content_day_part_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX cold_content_day_part_idx ON public.cold_content USING btree (day, part);
+
+-- Name: dead_letter_batch_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX dead_letter_batch_id_idx ON public.dead_letter USING btree (batch_id) WHERE (batch_id IS NOT NULL);
+
+-- Name: dead_letter_first_seen_at_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX dead_letter_first_seen_at_idx ON public.dead_letter USING btree (first_seen_at) WHERE (bytes_dropped_at IS NULL);
 
 -- Name: dead_letter_gateway_id_first_seen_at_idx; Type: INDEX; Schema: public; Owner: -
 
@@ -6484,6 +7082,10 @@ CREATE INDEX quarantined_reading_batch_id_idx ON public.quarantined_reading USIN
 
 CREATE INDEX rr_interval_device_id_at_idx ON ONLY public.rr_interval USING btree (device_id, at);
 
+-- Name: said_before_device_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX said_before_device_id_idx ON public.said_before USING btree (device_id);
+
 -- Name: session_log_enrolment_id_date_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX session_log_enrolment_id_date_idx ON public.session_log USING btree (enrolment_id, date);
@@ -6563,6 +7165,18 @@ CREATE TRIGGER check_phase BEFORE INSERT OR UPDATE ON public.prescription_phase 
 -- Name: dead_letter find_fork; Type: TRIGGER; Schema: public; Owner: -
 
 CREATE TRIGGER find_fork AFTER INSERT ON public.dead_letter FOR EACH ROW WHEN (((new.reason = 'forked_spool'::text) AND (new.gateway_id IS NOT NULL))) EXECUTE FUNCTION public.find_fork();
+
+-- Name: alert keep_answers; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER keep_answers BEFORE UPDATE ON public.alert FOR EACH ROW EXECUTE FUNCTION public.keep_answers();
+
+-- Name: session_log keep_entry_whole; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER keep_entry_whole AFTER INSERT OR UPDATE OF entry_key, revision, enrolment_id ON public.session_log FOR EACH ROW WHEN ((new.revision > 1)) EXECUTE FUNCTION public.keep_entry_whole();
+
+-- Name: prescription keep_past_terms; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER keep_past_terms BEFORE UPDATE OF effective ON public.prescription FOR EACH ROW WHEN ((old.effective IS DISTINCT FROM new.effective)) EXECUTE FUNCTION public.keep_past_terms();
 
 -- Name: device_assignment note_added_or_removed; Type: TRIGGER; Schema: public; Owner: -
 
@@ -6798,6 +7412,11 @@ ALTER TABLE ONLY public.day
 ALTER TABLE ONLY public.day
     ADD CONSTRAINT day_prescription_id_fkey FOREIGN KEY (prescription_id) REFERENCES public.prescription(id);
 
+-- Name: dead_letter dead_letter_batch_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.dead_letter
+    ADD CONSTRAINT dead_letter_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.batch(id);
+
 -- Name: dead_letter dead_letter_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.dead_letter
@@ -6872,6 +7491,11 @@ ALTER TABLE ONLY public.gateway_state
 
 ALTER TABLE ONLY public.known_browser
     ADD CONSTRAINT known_browser_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES public.staff(id);
+
+-- Name: ledger_declared ledger_declared_gateway_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.ledger_declared
+    ADD CONSTRAINT ledger_declared_gateway_id_fkey FOREIGN KEY (gateway_id) REFERENCES public.gateway(id);
 
 -- Name: ledger_finding ledger_finding_dead_letter_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -7110,6 +7734,10 @@ CREATE POLICY adhere_alerts ON public.edge_event TO adhere_alerts USING (true) W
 
 CREATE POLICY adhere_alerts ON public.enrolment TO adhere_alerts USING (true) WITH CHECK (true);
 
+-- Name: ledger_finding adhere_alerts; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_alerts ON public.ledger_finding TO adhere_alerts USING (true) WITH CHECK (true);
+
 -- Name: login adhere_alerts; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_alerts ON public.login TO adhere_alerts USING (true) WITH CHECK (true);
@@ -7278,6 +7906,10 @@ CREATE POLICY adhere_operator ON public.edge_event TO adhere_operator USING (tru
 
 CREATE POLICY adhere_operator ON public.enrolment TO adhere_operator USING (true) WITH CHECK (true);
 
+-- Name: ledger_finding adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.ledger_finding TO adhere_operator USING (true) WITH CHECK (true);
+
 -- Name: login adhere_operator; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_operator ON public.login TO adhere_operator USING (true) WITH CHECK (true);
@@ -7345,6 +7977,10 @@ CREATE POLICY adhere_reports ON public.device_assignment TO adhere_reports USING
 -- Name: enrolment adhere_reports; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_reports ON public.enrolment TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: ledger_finding adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.ledger_finding TO adhere_reports USING (true) WITH CHECK (true);
 
 -- Name: patient adhere_reports; Type: POLICY; Schema: public; Owner: -
 
@@ -7490,9 +8126,9 @@ ALTER TABLE public.device_assignment ENABLE ROW LEVEL SECURITY;
 
 -- Name: delivery drop_waiting; Type: POLICY; Schema: public; Owner: -
 
-CREATE POLICY drop_waiting ON public.delivery FOR UPDATE TO adhere_portal USING ((EXISTS ( SELECT
+CREATE POLICY drop_waiting ON public.delivery FOR UPDATE TO adhere_portal USING (((state = 'queued'::text) AND (trying_since IS NULL) AND (EXISTS ( SELECT
    FROM public.alert
-  WHERE (alert.id = delivery.alert_id)))) WITH CHECK ((state = 'dropped'::text));
+  WHERE ((alert.id = delivery.alert_id) AND (alert.state <> 'open'::text)))))) WITH CHECK ((state = 'dropped'::text));
 
 -- Name: edge_event; Type: ROW SECURITY; Schema: public; Owner: -
 
@@ -7513,6 +8149,10 @@ CREATE POLICY inspect ON public.audit FOR SELECT TO adhere_portal USING ((( SELE
 -- Name: known_browser; Type: ROW SECURITY; Schema: public; Owner: -
 
 ALTER TABLE public.known_browser ENABLE ROW LEVEL SECURITY;
+
+-- Name: ledger_finding; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.ledger_finding ENABLE ROW LEVEL SECURITY;
 
 -- Name: login; Type: ROW SECURITY; Schema: public; Owner: -
 
@@ -7609,6 +8249,10 @@ CREATE POLICY owner ON public.enrolment USING (( SELECT public.is_owner() AS is_
 -- Name: known_browser owner; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY owner ON public.known_browser USING (( SELECT public.is_owner() AS is_owner));
+
+-- Name: ledger_finding owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.ledger_finding USING (( SELECT public.is_owner() AS is_owner));
 
 -- Name: login owner; Type: POLICY; Schema: public; Owner: -
 
@@ -7718,6 +8362,10 @@ CREATE POLICY pages ON public.device_assignment FOR SELECT TO adhere_portal USIN
 
 CREATE POLICY pages ON public.enrolment FOR SELECT TO adhere_portal USING ((patient_id IN ( SELECT public.reader_patients() AS reader_patients)));
 
+-- Name: ledger_finding pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.ledger_finding FOR SELECT TO adhere_portal USING ((gateway_id IN ( SELECT public.gateways_looked_after(( SELECT public.reader_id() AS reader_id)) AS gateways_looked_after)));
+
 -- Name: patient pages; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY pages ON public.patient FOR SELECT TO adhere_portal USING ((id IN ( SELECT public.reader_patients() AS reader_patients)));
@@ -7770,13 +8418,13 @@ ALTER TABLE public.payment_line_week ENABLE ROW LEVEL SECURITY;
 
 -- Name: prescription prescribe; Type: POLICY; Schema: public; Owner: -
 
-CREATE POLICY prescribe ON public.prescription FOR INSERT TO adhere_portal WITH CHECK (((( SELECT public.reader_role() AS reader_role) = 'family_doctor'::text) AND (enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments))));
+CREATE POLICY prescribe ON public.prescription FOR INSERT TO adhere_portal WITH CHECK (((( SELECT public.reader_role() AS reader_role) = 'family_doctor'::text) AND (enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments)) AND (lower(effective) >= ((now() AT TIME ZONE 'UTC'::text))::date)));
 
 -- Name: prescription_phase prescribe; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY prescribe ON public.prescription_phase FOR INSERT TO adhere_portal WITH CHECK (((( SELECT public.reader_role() AS reader_role) = 'family_doctor'::text) AND (EXISTS ( SELECT
    FROM public.prescription
-  WHERE (prescription.id = prescription_phase.prescription_id)))));
+  WHERE ((prescription.id = prescription_phase.prescription_id) AND (prescription.written_at = now()))))));
 
 -- Name: prescription; Type: ROW SECURITY; Schema: public; Owner: -
 
@@ -7797,6 +8445,10 @@ ALTER TABLE public.rest_day ENABLE ROW LEVEL SECURITY;
 -- Name: risk_assessment; Type: ROW SECURITY; Schema: public; Owner: -
 
 ALTER TABLE public.risk_assessment ENABLE ROW LEVEL SECURITY;
+
+-- Name: ledger_finding see; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY see ON public.ledger_finding FOR UPDATE TO adhere_portal USING (((seen_at IS NULL) AND (gateway_id IN ( SELECT public.gateways_looked_after(( SELECT public.reader_id() AS reader_id)) AS gateways_looked_after)))) WITH CHECK (((seen_by = ( SELECT public.reader_id() AS reader_id)) AND (abs(EXTRACT(epoch FROM (clock_timestamp() - seen_at))) < (60)::numeric)));
 
 -- Name: session_log; Type: ROW SECURITY; Schema: public; Owner: -
 
@@ -7835,6 +8487,7 @@ GRANT USAGE ON SCHEMA public TO adhere_reports;
 GRANT USAGE ON SCHEMA public TO adhere_portal;
 GRANT USAGE ON SCHEMA public TO adhere_auditor;
 GRANT USAGE ON SCHEMA public TO adhere_operator;
+GRANT USAGE ON SCHEMA public TO adhere_backup;
 
 -- Name: FUNCTION alert_quality(of_patient integer, from_at timestamp with time zone, to_at timestamp with time zone, ceiling_bpm double precision); Type: ACL; Schema: public; Owner: -
 
@@ -7877,7 +8530,7 @@ GRANT SELECT ON TABLE public.prescription TO adhere_core;
 GRANT SELECT ON TABLE public.prescription TO adhere_alerts;
 GRANT SELECT ON TABLE public.prescription TO adhere_reports;
 GRANT SELECT,INSERT ON TABLE public.prescription TO adhere_operator;
-GRANT SELECT,INSERT ON TABLE public.prescription TO adhere_portal;
+GRANT SELECT ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.id; Type: ACL; Schema: public; Owner: -
 
@@ -7886,48 +8539,118 @@ GRANT SELECT(id) ON TABLE public.prescription TO adhere_hub;
 -- Name: COLUMN prescription.enrolment_id; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(enrolment_id) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(enrolment_id) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.version; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(version) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.effective; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(effective) ON TABLE public.prescription TO adhere_hub;
 GRANT UPDATE(effective) ON TABLE public.prescription TO adhere_operator;
-GRANT UPDATE(effective) ON TABLE public.prescription TO adhere_portal;
+GRANT INSERT(effective),UPDATE(effective) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.age_years; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(age_years) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.sex; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(sex) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.beta_blocker; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(beta_blocker) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.hr_max_bpm; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(hr_max_bpm) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(hr_max_bpm) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.hr_max_source; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(hr_max_source) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.rest_hr_bpm; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(rest_hr_bpm) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(rest_hr_bpm) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.rest_hr_source; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(rest_hr_source) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.frozen_on; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(frozen_on) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.zone_lo; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(zone_lo) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(zone_lo) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.zone_hi; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(zone_hi) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(zone_hi) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.session_min; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(session_min) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(session_min) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.sessions_per_week; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(sessions_per_week) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(sessions_per_week) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.weekly_min; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(weekly_min) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(weekly_min) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.ceiling_bpm; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(ceiling_bpm) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(ceiling_bpm) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.ceiling_source; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(ceiling_source) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: COLUMN prescription.intensity_kind; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(intensity_kind) ON TABLE public.prescription TO adhere_hub;
+GRANT INSERT(intensity_kind) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.day_adds_up; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(day_adds_up) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.resistance_per_week; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(resistance_per_week) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.resistance_min; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(resistance_min) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.rest_days; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(rest_days) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.balance_per_week; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(balance_per_week) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.balance_min; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(balance_min) ON TABLE public.prescription TO adhere_portal;
+
+-- Name: COLUMN prescription.steps_per_day; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(steps_per_day) ON TABLE public.prescription TO adhere_portal;
 
 -- Name: TABLE prescription_phase; Type: ACL; Schema: public; Owner: -
 
@@ -7951,6 +8674,11 @@ REVOKE ALL ON FUNCTION public.asked_in_week(of_prescription integer, monday date
 GRANT ALL ON FUNCTION public.asked_in_week(of_prescription integer, monday date) TO adhere_core;
 GRANT ALL ON FUNCTION public.asked_in_week(of_prescription integer, monday date) TO adhere_reports;
 GRANT ALL ON FUNCTION public.asked_in_week(of_prescription integer, monday date) TO adhere_portal;
+
+-- Name: FUNCTION audit_about(wanted text); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.audit_about(wanted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.audit_about(wanted text) TO adhere_portal;
 
 -- Name: FUNCTION begin_session(of_staff integer, session bytea, session_for interval, idle interval, sets_password boolean, before bytea); Type: ACL; Schema: public; Owner: -
 
@@ -8048,10 +8776,94 @@ GRANT UPDATE(worn) ON TABLE public.device_assignment TO adhere_operator;
 REVOKE ALL ON FUNCTION public.drop_claimed_assignment(of_assignment bigint, over_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.drop_claimed_assignment(of_assignment bigint, over_at timestamp with time zone) TO adhere_hub;
 
--- Name: FUNCTION drop_exported_day(of_day date); Type: ACL; Schema: public; Owner: -
+-- Name: FUNCTION drop_exported_day(of_day date, nobody_days integer); Type: ACL; Schema: public; Owner: -
 
-REVOKE ALL ON FUNCTION public.drop_exported_day(of_day date) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.drop_exported_day(of_day date) TO adhere_operator;
+REVOKE ALL ON FUNCTION public.drop_exported_day(of_day date, nobody_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_exported_day(of_day date, nobody_days integer) TO adhere_operator;
+
+-- Name: TABLE dead_letter; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT,INSERT ON TABLE public.dead_letter TO adhere_hub;
+GRANT SELECT ON TABLE public.dead_letter TO adhere_operator;
+
+-- Name: COLUMN dead_letter.id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(id) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(id) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.topic; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(topic) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(topic) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.reason; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(reason) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(reason) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.bytes; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(bytes) ON TABLE public.dead_letter TO adhere_hub;
+
+-- Name: COLUMN dead_letter.full_length; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(full_length) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(full_length) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.first_seen_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(first_seen_at) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(first_seen_at) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.last_seen_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(last_seen_at) ON TABLE public.dead_letter TO adhere_hub;
+GRANT SELECT(last_seen_at) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(last_seen_at) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.times_seen; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(times_seen) ON TABLE public.dead_letter TO adhere_hub;
+GRANT SELECT(times_seen) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(times_seen) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.gateway_id; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(gateway_id) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(gateway_id) ON TABLE public.dead_letter TO adhere_portal;
+
+-- Name: COLUMN dead_letter.retried_at; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(retried_at) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(retried_at) ON TABLE public.dead_letter TO adhere_portal;
+GRANT UPDATE(retried_at) ON TABLE public.dead_letter TO adhere_operator;
+GRANT UPDATE(retried_at) ON TABLE public.dead_letter TO adhere_hub;
+
+-- Name: COLUMN dead_letter.retry_outcome; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(retry_outcome) ON TABLE public.dead_letter TO adhere_reports;
+GRANT SELECT(retry_outcome) ON TABLE public.dead_letter TO adhere_portal;
+GRANT UPDATE(retry_outcome) ON TABLE public.dead_letter TO adhere_operator;
+GRANT UPDATE(retry_outcome) ON TABLE public.dead_letter TO adhere_hub;
+
+-- Name: COLUMN dead_letter.retry_detail; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(retry_detail) ON TABLE public.dead_letter TO adhere_operator;
+GRANT UPDATE(retry_detail) ON TABLE public.dead_letter TO adhere_hub;
+
+-- Name: COLUMN dead_letter.bytes_dropped_at; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(bytes_dropped_at) ON TABLE public.dead_letter TO adhere_hub;
+
+-- Name: COLUMN dead_letter.batch_id; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(batch_id) ON TABLE public.dead_letter TO adhere_hub;
+
+-- Name: FUNCTION drop_letter_bytes(came_before timestamp with time zone, most integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.drop_letter_bytes(came_before timestamp with time zone, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_letter_bytes(came_before timestamp with time zone, most integer) TO adhere_core;
+GRANT ALL ON FUNCTION public.drop_letter_bytes(came_before timestamp with time zone, most integer) TO adhere_operator;
 
 -- Name: TABLE batch; Type: ACL; Schema: public; Owner: -
 
@@ -8180,6 +8992,18 @@ REVOKE ALL ON FUNCTION public.is_proof(of_staff integer, proof bytea) FROM PUBLI
 REVOKE ALL ON FUNCTION public.join_care_team(pseudonym_of text, staff_code text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.join_care_team(pseudonym_of text, staff_code text) TO adhere_portal;
 
+-- Name: FUNCTION keep_answers(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.keep_answers() FROM PUBLIC;
+
+-- Name: FUNCTION keep_entry_whole(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.keep_entry_whole() FROM PUBLIC;
+
+-- Name: FUNCTION keep_past_terms(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.keep_past_terms() FROM PUBLIC;
+
 -- Name: FUNCTION know_browser(browser bytea, known_for interval); Type: ACL; Schema: public; Owner: -
 
 REVOKE ALL ON FUNCTION public.know_browser(browser bytea, known_for interval) FROM PUBLIC;
@@ -8240,6 +9064,11 @@ GRANT ALL ON FUNCTION public.list_readings(numbers bigint[], patients integer[],
 
 REVOKE ALL ON FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) TO adhere_portal;
+
+-- Name: FUNCTION nobody_since(of_day date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.nobody_since(of_day date) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.nobody_since(of_day date) TO adhere_core;
 
 -- Name: FUNCTION note_changed_assignment(); Type: ACL; Schema: public; Owner: -
 
@@ -8376,6 +9205,14 @@ REVOKE ALL ON FUNCTION public.readings_between(reading_table text, numbers bigin
 
 REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
 
+-- Name: FUNCTION remember_said(reading_table text, of_day date); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.remember_said(reading_table text, of_day date) FROM PUBLIC;
+
+-- Name: FUNCTION require_flat_spans(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.require_flat_spans(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]) FROM PUBLIC;
+
 -- Name: FUNCTION rule_hot_spans(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone); Type: ACL; Schema: public; Owner: -
 
 REVOKE ALL ON FUNCTION public.rule_hot_spans(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], is_live boolean[], of_rule text, gap interval, utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) FROM PUBLIC;
@@ -8385,6 +9222,10 @@ GRANT ALL ON FUNCTION public.rule_hot_spans(numbers integer[], devices integer[]
 
 REVOKE ALL ON FUNCTION public.rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.rule_readings(numbers integer[], devices integer[], from_at timestamp with time zone[], to_at timestamp with time zone[], utc_offset interval, earliest timestamp with time zone, latest timestamp with time zone) TO adhere_alerts;
+
+-- Name: FUNCTION said_byte(device_ts_ms bigint, value double precision, span_ms integer); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.said_byte(device_ts_ms bigint, value double precision, span_ms integer) FROM PUBLIC;
 
 -- Name: FUNCTION seal_audit(most_rows integer); Type: ACL; Schema: public; Owner: -
 
@@ -8535,6 +9376,7 @@ GRANT INSERT(actor) ON TABLE public.audit TO adhere_core;
 GRANT INSERT(actor) ON TABLE public.audit TO adhere_reports;
 GRANT INSERT(actor) ON TABLE public.audit TO adhere_operator;
 GRANT INSERT(actor) ON TABLE public.audit TO adhere_portal;
+GRANT INSERT(actor) ON TABLE public.audit TO adhere_backup;
 
 -- Name: COLUMN audit.action; Type: ACL; Schema: public; Owner: -
 
@@ -8543,6 +9385,7 @@ GRANT INSERT(action) ON TABLE public.audit TO adhere_core;
 GRANT INSERT(action) ON TABLE public.audit TO adhere_reports;
 GRANT INSERT(action) ON TABLE public.audit TO adhere_operator;
 GRANT INSERT(action) ON TABLE public.audit TO adhere_portal;
+GRANT INSERT(action) ON TABLE public.audit TO adhere_backup;
 
 -- Name: COLUMN audit.subject; Type: ACL; Schema: public; Owner: -
 
@@ -8551,6 +9394,7 @@ GRANT INSERT(subject) ON TABLE public.audit TO adhere_core;
 GRANT INSERT(subject) ON TABLE public.audit TO adhere_reports;
 GRANT INSERT(subject) ON TABLE public.audit TO adhere_operator;
 GRANT INSERT(subject) ON TABLE public.audit TO adhere_portal;
+GRANT INSERT(subject) ON TABLE public.audit TO adhere_backup;
 
 -- Name: COLUMN audit.detail; Type: ACL; Schema: public; Owner: -
 
@@ -8559,6 +9403,7 @@ GRANT INSERT(detail) ON TABLE public.audit TO adhere_core;
 GRANT INSERT(detail) ON TABLE public.audit TO adhere_reports;
 GRANT INSERT(detail) ON TABLE public.audit TO adhere_operator;
 GRANT INSERT(detail) ON TABLE public.audit TO adhere_portal;
+GRANT INSERT(detail) ON TABLE public.audit TO adhere_backup;
 
 -- Name: TABLE audit_block; Type: ACL; Schema: public; Owner: -
 
@@ -8740,76 +9585,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.day TO adhere_core;
 GRANT SELECT ON TABLE public.day TO adhere_reports;
 GRANT SELECT ON TABLE public.day TO adhere_portal;
 
--- Name: TABLE dead_letter; Type: ACL; Schema: public; Owner: -
-
-GRANT INSERT ON TABLE public.dead_letter TO adhere_hub;
-GRANT SELECT ON TABLE public.dead_letter TO adhere_operator;
-
--- Name: COLUMN dead_letter.id; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(id) ON TABLE public.dead_letter TO adhere_hub;
-GRANT SELECT(id) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(id) ON TABLE public.dead_letter TO adhere_portal;
-
--- Name: COLUMN dead_letter.topic; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(topic) ON TABLE public.dead_letter TO adhere_hub;
-GRANT SELECT(topic) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(topic) ON TABLE public.dead_letter TO adhere_portal;
-
--- Name: COLUMN dead_letter.reason; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(reason) ON TABLE public.dead_letter TO adhere_hub;
-GRANT SELECT(reason) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(reason) ON TABLE public.dead_letter TO adhere_portal;
-
--- Name: COLUMN dead_letter.full_length; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(full_length) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(full_length) ON TABLE public.dead_letter TO adhere_portal;
-
--- Name: COLUMN dead_letter.sha256; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(sha256) ON TABLE public.dead_letter TO adhere_hub;
-
--- Name: COLUMN dead_letter.first_seen_at; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(first_seen_at) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(first_seen_at) ON TABLE public.dead_letter TO adhere_portal;
-
--- Name: COLUMN dead_letter.last_seen_at; Type: ACL; Schema: public; Owner: -
-
-GRANT UPDATE(last_seen_at) ON TABLE public.dead_letter TO adhere_hub;
-GRANT SELECT(last_seen_at) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(last_seen_at) ON TABLE public.dead_letter TO adhere_portal;
-
--- Name: COLUMN dead_letter.times_seen; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(times_seen),UPDATE(times_seen) ON TABLE public.dead_letter TO adhere_hub;
-GRANT SELECT(times_seen) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(times_seen) ON TABLE public.dead_letter TO adhere_portal;
-
--- Name: COLUMN dead_letter.gateway_id; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(gateway_id) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(gateway_id) ON TABLE public.dead_letter TO adhere_portal;
-
--- Name: COLUMN dead_letter.retried_at; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(retried_at) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(retried_at) ON TABLE public.dead_letter TO adhere_portal;
-GRANT UPDATE(retried_at) ON TABLE public.dead_letter TO adhere_operator;
-
--- Name: COLUMN dead_letter.retry_outcome; Type: ACL; Schema: public; Owner: -
-
-GRANT SELECT(retry_outcome) ON TABLE public.dead_letter TO adhere_reports;
-GRANT SELECT(retry_outcome) ON TABLE public.dead_letter TO adhere_portal;
-GRANT UPDATE(retry_outcome) ON TABLE public.dead_letter TO adhere_operator;
-
--- Name: COLUMN dead_letter.retry_detail; Type: ACL; Schema: public; Owner: -
-
-GRANT UPDATE(retry_detail) ON TABLE public.dead_letter TO adhere_operator;
-
 -- Name: TABLE declared_loss; Type: ACL; Schema: public; Owner: -
 
 GRANT INSERT ON TABLE public.declared_loss TO adhere_hub;
@@ -8877,6 +9652,7 @@ GRANT SELECT,INSERT ON TABLE public.gateway_key TO adhere_operator;
 -- Name: COLUMN gateway_key.gateway_id; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT(gateway_id) ON TABLE public.gateway_key TO adhere_reports;
+GRANT SELECT(gateway_id) ON TABLE public.gateway_key TO adhere_portal;
 
 -- Name: COLUMN gateway_key.enrolled_at; Type: ACL; Schema: public; Owner: -
 
@@ -8885,6 +9661,7 @@ GRANT SELECT(enrolled_at) ON TABLE public.gateway_key TO adhere_reports;
 -- Name: COLUMN gateway_key.revoked_at; Type: ACL; Schema: public; Owner: -
 
 GRANT UPDATE(revoked_at) ON TABLE public.gateway_key TO adhere_operator;
+GRANT SELECT(revoked_at) ON TABLE public.gateway_key TO adhere_portal;
 
 -- Name: TABLE gateway_outage; Type: ACL; Schema: public; Owner: -
 
@@ -8933,6 +9710,13 @@ GRANT SELECT ON TABLE public.ledger_spool TO adhere_reports;
 GRANT SELECT ON TABLE public.ledger_spool TO adhere_portal;
 GRANT SELECT ON TABLE public.ledger_spool TO adhere_operator;
 
+-- Name: TABLE ledger_down; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.ledger_down TO adhere_alerts;
+GRANT SELECT ON TABLE public.ledger_down TO adhere_reports;
+GRANT SELECT ON TABLE public.ledger_down TO adhere_portal;
+GRANT SELECT ON TABLE public.ledger_down TO adhere_operator;
+
 -- Name: TABLE ledger_gap; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT ON TABLE public.ledger_gap TO adhere_alerts;
@@ -8953,6 +9737,12 @@ GRANT SELECT ON TABLE public.ledger TO adhere_alerts;
 GRANT SELECT ON TABLE public.ledger TO adhere_reports;
 GRANT SELECT ON TABLE public.ledger TO adhere_portal;
 GRANT SELECT ON TABLE public.ledger TO adhere_operator;
+
+-- Name: TABLE ledger_due; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.ledger_due TO adhere_reports;
+GRANT SELECT ON TABLE public.ledger_due TO adhere_portal;
+GRANT SELECT ON TABLE public.ledger_due TO adhere_operator;
 
 -- Name: TABLE ledger_finding; Type: ACL; Schema: public; Owner: -
 
@@ -8976,7 +9766,55 @@ GRANT UPDATE(seen_by) ON TABLE public.ledger_finding TO adhere_operator;
 GRANT SELECT,INSERT ON TABLE public.session_log TO adhere_operator;
 GRANT SELECT ON TABLE public.session_log TO adhere_core;
 GRANT SELECT ON TABLE public.session_log TO adhere_reports;
-GRANT SELECT,INSERT ON TABLE public.session_log TO adhere_portal;
+GRANT SELECT ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.entry_key; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(entry_key) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.revision; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(revision) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.enrolment_id; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(enrolment_id) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.date; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(date) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.component; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(component) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.attended; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(attended) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.minutes; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(minutes) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.rpe; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(rpe) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.supervised_by; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(supervised_by) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.withdrawn; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(withdrawn) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.correction_reason; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(correction_reason) ON TABLE public.session_log TO adhere_portal;
+
+-- Name: COLUMN session_log.noted_by; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(noted_by) ON TABLE public.session_log TO adhere_portal;
 
 -- Name: TABLE logged_session; Type: ACL; Schema: public; Owner: -
 
@@ -9052,6 +9890,14 @@ GRANT SELECT ON TABLE public.migration TO adhere_portal;
 -- Name: TABLE nightly_run; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT,INSERT ON TABLE public.nightly_run TO adhere_reports;
+
+-- Name: COLUMN nightly_run.audit_block; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(audit_block) ON TABLE public.nightly_run TO adhere_auditor;
+
+-- Name: COLUMN nightly_run.audit_sha256; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT(audit_sha256) ON TABLE public.nightly_run TO adhere_auditor;
 
 -- Name: TABLE organisation; Type: ACL; Schema: public; Owner: -
 
@@ -9166,6 +10012,10 @@ GRANT SELECT ON TABLE public.rr_interval TO adhere_core;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.said_again TO adhere_core;
 GRANT SELECT ON TABLE public.said_again TO adhere_reports;
+
+-- Name: TABLE said_before; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.said_before TO adhere_core;
 
 -- Name: TABLE side_day; Type: ACL; Schema: public; Owner: -
 
