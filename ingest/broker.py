@@ -243,7 +243,9 @@ class EmbeddedBroker:
                     _("the embedded broker cannot use port %(port)d: choose another")
                     % {"port": self.port}
                 )
-            raise Unavailable(f"the embedded broker did not start (exit code {code})")
+            raise Unavailable(
+                _("the embedded broker did not start (exit code %(code)d)") % {"code": code}
+            )
         return line
 
     def stop(self) -> None:

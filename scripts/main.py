@@ -180,7 +180,7 @@ def _install(missing: str) -> str:
     extra = next((COMMANDS[word].extra for word in sys.argv[1:] if word in COMMANDS), "all")
     return _(
         "this command needs the package %(package)s, which is not installed here; "
-        "run: pip install 'adhere[%(extra)s]'"
+        "run in its sources: pip install '.[%(extra)s]'"
     ) % {"package": missing, "extra": extra}
 
 

@@ -54,10 +54,10 @@ def border() -> Iterator[None]:
         if isinstance(error, psycopg.errors.CheckViolation) and not error.diag.constraint_name:
             # No constraint of ours: the day's partition was dropped since it was asked for. Asked
             # for again it is made again.
-            raise Unavailable(f"database: {_described(error)}") from None
+            raise _away(_described(error)) from None
         raise Rejected("database_refused", _described(error)) from None
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
-        raise Unavailable(f"database: {_described(error)}") from None
+        raise _away(_described(error)) from None
     except (
         psycopg.errors.UndefinedTable,
         psycopg.errors.UndefinedColumn,
@@ -72,6 +72,10 @@ def border() -> Iterator[None]:
             _("The database role may not do this (%(what)s): grant it, or use another role.")
             % {"what": _described(error)}
         ) from None
+
+
+def _away(fault: str) -> Unavailable:
+    return Unavailable(_("database: %(fault)s") % {"fault": fault})
 
 
 def _described(error: psycopg.Error) -> str:
@@ -193,7 +197,7 @@ def _connect(dsn: str, application: str, more_options: str) -> Connection:
         ) from None
     except psycopg.OperationalError as error:
         # libpq's own words name host, port, user and database, never the password.
-        raise Unavailable(f"database: {' '.join(str(error).split())}") from None
+        raise _away(" ".join(str(error).split())) from None
     if conn.info.server_version < OLDEST_SERVER * 10_000:
         conn.close()
         raise Misconfigured(

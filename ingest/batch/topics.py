@@ -7,6 +7,7 @@ import re
 from typing import Literal, NamedTuple, TypeGuard
 
 from config.errors import Misconfigured, Rejected
+from config.language import _
 
 ROOT = "adhere/v1"
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -30,8 +31,11 @@ def check_code(code: str) -> str:
     """Return `code`; raise Misconfigured when nothing may be called that."""
     if not CODE.fullmatch(code):
         raise Misconfigured(
-            f"{code!r} cannot name a centre or a gateway: use 1 to 63 of a-z, 0-9, - and _, "
-            "beginning with a letter or a digit",
+            _(
+                "%(code)r cannot name a centre or a gateway: use 1 to 63 of a-z, 0-9, - and _,"
+                " beginning with a letter or a digit"
+            )
+            % {"code": code}
         )
     return code
 
@@ -78,7 +82,7 @@ def lane_topic(centre: str, gateway: str, lane: Lane) -> str:
 
 def parse_topic(topic: str) -> Topic:
     """Return whose topic it is, and which; raise Rejected("unknown_topic")."""
-    prefix, _, rest = topic.partition(ROOT + "/")
+    prefix, _root, rest = topic.partition(ROOT + "/")
     match rest.split("/"):
         case [centre, gateway, lane] if (
             not prefix

@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from config.errors import Unavailable
 from config.fields import Broker
+from config.language import _
 from config.tls import client_context, explained
 from ingest.batch.limits import MAX_SEALED_BYTES
 from ingest.batch.topics import receipt_topic, roster_topic, state_topic
@@ -154,11 +155,10 @@ async def connected(
                 log.info("mqtt_version_refused", version=5, why=str(error))
                 continue
             known.spoken = None
-            raise Unavailable(f"broker {broker.host}:{broker.port}: {error}") from error
+            raise _away(broker, str(error)) from error
         except OSError as error:  # TimeoutError and TLS errors are among them
             known.spoken = None
-            why = explained(str(error))
-            raise Unavailable(f"broker {broker.host}:{broker.port}: {why}") from error
+            raise _away(broker, explained(str(error))) from error
         known.spoken = version
         break
     if opened is None:
@@ -298,6 +298,11 @@ def _check_room(props: Properties | None) -> None:
     most = getattr(props, "MaximumPacketSize", None)
     if most is not None and most < MAX_SEALED_BYTES + 512:
         log.error("broker_takes_small_messages", bytes=most, needed=MAX_SEALED_BYTES + 512)
+
+
+def _away(broker: Broker, why: str) -> Unavailable:
+    words = {"host": broker.host, "port": broker.port, "why": why}
+    return Unavailable(_("broker %(host)s:%(port)d: %(why)s") % words)
 
 
 async def _close(client: _Client) -> None:

@@ -45,7 +45,7 @@ def put_file(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        raise Unavailable(f"report folder: {error.strerror}") from error
+        raise Unavailable(_("report folder: %(fault)s") % {"fault": error.strerror}) from error
 
 
 def require_unchanged(path: Path, sha256: bytes) -> bool:

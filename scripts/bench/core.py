@@ -77,8 +77,11 @@ def check(samples: int, folder: Path) -> None:
     """Raise Misconfigured where the other contender or the room for the samples is missing."""
     if find_spec("duckdb") is None:
         raise Misconfigured(
-            _("DuckDB, which the core is measured against, is not installed here; run: %(command)s")
-            % {"command": "pip install 'adhere[bench]'"}
+            _(
+                "DuckDB, which the core is measured against, is not installed here; run in the"
+                " sources: %(command)s"
+            )
+            % {"command": "pip install '.[bench]'"}
         )
     free_mb = shutil.disk_usage(folder).free // MB
     if needed_mb(samples) > free_mb:

@@ -14,6 +14,7 @@ import typer
 from config.errors import Misconfigured
 from config.language import _
 from config.settings import database_dsn
+from ingest.batch.topics import check_code
 
 if TYPE_CHECKING:
     from storage.database import Connection
@@ -37,6 +38,7 @@ def patient() -> None:
 @app.command()
 def district(code: Code, *, name: Name) -> None:
     """Enter a district, or give it another name."""
+    check_code(code)
     with _database() as conn:
         is_new = _put_organisation(conn, "district", code, name, None)
     _answer(code, is_new=is_new)
@@ -53,6 +55,7 @@ def centre(
     ] = None,
 ) -> None:
     """Enter a community centre, or give it another name or district."""
+    check_code(code)
     with _database() as conn:
         belongs_to = _district(conn, of_district)
         is_new = _put_organisation(conn, "centre", code, name, belongs_to)

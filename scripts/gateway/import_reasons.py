@@ -28,7 +28,7 @@ REASONS = {
     "note": later("its note in the inbox is not ours: import the file again"),
     "reader_died": later("reading it took too much memory or time, or met a fault: report it"),
     "reader_missing": later(
-        "reading FIT needs another package: install the extra 'files' (pip install 'adhere[files]')"
+        "reading FIT needs another package: run in the sources: pip install '.[files]'"
     ),
     "relative_time": later("recorded before the device knew the time: it cannot be placed"),
     "source": later(

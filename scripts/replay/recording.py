@@ -51,7 +51,7 @@ class Recording:
     tracks: tuple[Track, ...]
     """One for each person of a case, also for those without a single reading."""
     cases: pl.DataFrame
-    """METHOD 12, one row a case."""
+    """One row a case, in the columns of `adhere score`."""
     roster: Roster
     enrolled: tuple[date, date] | None = None
     """A Monday and the first Monday after: for everybody, instead of each one's recorded weeks."""

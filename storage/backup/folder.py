@@ -81,7 +81,7 @@ def placed(folder: Path, database: str, taken_at: datetime) -> Iterator[tuple[Pa
         half.rename(final)
         sums.sync_folder(folder)
     except OSError as error:
-        raise Unavailable(f"backup: {error.strerror}") from error
+        raise Unavailable(_("backup: %(fault)s") % {"fault": error.strerror}) from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
 

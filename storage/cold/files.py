@@ -77,7 +77,9 @@ def usable(folder: Path) -> Iterator[None]:
             % {"path": error.filename, "why": error.strerror}
         ) from error
     except OSError as error:
-        raise Unavailable(f"archive {folder}: {error.strerror}") from error
+        raise Unavailable(
+            _("archive %(folder)s: %(fault)s") % {"folder": folder, "fault": error.strerror}
+        ) from error
 
 
 def make_folder(path: Path) -> None:

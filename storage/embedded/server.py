@@ -235,7 +235,7 @@ class EmbeddedPostgres:
         password_file.unlink()
         if done.returncode != 0:
             shutil.rmtree(half, ignore_errors=True)
-            raise Unavailable(f"initdb failed: {_last_line(done.stderr)}")
+            raise Unavailable(_("initdb failed: %(fault)s") % {"fault": _last_line(done.stderr)})
         half.rename(self.data)
 
     def _check_version(self) -> None:
@@ -284,9 +284,11 @@ class EmbeddedPostgres:
             if self.pid is None:
                 with place.open_private(self.home / "server.log") as output:
                     last = _last_line(output.read())
-                raise Unavailable(f"the embedded PostgreSQL did not start: {last}")
+                raise Unavailable(
+                    _("the embedded PostgreSQL did not start: %(fault)s") % {"fault": last}
+                )
             if time.monotonic() > end:
-                raise Unavailable("the embedded PostgreSQL did not start in time")
+                raise Unavailable(_("the embedded PostgreSQL did not start in time"))
             time.sleep(POLL_S)
 
     def _ensure_database(self) -> None:
@@ -296,7 +298,9 @@ class EmbeddedPostgres:
                 if found.rowcount == 0:
                     conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         except psycopg.OperationalError as error:
-            raise Unavailable(f"the embedded PostgreSQL does not answer: {error}") from None
+            raise Unavailable(
+                _("the embedded PostgreSQL does not answer: %(fault)s") % {"fault": error}
+            ) from None
 
 
 def _says_ready(pid_file: Path, pid: int | None) -> bool:
