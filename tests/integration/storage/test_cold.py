@@ -14,7 +14,16 @@ from config.errors import Misconfigured, Unavailable
 from reports.nightly.night import run_night
 from reports.nightly.recompute import recompute
 from reports.why import minutes_of_week
-from storage.cold.drop import CHANGED, DROPPED, NOT_VERIFIED, drop_day, free_from, verified_days
+from storage.cold.drop import (
+    CHANGED,
+    DROPPED,
+    NOT_VERIFIED,
+    TOO_YOUNG,
+    drop_day,
+    drop_days,
+    free_from,
+    verified_days,
+)
 from storage.cold.export import days_before, export_days
 from storage.cold.verify import verify_days
 from storage.database import connect, working_as
@@ -205,6 +214,45 @@ def test_what_was_nobodys_is_exported_when_it_is_somebodys(conn, district, archi
     conn.execute("DELETE FROM heart_rate WHERE value = 77")  # purged as nobody's
     seen = verified(conn)[DAYS[0]]
     assert (seen.faults, seen.late, seen.given_up) == ([], 0, 12)
+
+
+def test_what_an_assignment_left_to_nobody_stays_for_its_days(conn, district, archive):
+    conn.execute("UPDATE batch SET committed_at = clock_timestamp() - interval '40 days'")
+    today = datetime.now(UTC).date()
+    conn.execute(
+        "DELETE FROM device_assignment WHERE device_id ="
+        " (SELECT id FROM device WHERE device_key = 'p1')"
+    )
+    exported(conn, archive)
+    seen = verified(conn)[DAYS[0]]
+
+    assert seen.nobody_since.date() == today + timedelta(days=1)
+    with working_as(conn, Role.OPERATOR):
+        assert drop_day(conn, DAYS[0], nobody_days=30) == TOO_YOUNG
+    with working_as(conn, Role.CORE):
+        gone = drop_days(conn, DAYS[:1], archive, 3, nobody_days=30, keep_days=1)
+    until = datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=31)
+    assert [(kept.why, kept.until) for kept in gone.kept] == [("too_young", until)]
+
+    conn.execute("UPDATE unowned_span SET came_on = came_on - 31")
+    verified(conn)
+    with working_as(conn, Role.OPERATOR):
+        assert drop_day(conn, DAYS[0], nobody_days=30) == DROPPED
+
+
+def test_what_is_somebodys_again_keeps_no_day(conn, district, archive):
+    came = datetime.now(UTC) - timedelta(days=40)
+    conn.execute("UPDATE batch SET committed_at = %s", (came,))
+    (device, patient) = conn.execute(
+        "DELETE FROM device_assignment WHERE device_id ="
+        " (SELECT id FROM device WHERE device_key = 'p1') RETURNING device_id, patient_id"
+    ).fetchone()
+    district.assign(device, patient)
+    exported(conn, archive)
+
+    assert verified(conn)[DAYS[0]].nobody_since == came
+    with working_as(conn, Role.OPERATOR):
+        assert drop_day(conn, DAYS[0], nobody_days=30) == DROPPED
 
 
 def forged(manifest):
