@@ -3,15 +3,19 @@
 A claim makes an assignment for its session. What the staff assigned stands above it: a band that
 is registered to somebody else is refused. A later claim of the same band ends the one before.
 Beginning and end may come in any order and any number of times.
+
+A box that does not know what time it is knows how long a claim has lasted: where it is not sure,
+its word on the end counts from the beginning that is known, and takes no assignment away. Once it
+is sure it says the whole claim anew, and the assignment moves there.
 """
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, cast
 
 from config.errors import Rejected
 from storage import audit
-from storage.box_times import at, clock_error, put_right
+from storage.box_times import CLOCK_OFF, at, clock_error, known_age_ms, put_right
 from storage.database import Connection, border
 from storage.edge import (
     EdgeClaim,
@@ -33,6 +37,18 @@ class _Time(NamedTuple):
     ended_at: datetime | None
     until: datetime
     """The end, or the local midnight that is the latest one."""
+
+
+class _Known(NamedTuple):
+    """A claim that the district has heard of, and its assignment."""
+
+    began_at: datetime
+    ended_at: datetime | None
+    patient_id: int
+    assignment_id: int | None
+    since: datetime | None
+    until: datetime | None
+    device_key: str
 
 
 class _Held(NamedTuple):
@@ -77,7 +93,7 @@ def _store_claim(conn: Connection, claim: EdgeClaim) -> EventOutcome:
         if conn.execute(query("insert_claim_said"), given).fetchone() is None:
             row = conn.execute(query("is_same_claim_said"), given).fetchone()
             return EventOutcome.DUPLICATE if row is not None and row[0] else EventOutcome.FORKED
-        _go_by(conn, claim, _time_of(claim, datetime.now(UTC)))
+        _go_by(conn, claim, datetime.now(UTC))
     return EventOutcome.STORED
 
 
@@ -90,7 +106,8 @@ def _time_of(claim: EdgeClaim, now: datetime) -> _Time:
     return _Time(began, ended, latest if ended is None else min(ended, latest))
 
 
-def _go_by(conn: Connection, claim: EdgeClaim, time: _Time) -> None:
+def _go_by(conn: Connection, claim: EdgeClaim, now: datetime) -> None:
+    time = _time_of(claim, now)
     given = asdict(claim) | time._asdict()
     row = conn.execute(query("claimer_of_centre"), given).fetchone()
     if row is None:
@@ -98,18 +115,68 @@ def _go_by(conn: Connection, claim: EdgeClaim, time: _Time) -> None:
     given["patient_id"] = patient_id = int(row[0])
     conn.execute(query("insert_devices"), {"device_keys": [claim.device_key]})
     given["device_ids"] = [int(row[0]) for row in conn.execute(query("lock_band"), given)]
-    known = conn.execute(query("find_claim"), given).fetchone()
-    if known is None:
+    row = conn.execute(query("find_claim"), given).fetchone()
+    if row is None:
         _begin(conn, claim, time, given)
-    elif (known[2], known[6]) != (patient_id, claim.device_key):
+        return
+    known = _Known(*row)
+    if (known.patient_id, known.device_key) != (patient_id, claim.device_key):
         raise Rejected("claim_contradicts_itself", "another band or wearer than before")
-    elif time.ended_at is not None and known[1] is None:
-        given["assignment_id"] = known[3]
-        given["until"] = given["ended_at"] = max(time.ended_at, known[0])
-        conn.execute(query("end_claim_itself"), given)
-        conn.execute(query("cut_assignment"), given)
+    if known.ended_at is None and (claim.is_sure or claim.ended_utc_ms is not None):
+        given["assignment_id"] = known.assignment_id
+        given["since"] = since = known.since or known.began_at
+        if claim.is_sure and abs(time.began_at - since) > CLOCK_OFF:
+            _move(conn, claim, time, given)
+            since = time.began_at
+        if time.ended_at is not None:
+            ended_at = _end_of(claim, time, since, now) or known.until or known.began_at
+            _end(conn, claim, ended_at, given)
+
+
+def _end_of(claim: EdgeClaim, time: _Time, since: datetime, now: datetime) -> datetime | None:
+    """Return when a claim that began at `since` ended; None: nobody can say.
+
+    A box that learned the time between the two says when it noticed: the claim held until then.
+    """
+    ended_at = cast("datetime", time.ended_at)
+    if claim.is_sure:
+        return max(ended_at, since)
+    ended_at = put_right(since, ended_at - time.began_at)
+    age_ms = known_age_ms(claim.age_ms)
+    if age_ms is None:
+        return ended_at if ended_at > since else None
+    said_at = now - timedelta(milliseconds=age_ms)
+    if not since < ended_at <= said_at + CLOCK_OFF:
+        ended_at = said_at
+    return ended_at if ended_at > since else None
+
+
+def _end(conn: Connection, claim: EdgeClaim, ended_at: datetime, given: dict[str, object]) -> None:
+    """End a claim that is known; its assignment goes only where it is sure to cover nothing."""
+    given["until"] = given["ended_at"] = ended_at
+    conn.execute(query("end_claim_itself"), given)
+    conn.execute(query("cut_assignment"), given)
+    if claim.is_sure:
         conn.execute(query("drop_empty_assignment"), given)
-        _note(conn, claim, "band_claim_ended", {"why": claim.why_ended})
+    _note(conn, claim, "band_claim_ended", {"why": claim.why_ended})
+
+
+def _move(conn: Connection, claim: EdgeClaim, time: _Time, given: dict[str, object]) -> None:
+    """Move a claim's assignment to where it belongs, as far as the band is free there."""
+    if given["assignment_id"] is None:
+        return
+    since, until = time.began_at, time.until
+    place = {**given, "since": since, "until": until}
+    for held_since, held_until in conn.execute(query("assigned_beside"), place).fetchall():
+        if held_since is not None and held_since > since:
+            until = min(until, held_since)
+        else:
+            since = max(since, held_until or until)
+    if since < until:
+        conn.execute(query("move_assignment"), {**place, "since": since, "until": until})
+        _note(conn, claim, "band_claimed", {"moved": True})
+    else:
+        conn.execute(query("drop_empty_assignment"), {**place, "until": given["since"]})
 
 
 def _begin(conn: Connection, claim: EdgeClaim, time: _Time, given: dict[str, object]) -> None:

@@ -68,6 +68,18 @@ WHERE held.device_id = ANY (%(device_ids)s)
     AND held.worn && tstzrange(%(began_at)s, %(until)s)
 ORDER BY lower(held.worn) NULLS FIRST;
 
+-- name: assigned_beside
+-- Who else has the band in that time, in order.
+SELECT lower(worn), upper(worn)
+FROM device_assignment
+WHERE device_id = ANY (%(device_ids)s) AND id <> %(assignment_id)s
+    AND worn && tstzrange(%(since)s, %(until)s)
+ORDER BY lower(worn) NULLS FIRST;
+
+-- name: move_assignment
+UPDATE device_assignment SET worn = tstzrange(%(since)s, %(until)s)
+WHERE id = %(assignment_id)s;
+
 -- name: cut_assignment
 UPDATE device_assignment SET worn = tstzrange(lower(worn), least(upper(worn), %(until)s))
 WHERE id = %(assignment_id)s AND lower(worn) < %(until)s;
