@@ -1,64 +1,24 @@
-"""Lines into the database: an open month follows its weeks, and says what it changed.
-
-The same weeks, scheme and signature leave every row as it is. A line that says something else is
-replaced, with an audit row of old and new.
-"""
+"""Which months are evaluated, and under which version: an open month follows its weeks."""
 
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import nullcontext
 from datetime import date, timedelta
-from typing import NamedTuple
 
 import structlog
-from psycopg.pq import TransactionStatus
 
-from config.errors import Misconfigured, Rejected
+from config.errors import Misconfigured
 from config.language import _
 from config.schemes import Scheme
 from reports.nightly.evidence import sha256_of_facts
 from reports.payment.content import Line, Lines
 from reports.payment.inputs import computed, month_of
-from storage.audit import note
-from storage.database import Connection, border, snapshot
+from reports.payment.lines_written import put_lines
+from storage.database import Connection, snapshot
 from storage.queries import query
 
 log = structlog.get_logger()
-
-ACTOR = "nightly"
-"""Who changes lines: the nightly run, by itself; no person does."""
-
-
-class _Stored(NamedTuple):
-    line_id: int
-    patient_id: int
-    pseudonym: str
-    item: str
-    scheme_id: int
-    version: int
-    state: str
-    amount: object
-    input_sha256: bytes
-
-
-def evaluate_month(
-    conn: Connection, scheme: Scheme, month: date, *, through: date | None = None
-) -> Lines:
-    """Evaluate one month, given by any day of it, and store its lines; return them.
-
-    Weeks count that are over by the local day `through`; left out: the last day that any stored
-    week counts. Raises Rejected (`period_closed`) for a closed month, (`not_in_force`) where the
-    scheme does not cover it, Misconfigured where this version's figures were edited after use.
-    """
-    month = month_of(month)
-    if not scheme.covers(month):
-        raise Rejected("not_in_force", f"{scheme.key} {month:%Y-%m}")
-    idle = conn.info.transaction_status == TransactionStatus.IDLE
-    with snapshot(conn) if idle else nullcontext(), border():
-        scheme_id, _changed = put_scheme(conn, scheme)
-        return _evaluate(conn, scheme, scheme_id, month, through or _counted_to(conn) or month)
 
 
 def evaluate_due(conn: Connection, schemes: Sequence[Scheme], through: date) -> list[Lines]:
@@ -153,17 +113,9 @@ def _months(conn: Connection, name: str, asked: Mapping[str, object]) -> set[dat
     return {row[0] for row in conn.execute(query(name), asked).fetchall()}
 
 
-def _counted_to(conn: Connection) -> date | None:
-    row = conn.execute(query("latest_counted")).fetchone()
-    return row[0] if row and isinstance(row[0], date) else None
-
-
 def _evaluate(
     conn: Connection, scheme: Scheme, scheme_id: int, month: date, through: date
 ) -> Lines:
-    row = conn.execute(query("payment_period_state"), {"month": month}).fetchone()
-    if row is not None and row[0] != "open":
-        raise Rejected("period_closed", f"{month:%Y-%m}")
     lines = computed(conn, scheme, month, through)
     if lines:
         conn.execute(query("put_payment_period"), {"month": month})
@@ -173,7 +125,7 @@ def _evaluate(
 def _store(
     conn: Connection, scheme: Scheme, scheme_id: int, month: date, lines: tuple[Line, ...]
 ) -> Lines:
-    changed = _replace(conn, scheme, scheme_id, month, lines)
+    changed = put_lines(conn, scheme, scheme_id, month, lines)
     found = Lines(month, scheme.key, scheme.version, lines, changed)
     log.info(
         "month_evaluated",
@@ -184,124 +136,3 @@ def _store(
         changed=changed,
     )
     return found
-
-
-def _replace(
-    conn: Connection, scheme: Scheme, scheme_id: int, month: date, lines: Sequence[Line]
-) -> int:
-    """Make the stored lines equal to these; return how many are new, other or gone."""
-    asked = {"month": month, "key": scheme.key, "scheme_id": scheme_id}
-    stored = [_Stored(*row) for row in conn.execute(query("payment_stored"), asked).fetchall()]
-    said = {(line.patient_id, line.item): line for line in lines}
-    kept = {
-        (row.patient_id, row.item)
-        for row in stored
-        if row.scheme_id == scheme_id
-        and (line := said.get((row.patient_id, row.item))) is not None
-        and line.input_sha256 == row.input_sha256
-    }
-    gone = [
-        row
-        for row in stored
-        if row.scheme_id != scheme_id or (row.patient_id, row.item) not in kept
-    ]
-    fresh = [line for name, line in said.items() if name not in kept]
-    conn.execute(query("drop_payment_lines"), {"ids": [row.line_id for row in gone]})
-    _insert(conn, scheme_id, fresh)
-    _insert_weeks(conn, asked, fresh)
-    _audit(conn, scheme, month, gone, said, added=len(fresh))
-    return len({(row.patient_id, row.item) for row in gone} | (said.keys() - kept))
-
-
-def _insert(conn: Connection, scheme_id: int, fresh: Sequence[Line]) -> None:
-    conn.execute(query("make_payment_staging"))
-    with conn.cursor() as cursor, cursor.copy(query("stage_payment_lines")) as out:
-        for line in fresh:
-            out.write_row(
-                (
-                    line.month,
-                    line.patient_id,
-                    scheme_id,
-                    line.item,
-                    line.doctor_id,
-                    line.centre_id,
-                    line.weeks,
-                    line.numerator,
-                    line.denominator,
-                    json.dumps(line.exclusions),
-                    json.dumps(line.flags),
-                    line.quantity,
-                    line.unit_price,
-                    line.factor,
-                    line.cut,
-                    line.amount,
-                    json.dumps({role: str(yuan) for role, yuan in line.shares.items()}),
-                    line.state,
-                    list(line.reasons),
-                    line.signed_by,
-                    line.input_sha256,
-                )
-            )
-    conn.execute(query("put_payment_lines"))
-
-
-def _insert_weeks(conn: Connection, asked: Mapping[str, object], fresh: Sequence[Line]) -> None:
-    ids = {
-        (patient_id, item): line_id
-        for patient_id, item, line_id in conn.execute(query("payment_line_ids"), asked).fetchall()
-    }
-    with conn.cursor() as cursor, cursor.copy(query("stage_payment_line_weeks")) as out:
-        for line in fresh:
-            for week in line.behind:
-                out.write_row(
-                    (
-                        ids[line.patient_id, line.item],
-                        week.enrolment_id,
-                        week.week,
-                        week.prescription_id,
-                        week.state,
-                        week.reason,
-                        week.method_version,
-                        week.input_sha256,
-                        json.dumps(week.flags_min),
-                    )
-                )
-    conn.execute(query("put_payment_line_weeks"))
-
-
-def _audit(
-    conn: Connection,
-    scheme: Scheme,
-    month: date,
-    gone: Sequence[_Stored],
-    said: Mapping[tuple[int, str], Line],
-    *,
-    added: int,
-) -> None:
-    """One row for an evaluation that changed something, one more for each line it replaced."""
-    if not gone and not added:
-        return
-    of_month = f"{scheme.key} v{scheme.version} {month:%Y-%m}"
-    totals = {"lines": len(said), "written": added, "removed": len(gone)}
-    note(conn, actor=ACTOR, action="payment_evaluated", subject=of_month, detail=totals)
-    for row in gone:
-        line = said.get((row.patient_id, row.item))
-        old = {
-            "version": row.version,
-            "state": row.state,
-            "amount": str(row.amount),
-            "input_sha256": row.input_sha256.hex(),
-        }
-        new = line and {
-            "version": line.scheme_version,
-            "state": line.state,
-            "amount": str(line.amount),
-            "input_sha256": line.input_sha256.hex(),
-        }
-        note(
-            conn,
-            actor=ACTOR,
-            action="payment_line_replaced" if line else "payment_line_removed",
-            subject=f"{of_month} {row.item} {row.pseudonym}",
-            detail={"old": old, "new": new},
-        )

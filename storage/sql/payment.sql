@@ -102,9 +102,6 @@ SELECT month FROM payment_period WHERE state = 'closed';
 -- name: put_payment_period
 INSERT INTO payment_period (month) VALUES (%(month)s) ON CONFLICT DO NOTHING;
 
--- name: payment_period_state
-SELECT state FROM payment_period WHERE month = %(month)s;
-
 -- name: put_payment_scheme
 -- A signature may be added or changed; a version's figures may not.
 INSERT INTO payment_scheme (key, version, figures_sha256, figures, signed_by, signed_on)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 HEAVY = "amqtt apscheduler apsw numpy paho polars psycopg pydantic structlog xlsxwriter"
 MISSING = (
     "adhere: this command needs the package polars, which is not installed here; "
-    "run: pip install 'adhere[district]'"
+    "run in its sources: pip install '.[district]'"
 )
 
 
