@@ -121,7 +121,7 @@ def _recompute(
     note_refused(conn, changed["patient_id"].unique().sort().to_list())
     _note_changed_weeks(conn, changed, enrolments)
     counted = _counted_to(conn, through)
-    weeks = _roll_up_weeks(conn, counted, conventions, opening, clock) if counted else 0
+    weeks = _roll_up_weeks(conn, counted, kept_from, conventions, opening, clock) if counted else 0
     done = Recomputed(
         through=counted, patients=len(patients), weeks=weeks, seconds=clock.seconds, **counts
     )
@@ -152,9 +152,19 @@ def _counted_to(conn: Connection, through: date | None) -> date | None:
 
 
 def _roll_up_weeks(
-    conn: Connection, through: date, conventions: Conventions, opening: OpeningHours, clock: Clock
+    conn: Connection,
+    through: date,
+    kept_from: date | None,
+    conventions: Conventions,
+    opening: OpeningHours,
+    clock: Clock,
 ) -> int:
-    asked = frame_of(conn, "weeks_to_roll", {"through": through}, ASKED)
+    """Bring the weeks up to date that begin on `kept_from` or later; return how many changed.
+
+    None: all. Of a week before it some days stand as they are: it does as well.
+    """
+    conn.execute(query("let_weeks_stand"), {"kept_from": kept_from})
+    asked = frame_of(conn, "weeks_to_roll", {"through": through, "kept_from": kept_from}, ASKED)
     changed = conn.execute(query("drop_unlisted_weeks")).rowcount
     clock.lap("reading")
     for piece in in_pieces(asked):
@@ -162,13 +172,15 @@ def _roll_up_weeks(
         clock.lap("computing")
         changed += store_weeks(conn, rows)
         clock.lap("writing")
-    _roll_up_side_weeks(conn, conventions, clock)
+    _roll_up_side_weeks(conn, kept_from, conventions, clock)
     return changed
 
 
-def _roll_up_side_weeks(conn: Connection, conventions: Conventions, clock: Clock) -> None:
+def _roll_up_side_weeks(
+    conn: Connection, kept_from: date | None, conventions: Conventions, clock: Clock
+) -> None:
     """Bring the side figures of the stored weeks up to date; no figure of adherence moves."""
-    asked = frame_of(conn, "side_weeks_to_roll", {}, SIDE_ASKED)
+    asked = frame_of(conn, "side_weeks_to_roll", {"kept_from": kept_from}, SIDE_ASKED)
     clock.lap("reading")
     for piece in in_pieces(asked):
         rows = side_weeks(conn, piece, conventions)

@@ -248,8 +248,13 @@ JOIN week AS w ON w.enrolment_id = s.enrolment_id
 -- name: latest_counted
 SELECT (SELECT max(counted_to) FROM week), (SELECT max(date) FROM day);
 
+-- name: let_weeks_stand
+-- A week with a day that cannot be computed anew would be judged by a mixture of then and now.
+DELETE FROM stale_week WHERE week < %(kept_from)s::date;
+
 -- name: weeks_to_roll
 -- Enrolled weeks that have begun and whose row is missing, stale, or from before more days counted.
+-- A week that begins before the first day that is kept stands as it is, or is not there.
 WITH listed AS (
     SELECT e.id AS enrolment_id, e.patient_id, w.week::date AS week
     FROM enrolment AS e
@@ -262,10 +267,13 @@ WITH listed AS (
 SELECT l.enrolment_id, l.patient_id, l.week, least(l.week + 6, %(through)s::date) AS counted_to
 FROM listed AS l
 LEFT JOIN week AS w ON w.enrolment_id = l.enrolment_id AND w.week = l.week
-WHERE w.enrolment_id IS NULL
-    OR w.counted_to < least(l.week + 6, %(through)s::date)
-    OR EXISTS (
-        SELECT FROM stale_week AS s WHERE s.enrolment_id = l.enrolment_id AND s.week = l.week
+WHERE l.week >= coalesce(%(kept_from)s::date, '-infinity')
+    AND (
+        w.enrolment_id IS NULL
+        OR w.counted_to < least(l.week + 6, %(through)s::date)
+        OR EXISTS (
+            SELECT FROM stale_week AS s WHERE s.enrolment_id = l.enrolment_id AND s.week = l.week
+        )
     )
 ORDER BY l.enrolment_id, l.week;
 
@@ -511,7 +519,7 @@ FROM batch;
 -- The newest report of the night in this language, if it says the same: an older one that said so has
 -- been revised since.
 SELECT
-    revision, workbook_name, workbook_sha256, quality, data_until, batches, readings, quarantined,
+    revision, workbook_name, workbook_sha256, quality, uncounted_batches, data_until, batches, readings, quarantined,
     dead_letters,
     (SELECT number || ':' || encode(sha256, 'hex') FROM audit_block AS block
         WHERE block.number = newest.audit_block)
@@ -529,14 +537,14 @@ SELECT coalesce(max(revision), 0) + 1 FROM nightly_run WHERE night = %(night)s;
 -- name: put_run
 INSERT INTO nightly_run (
     night, revision, language, started_at, method_version, input_sha256, workbook_name, workbook_sha256,
-    data_until, batches, readings, quarantined, dead_letters, quality,
+    data_until, batches, readings, quarantined, dead_letters, quality, uncounted_batches,
     audit_block
 )
 VALUES (
     %(night)s, %(revision)s, %(language)s, %(started_at)s, %(method_version)s, %(input_sha256)s,
     %(workbook_name)s, %(workbook_sha256)s,
     %(data_until)s, %(batches)s, %(readings)s, %(quarantined)s, %(dead_letters)s,
-    %(quality)s::jsonb, %(audit_block)s
+    %(quality)s::jsonb, %(uncounted_batches)s, %(audit_block)s
 );
 
 -- name: put_audit

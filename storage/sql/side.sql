@@ -82,13 +82,17 @@ SELECT w.enrolment_id, e.patient_id, w.week, w.counted_to, w.prescription_id
 FROM week AS w
 JOIN enrolment AS e ON e.id = w.enrolment_id
 LEFT JOIN side_week AS s ON s.enrolment_id = w.enrolment_id AND s.week = w.week
-WHERE s.enrolment_id IS NULL
-    OR s.counted_to <> w.counted_to
-    OR EXISTS (
-        SELECT FROM stale_week AS t WHERE t.enrolment_id = w.enrolment_id AND t.week = w.week
-    )
-    OR EXISTS (
-        SELECT FROM stale_side_week AS t WHERE t.enrolment_id = w.enrolment_id AND t.week = w.week
+WHERE w.week >= coalesce(%(kept_from)s::date, '-infinity')
+    AND (
+        s.enrolment_id IS NULL
+        OR s.counted_to <> w.counted_to
+        OR EXISTS (
+            SELECT FROM stale_week AS t WHERE t.enrolment_id = w.enrolment_id AND t.week = w.week
+        )
+        OR EXISTS (
+            SELECT FROM stale_side_week AS t
+            WHERE t.enrolment_id = w.enrolment_id AND t.week = w.week
+        )
     )
 ORDER BY w.enrolment_id, w.week;
 

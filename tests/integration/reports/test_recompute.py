@@ -8,6 +8,7 @@ import pytest
 
 from reports.nightly.recompute import recompute
 from storage.database import connect, snapshot
+from storage.retention import drop_day
 from tests.district import District, every, from_scratch, local_ms, results
 
 MIDNIGHT = local_ms("2026-11-10 00:00:00")
@@ -475,3 +476,44 @@ def test_an_earlier_night_takes_no_days_from_a_stored_week(conn, district):
     recompute(conn, through=date(2026, 11, 9))
 
     assert results(conn) == stored
+
+
+def test_weeks_with_days_that_are_gone_stand_as_they_are(conn, district):
+    enrolment = district.wear("p1", starts_on=date(2026, 10, 26))
+    for week in range(4):
+        start = local_ms("2026-10-27 09:00:00") + week * 7 * 1440 * MINUTE
+        district.hear("p1", heart_rate=every(start, start + 40 * MINUTE, 120))
+    through = date(2026, 11, 22)
+    recompute(conn, through=through)
+    before = results(conn)
+    for day in range(20, 35):  # the readings of the first week, and of two days of the second
+        drop_day(conn, date(2026, 10, 1) + timedelta(days=day), actor="nightly")
+
+    # A wrong version is put right from the beginning.
+    conn.execute("UPDATE prescription SET effective = '[2027-01-01,)'")
+    district.prescribe(
+        enrolment, date(2026, 10, 26), date(2027, 1, 1), version=2, zone_lo=75.0, weekly_min=30.0
+    )
+    recompute(conn, through=through)
+    after = results(conn)
+
+    for table in ("week", "side_week"):
+        assert [row for row in after[table] if row[1] < date(2026, 11, 9)] == [
+            row for row in before[table] if row[1] < date(2026, 11, 9)
+        ]
+        assert len(after[table]) == len(before[table])
+    changed = [row for row in after["week"] if row[1] >= date(2026, 11, 9)]
+    assert changed
+    assert not set(changed) & set(before["week"])
+
+    # The programme began later than was entered, and somebody is entered late.
+    conn.execute("UPDATE enrolment SET starts_on = '2026-11-09'")
+    recompute(conn, through=through)
+    assert results(conn)["week"][:2] == before["week"][:2]
+
+    other = district.enrol(district.add_patient("p2"), "p2", date(2026, 10, 26))
+    district.prescribe(other, date(2026, 10, 26))
+    recompute(conn, through=through)
+    assert conn.execute(
+        "SELECT min(week) FROM week WHERE enrolment_id = %s", (other,)
+    ).fetchone() == (date(2026, 11, 9),)
