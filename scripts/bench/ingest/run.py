@@ -4,21 +4,17 @@ Each starts from the same empty tables and ends with the same rows in them, whic
 is measured is the time from the first byte a publisher sends to the receipt of the last batch.
 """
 
-import json
-import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from config.errors import Unavailable
 from config.language import _
 from scripts.bench.ingest import esphome
+from scripts.bench.ingest.figures import IngestFigures, PeerFigures, SizeFigures, Timed, reference
 from scripts.bench.ingest.hubs import hubs
 from scripts.bench.ingest.made import (
     FIRST_UTC_MS,
@@ -30,22 +26,18 @@ from scripts.bench.ingest.made import (
     make,
 )
 from scripts.bench.ingest.peers import WAYS
+from scripts.bench.ingest.processes import Clock, line_of, process_of, publishing, tell
 from scripts.bench.ingest.server import Server, Stored, copy_rows, server_of
 from scripts.bench.mosquitto import FOR_A_DISTRICT, RunningBroker, mosquitto
 from scripts.bench.process_cost import ProcessCost
-from scripts.replay.leash import leashed
 from storage.embedded import EmbeddedPostgres
 from storage.ingest import store_batches
 
 Progress = Callable[[str, float], None]
 
 DAY = str(time.strftime("%Y-%m-%d", time.gmtime(FIRST_UTC_MS / 1000)))
-WINDOW_BATCHES = 800
-"""Not receipted at one time, of all gateways together; mosquitto's queue holds more."""
 LEDGER_ROWS = 50_000
 """In one transaction, where the ledger is measured without a hub: as many as a busy hub has."""
-REFERENCE_BATCH = 600
-"""The size of batch that the aim is said for; others get their messages of this size."""
 UNLIMITED = ("max_queued_messages 0",)
 """For subscribers that nobody waits for: the broker holds what they have not taken yet."""
 
@@ -63,69 +55,6 @@ class Plan:
     """For those who batch; a tenth for who does not. 0: no peers."""
     esphome_ingestor: Path | None = None
     """The command of another project, where it is to be measured as well."""
-
-
-@dataclass(frozen=True)
-class Timed:
-    """One run of one way."""
-
-    seconds: float
-    cpu_s: dict[str, float | None]
-    """By part: `server`, and `broker`, `hub`, `publisher`, where they took part."""
-    counters: dict[str, int] = field(default_factory=dict)
-    """What the hubs counted, all together."""
-    hub_parts_s: dict[str, float] = field(default_factory=dict)
-    """Processor seconds of the parts of the hubs' work, from their start to their end."""
-
-
-@dataclass(frozen=True)
-class SizeFigures:
-    """All runs of one size of batch."""
-
-    load: Load
-    wire_bytes: int
-    limit: list[Timed]
-    """COPY over one connection."""
-    limit_of: dict[int, list[Timed]]
-    """COPY over as many connections as there are workers."""
-    ledger: list[Timed]
-    chain: dict[int, list[Timed]]
-    """By number of workers."""
-
-    def rows_per_s(self, runs: Sequence[Timed]) -> float:
-        """Return the median speed."""
-        return statistics.median(self.load.readings / run.seconds for run in runs)
-
-    def ratio(self, runs: Sequence[Timed], to: Sequence[Timed] | None = None) -> float:
-        """Return the median, over the rounds, of the speed as a share of the limit's."""
-        limit = self.limit if to is None else to
-        return statistics.median(
-            one.seconds / run.seconds for one, run in zip(limit, runs, strict=True)
-        )
-
-
-@dataclass(frozen=True)
-class PeerFigures:
-    """One way of others."""
-
-    way: str
-    readings: int
-    timed: Timed
-
-    @property
-    def rows_per_s(self) -> float:
-        """Committed."""
-        return self.readings / self.timed.seconds
-
-
-@dataclass(frozen=True)
-class IngestFigures:
-    """One whole run."""
-
-    server: str
-    broker: str
-    sizes: list[SizeFigures]
-    peers: list[PeerFigures]
 
 
 def run(plan: Plan, dsn: str | None, folder: Path, progress: Progress) -> IngestFigures:
@@ -155,11 +84,6 @@ def run(plan: Plan, dsn: str | None, folder: Path, progress: Progress) -> Ingest
             sizes.append(bench.size(made[load.per_batch]))
         peers = bench.peers(made[reference(made)]) if plan.peer_readings else []
         return IngestFigures(server.version, bench.broker_name, sizes, peers)
-
-
-def reference(sizes: Iterable[int]) -> int:
-    """Return the size that is 600 readings a batch, or nearest to it."""
-    return min(sizes, key=lambda size: abs(size - REFERENCE_BATCH))
 
 
 def _bands(server: Server, load: Load) -> dict[str, int]:
@@ -235,7 +159,7 @@ class _Bench:
     def _limit(self, made: Made, connections: int) -> Timed:
         self._server.empty()
         self._server.make_day(DAY)
-        clock = _Clock({"client": [time.process_time], "server": [self._server.cpu_s]})
+        clock = Clock({"client": [time.process_time], "server": [self._server.cpu_s]})
         copy_rows(self._server, made.rows, connections)
         return clock.stopped()
 
@@ -243,7 +167,7 @@ class _Bench:
         self._server.empty()
         self._server.make_day(DAY)
         at_once = max(1, LEDGER_ROWS // made.load.per_batch)
-        clock = _Clock({"client": [time.process_time], "server": [self._server.cpu_s]})
+        clock = Clock({"client": [time.process_time], "server": [self._server.cpu_s]})
         for at in range(0, len(made.batches), at_once):
             store_batches(self._server.conn, made.batches[at : at + at_once])
         return clock.stopped()
@@ -260,9 +184,9 @@ class _Bench:
                 self._district.hub,
                 workers,
             ) as running,
-            _publisher(broker, made.frames, receipts=True) as publisher,
+            publishing(broker, made.frames, receipts=True) as publisher,
         ):
-            clock = _Clock(
+            clock = Clock(
                 {
                     "server": [self._server.cpu_s],
                     "broker": [ProcessCost(broker.pid).cpu_s],
@@ -270,8 +194,8 @@ class _Bench:
                     "publisher": [ProcessCost(publisher.pid).cpu_s],
                 }
             )
-            _tell(publisher)
-            _line(publisher)
+            tell(publisher)
+            line_of(publisher)
             timed = clock.stopped()
         for hub in running:
             for name, count in hub.report.items():
@@ -288,11 +212,11 @@ class _Bench:
         task = {"dsn": self._server.dsn, "way": way, "readings": count}
         with (
             self._broker(UNLIMITED) as broker,
-            _process("scripts.bench.ingest.peers", task | {"port": broker.port}) as peer,
-            _publisher(broker, frames, receipts=False) as publisher,
+            process_of("scripts.bench.ingest.peers", task | {"port": broker.port}) as peer,
+            publishing(broker, frames, receipts=False) as publisher,
         ):
-            _line(peer)
-            clock = _Clock(
+            line_of(peer)
+            clock = Clock(
                 {
                     "server": [self._server.cpu_s],
                     "broker": [ProcessCost(broker.pid).cpu_s],
@@ -300,8 +224,8 @@ class _Bench:
                     "publisher": [ProcessCost(publisher.pid).cpu_s],
                 }
             )
-            _tell(publisher)
-            _line(peer)
+            tell(publisher)
+            line_of(peer)
             return clock.stopped()
 
     def _esphome(self, program: Path, made: Made) -> PeerFigures:
@@ -312,16 +236,16 @@ class _Bench:
         with (
             self._broker(UNLIMITED) as broker,
             esphome.ingestor(program, self._server.dsn, broker.port, self._new_folder()) as peer,
-            _publisher(broker, frames, receipts=False) as publisher,
+            publishing(broker, frames, receipts=False) as publisher,
         ):
-            clock = _Clock(
+            clock = Clock(
                 {
                     "server": [self._server.cpu_s],
                     "broker": [ProcessCost(broker.pid).cpu_s],
                     "hub": [ProcessCost(peer.pid).cpu_s],
                 }
             )
-            _tell(publisher)
+            tell(publisher)
             time.sleep(esphome.WORK_S)
             timed, count = clock.stopped(), esphome.stored(self._server.conn)
         return PeerFigures("esphome-mqtt-timescaledb-ingestor", count, timed)
@@ -343,71 +267,3 @@ class _Bench:
     def _new_folder(self) -> Path:
         self._runs += 1
         return self._folder / f"run-{self._runs}"
-
-
-class _Clock:
-    """Wall time and processor time from its making until it is stopped."""
-
-    def __init__(self, parts: Mapping[str, Sequence[Callable[[], float | None]]]) -> None:
-        self._parts = parts
-        self._cpu_s, self._since_s = self._read(), time.perf_counter()
-
-    def stopped(self) -> Timed:
-        seconds = time.perf_counter() - self._since_s
-        used = {
-            part: None if now is None or before is None else now - before
-            for (part, now), before in zip(self._read().items(), self._cpu_s.values(), strict=True)
-        }
-        return Timed(seconds, used)
-
-    def _read(self) -> dict[str, float | None]:
-        read = {part: [one() for one in each] for part, each in self._parts.items()}
-        return {
-            part: None if None in each else sum(one for one in each if one is not None)
-            for part, each in read.items()
-        }
-
-
-@contextmanager
-def _publisher(
-    broker: RunningBroker, frames: Frames, *, receipts: bool
-) -> "Iterator[subprocess.Popen[str]]":
-    """Start the publisher; it is connected, and waits for a line."""
-    task = {
-        "port": broker.port,
-        "frames": str(frames.path),
-        "ends": str(frames.ends),
-        "window": WINDOW_BATCHES if receipts else sys.maxsize,
-        "receipts": receipts,
-    }
-    with _process("scripts.bench.ingest.publisher", task) as process:
-        _line(process)
-        yield process
-
-
-@contextmanager
-def _process(module: str, task: Mapping[str, Any]) -> "Iterator[subprocess.Popen[str]]":
-    process = subprocess.Popen(  # noqa: S603 - our own command line
-        leashed([sys.executable, "-m", module, json.dumps(task)]),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate()
-
-
-def _tell(process: "subprocess.Popen[str]") -> None:
-    if process.stdin is not None:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-
-
-def _line(process: "subprocess.Popen[str]") -> str:
-    line = "" if process.stdout is None else process.stdout.readline()
-    if not line:
-        raise Unavailable(_("a process of the measurement has ended: see above"))
-    return line

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.language import _
-from scripts.bench.ingest.run import IngestFigures, PeerFigures, SizeFigures, Timed, reference
+from scripts.bench.ingest.figures import IngestFigures, PeerFigures, SizeFigures, Timed, reference
 
 PARTS = ("server", "hub", "broker", "publisher", "client")
 MILLION = 1_000_000
