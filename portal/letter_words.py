@@ -27,6 +27,7 @@ REASONS: Mapping[str, str] = {
     "claim_of_registered_band": later("a band claimed that was given to somebody else"),
     "claim_contradicts_itself": later("a claim that ends other than it began"),
     "database_refused": later("refused by a rule of the database: report it"),
+    "unforeseen": later("the hub failed on it: report it"),
 }
 
 OUTCOMES: Mapping[str, str] = {

@@ -35,6 +35,15 @@ class DeadLetter(NamedTuple):
     retry_detail: str | None = None
 
 
+class NewLetter(NamedTuple):
+    """What could not be taken, with its bytes."""
+
+    topic: str
+    reason: str
+    detail: str
+    data: bytes
+
+
 class Kept(NamedTuple):
     """What a retry begins with."""
 
@@ -65,18 +74,19 @@ class Shown(NamedTuple):
 def store_dead_letter(conn: Connection, topic: str, reason: str, detail: str, data: bytes) -> int:
     """Keep what could not be taken; return its id. The same thing again only counts up."""
     with border():
-        row = conn.execute(
-            query("insert_dead_letter"),
-            {
-                "topic": _storable(topic),
-                "reason": reason,
-                "detail": _storable(detail),
-                "bytes": data[:LARGEST_DEAD_LETTER_BYTES],
-                "full_length": len(data),
-                "sha256": hashlib.sha256(data).digest(),
-            },
-        ).fetchone()
+        given = _row(NewLetter(topic, reason, detail, data))
+        row = conn.execute(query("insert_dead_letter"), given).fetchone()
     return int(row[0]) if row else 0
+
+
+def store_dead_letters(conn: Connection, letters: Sequence[NewLetter]) -> None:
+    """Keep many as `store_dead_letter` keeps one, all in one transaction, committed on return.
+
+    Raises Rejected where the database refuses one: then none of them is kept.
+    """
+    given = sorted((_row(letter) for letter in letters), key=_place)
+    with border(), conn.transaction(), conn.cursor() as cursor:
+        cursor.executemany(query("insert_dead_letter"), given)
 
 
 def latest(
@@ -145,6 +155,22 @@ def shown(
     with border():
         rows = conn.execute(query("shown_dead_letters"), given).fetchall()
     return [Shown(*row) for row in rows]
+
+
+def _row(letter: NewLetter) -> dict[str, object]:
+    return {
+        "topic": _storable(letter.topic),
+        "reason": letter.reason,
+        "detail": _storable(letter.detail),
+        "bytes": letter.data[:LARGEST_DEAD_LETTER_BYTES],
+        "full_length": len(letter.data),
+        "sha256": hashlib.sha256(letter.data).digest(),
+    }
+
+
+def _place(row: dict[str, object]) -> tuple[object, ...]:
+    """Return what orders rows: so two hubs never wait for each other in a circle."""
+    return row["sha256"], row["topic"], row["reason"]
 
 
 def _listed(ids: Sequence[int] | None) -> list[int] | None:

@@ -11,9 +11,15 @@ from types import SimpleNamespace
 from config.district_settings import HubSettings
 from config.fields import Broker
 from ingest.batch.keys import save_keys
+from ingest.batch.to_hub import HubSecrets
 from ingest.hub import HUB_KEY_FILE
+from ingest.hub.allowance import Allowance
+from ingest.hub.counters import Counters, Times
+from ingest.hub.keyring import Keyring
+from ingest.hub.prepared import Prepared
 from ingest.hub.run import Hub
-from storage.gateways import enrol_gateway
+from ingest.hub.worker import Worker
+from storage.gateways import enrol_gateway, find_gateway_key
 from tests.boxes import Box
 from tests.patience import PATIENCE_S
 
@@ -45,6 +51,33 @@ def settings_for(broker):
         password=getattr(broker, "password", None),
         tls=getattr(broker, "tls", None),
     )
+
+
+class BareHub:
+    """The hub's own way from messages to rows and receipts, without a broker or a thread."""
+
+    def __init__(self, db, hub_keys, *, allowance=None):
+        self.counters, self.times, self.sent = Counters(), Times(), []
+        self.keyring = Keyring(lambda *name: find_gateway_key(db, *name), 10)
+        self.secrets = HubSecrets([hub_keys.encryption])
+        self.worker = Worker(
+            db,
+            hub_keys.signing,
+            lambda topic, payload: self.sent.append((topic, payload)),
+            self.counters,
+            self.times,
+            lambda *_: None,
+            allowance or Allowance(),
+        )
+
+    def prepared(self, messages):
+        prepared = Prepared(self.secrets)
+        for message in messages:
+            prepared.add(message, self.keyring, self.counters, self.times)
+        return prepared
+
+    def take(self, *messages):
+        return self.worker.settle(self.prepared(messages))
 
 
 @contextmanager

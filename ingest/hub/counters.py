@@ -56,6 +56,8 @@ class Counters:
     dead_lettered: int = 0
     dead_letters: dict[str, int] = field(default_factory=dict)
     """By reason."""
+    not_kept: int = 0
+    """Of them, those of which no letter was kept: too many at once, signed by nobody."""
     readings: int = 0
     """In the batches stored."""
     events: int = 0

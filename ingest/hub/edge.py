@@ -7,7 +7,7 @@ nothing.
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import NamedTuple, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,6 +22,7 @@ from ingest.batch.told import Told, open_told
 from ingest.batch.topics import parse_topic
 from ingest.hub.buffer import Message
 from ingest.hub.keyring import Keyring
+from storage.box_times import known_age_ms
 from storage.edge import EdgeClaim, EdgeEvent, EdgeOffer, EdgeOutage, EdgeSaid
 
 MAX_STATE_BYTES = 16_384
@@ -49,6 +50,8 @@ class StateSaid(NamedTuple):
     """How a gateway says it stands."""
 
     message: Message
+    said: str
+    """All of it, as it came."""
     centre: str
     gateway: str
     online: bool
@@ -91,13 +94,20 @@ def _said(told: Told, gateway_id: int) -> EdgeSaid:
             return EdgeOutage(**given)
 
 
+def aged(said: EdgeSaid, more_ms: int) -> EdgeSaid:
+    """Return it as old as it is now; an age beyond belief is not known."""
+    age_ms = known_age_ms(said.age_ms)
+    return replace(said, age_ms=known_age_ms(None if age_ms is None else age_ms + more_ms))
+
+
 def state_said(message: Message) -> StateSaid:
     """Return what a state message says; raise Rejected: `oversize`, `malformed`."""
     topic = parse_topic(message.topic)
     if len(message.payload) > MAX_STATE_BYTES:
         raise Rejected("oversize", f"more than {MAX_STATE_BYTES} bytes")
     try:
-        said = json.loads(message.payload, parse_constant=_no_number)
+        text = message.payload.decode()  # here, for JSON's own reader takes UTF-16 too
+        said = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:  # text that is not UTF-8 is a ValueError too
         raise Rejected("malformed", "no JSON") from error
     match said:
@@ -115,7 +125,9 @@ def state_said(message: Message) -> StateSaid:
     said_utc_ms = at if at is not None and at <= MAX_UTC_MS else None
     asks = said.get("asks_time")
     number = bytes.fromhex(asks) if isinstance(asks, str) and ASKED.fullmatch(asks) else None
-    return StateSaid(message, topic.centre, topic.gateway, online, said_utc_ms, version, number)
+    return StateSaid(
+        message, text, topic.centre, topic.gateway, online, said_utc_ms, version, number
+    )
 
 
 def _whole(item: object) -> int | None:

@@ -38,6 +38,7 @@ COUNTED = {
     "batches_duplicate": ("duplicate", "Batches that were in the ledger already"),
     "batches_forked": ("forked", "Batches refused: their place holds another content"),
     "batches_repeated": ("repeated", "Batches that came twice while one of them waited"),
+    "dead_letters_not_kept": ("not_kept", "Of those set aside, those too many to be kept"),
     "readings": ("readings", "Readings in the batches stored"),
     "sealed_bytes": ("bytes", "Bytes of the batches stored, as they came"),
     "events_stored": ("events", "Alarms, claims, offers and outages of gateways stored"),

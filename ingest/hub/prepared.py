@@ -9,6 +9,21 @@ from ingest.hub.counters import Counters, Times
 from ingest.hub.edge import EventIdentity, OpenedEvent, StateSaid, opened_event, state_said
 from ingest.hub.keyring import Keyring
 from ingest.hub.reader import Identity, Opened, opened
+from ingest.hub.unforeseen import alone
+
+BEFORE_PROOF = frozenset(
+    {
+        "unknown_topic",
+        "oversize",
+        "not_cose",
+        "unknown_gateway",
+        "unknown_key",
+        "revoked_key",
+        "bad_signature",
+        "unforeseen",
+    }
+)
+"""Reasons for which a message is set aside before its signature has shown whose it is."""
 
 
 class SetAside(NamedTuple):
@@ -20,6 +35,8 @@ class SetAside(NamedTuple):
     identity: Identity | None = None
     event: EventIdentity | None = None
     """As `identity`, of an event."""
+    is_proven: bool = True
+    """An enrolled gateway has signed it; what anybody at the broker could send is kept in part."""
 
 
 class Prepared:
@@ -35,6 +52,7 @@ class Prepared:
         self.states: list[StateSaid] = []
         self.aside: list[SetAside] = []
         self.rows = 0
+        """What the database will have to write, about: one for a message that is no batch."""
         self._seen: set[tuple[str, bytes]] = set()
 
     def add(self, message: Message, keyring: Keyring, counters: Counters, times: Times) -> None:
@@ -45,15 +63,20 @@ class Prepared:
             counters.repeated += 1
         else:
             try:
-                self._open(message, keyring, times)
+                with alone():
+                    self._open(message, keyring, times)
             except Rejected as error:
-                self.aside.append(SetAside(message, error.reason, error.detail))
+                is_proven = error.reason not in BEFORE_PROOF and _kind(message) != "state"
+                self.aside.append(
+                    SetAside(message, error.reason, error.detail, is_proven=is_proven)
+                )
+                self.rows += 1
             self._seen.add(seen)
         self.messages.append(message)
 
     def _open(self, message: Message, keyring: Keyring, times: Times) -> None:
-        """Sort by the last level of the topic; what it may be, opening decides."""
-        match message.topic.rpartition("/")[2]:
+        """Sort by what the topic says it is; what it may be, opening decides."""
+        match _kind(message):
             case "event":
                 with times.verify:
                     self.events.append(opened_event(message, keyring))
@@ -65,3 +88,8 @@ class Prepared:
                 one = opened(message, keyring, self._secrets, times)
                 self.sound.append(one)
                 self.rows += one.reading_count
+
+
+def _kind(message: Message) -> str:
+    """Return the last level of the topic."""
+    return message.topic.rpartition("/")[2]

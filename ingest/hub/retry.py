@@ -5,7 +5,6 @@ stored as if it had come now. No receipt is sent: the gateway has the bytes stil
 and gets it then, or gave them up. What is stored twice is a duplicate, so trying twice is safe.
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -13,9 +12,10 @@ from config.errors import Rejected
 from ingest.batch.to_hub import HubSecrets
 from ingest.hub.buffer import Message
 from ingest.hub.counters import Counters, Times
-from ingest.hub.edge import OpenedEvent
+from ingest.hub.edge import OpenedEvent, aged
 from ingest.hub.keyring import Keyring
 from ingest.hub.prepared import Prepared
+from ingest.hub.unforeseen import alone
 from storage.claims import store_edge_event
 from storage.database import Connection
 from storage.dead_letters import Kept
@@ -25,8 +25,6 @@ from storage.ingest import Outcome, store_batches
 
 TRUNCATED = "truncated"
 NOT_RETRIABLE = "not_retriable"
-LONGEST_AGE_MS = 2**63 - 1
-"""What the database can hold."""
 
 
 class Retried(NamedTuple):
@@ -35,6 +33,8 @@ class Retried(NamedTuple):
     outcome: str
     detail: str = ""
     """No value of any reading."""
+    batch: tuple[int, bytes, int] | None = None
+    """Which batch it is: gateway, boot and number; None of anything else."""
 
 
 def retry(conn: Connection, letter: Kept, secrets: HubSecrets) -> Retried:
@@ -54,18 +54,19 @@ def retry(conn: Connection, letter: Kept, secrets: HubSecrets) -> Retried:
     for aside in prepared.aside:
         return Retried(aside.reason, aside.detail)
     try:
-        if prepared.events:
-            return _event(conn, prepared.events[0], letter.waited_ms)
-        (outcome,) = store_batches(conn, [one.batch for one in prepared.sound])
+        with alone():
+            if prepared.events:
+                return _event(conn, prepared.events[0], letter.waited_ms)
+            (outcome,) = store_batches(conn, [one.batch for one in prepared.sound])
     except Rejected as error:
         return Retried(error.reason, error.detail)
-    return Retried("forked_spool" if outcome is Outcome.FORKED else outcome.value)
+    return Retried(
+        "forked_spool" if outcome is Outcome.FORKED else outcome.value,
+        batch=prepared.sound[0].batch.key,
+    )
 
 
 def _event(conn: Connection, one: OpenedEvent, waited_ms: int) -> Retried:
     """Store an event as old as it is by now: nobody is called for what is over."""
-    said = one.event
-    if said.age_ms is not None:
-        said = replace(said, age_ms=min(said.age_ms + waited_ms, LONGEST_AGE_MS))
-    outcome = store_edge_event(conn, said)
+    outcome = store_edge_event(conn, aged(one.event, waited_ms))
     return Retried("forked_event" if outcome is EventOutcome.FORKED else outcome.value)

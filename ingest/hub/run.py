@@ -22,6 +22,7 @@ from config.district_settings import HubSettings
 from config.errors import Unavailable
 from config.fields import Broker
 from ingest.batch.to_hub import HubSecrets
+from ingest.hub.allowance import Allowance
 from ingest.hub.buffer import Buffer, Lane
 from ingest.hub.counters import Counters, Delays, Times, report
 from ingest.hub.database import Database
@@ -86,6 +87,7 @@ class Hub:
             )
             for lane in Lane
         }
+        self._allowance = Allowance()
         self._paces = {lane: Pace(settings.commit_s, settings.commit_rows) for lane in Lane}
         self._storer = Storer(self._database, self._worker, self._done, stop)
         self._opener = Opener(
@@ -196,6 +198,7 @@ class Hub:
             self.counters,
             self.times,
             self._rosters.reported,
+            self._allowance,
         )
 
     def _connect_at_start(self) -> None:

@@ -7,7 +7,6 @@ Unavailable, and after a crash it will be: storing is idempotent, a receipt sent
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,25 +14,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from config.errors import Rejected
 from ingest.batch.receipt import Receipt, seal_receipt
 from ingest.batch.topics import receipt_topic
+from ingest.hub.allowance import Allowance
 from ingest.hub.buffer import Message
 from ingest.hub.counters import Counters, Times
-from ingest.hub.edge import EventIdentity, OpenedEvent, StateSaid
+from ingest.hub.edge import EventIdentity, OpenedEvent, StateSaid, aged
+from ingest.hub.letters import keep
 from ingest.hub.prepared import Prepared, SetAside
 from ingest.hub.reader import Identity, Opened
 from ingest.hub.receipts import Refusal, sealed_event_receipts, sealed_receipts
+from ingest.hub.unforeseen import alone
 from storage.claims import store_edge_event
 from storage.database import Connection
-from storage.edge import EdgeSaid, EventOutcome, put_gateway_state
-from storage.ingest import Outcome, store_batches, store_dead_letter
+from storage.edge import EventOutcome, put_gateway_state
+from storage.ingest import Outcome, store_batches
 
 log = structlog.get_logger()
 
 FORKED = "forked_spool"
 FORKED_EVENT = "forked_event"
-LONGEST_AGE_MS = 2**63 - 1
-"""What the database can hold."""
-TOPIC_KEPT = 300
-"""Longer topics are cut in the dead letters; the longest good one has 150 characters."""
+UNFORESEEN = "unforeseen"
 
 
 class Worker:
@@ -47,12 +46,14 @@ class Worker:
         counters: Counters,
         times: Times,
         has_roster: Callable[[str, str, int], None],
+        allowance: Allowance,
     ) -> None:
         """Own nothing: all parts are the caller's.
 
-        `has_roster` is told which version a gateway says it has.
+        `has_roster` is told which version a gateway says it has; `allowance` says what of an
+        unsigned flood is kept.
         """
-        self._has_roster = has_roster
+        self._has_roster, self._allowance = has_roster, allowance
         self._conn, self._hub_key = conn, hub_key
         self._publish, self._counters, self._times = publish, counters, times
 
@@ -77,18 +78,9 @@ class Worker:
         self._count(outcomes)
         self._send(committed, ())
         with self._times.database:
-            for letter in aside:
-                store_dead_letter(
-                    self._conn,
-                    topic=letter.message.topic[:TOPIC_KEPT],
-                    reason=letter.reason,
-                    detail=letter.detail,
-                    data=letter.message.payload,
-                )
-        for letter in aside:
-            self._report(letter)
-        self._send((), [Refusal(a.identity, a.reason) for a in aside if a.identity is not None])
-        self._send_events((), [(a.event, a.reason) for a in aside if a.event is not None])
+            kept = keep(self._conn, aside, self._allowance, self._counters)
+        self._send((), [Refusal(a.identity, a.reason) for a in kept if a.identity is not None])
+        self._send_events((), [(a.event, a.reason) for a in kept if a.event is not None])
 
     def _stored_events(
         self, events: Sequence[OpenedEvent], aside: list[SetAside]
@@ -97,10 +89,11 @@ class Worker:
         committed = []
         for one in events:
             try:
-                with self._times.database:
-                    outcome = store_edge_event(self._conn, _aged(one))
+                with self._times.database, alone():
+                    said = aged(one.event, _waited_ms(one.message))
+                    outcome = store_edge_event(self._conn, said)
             except Rejected as error:
-                aside.append(SetAside(one.message, error.reason, error.detail, event=one.identity))
+                aside.append(_refused(one, error))
                 continue
             if outcome is EventOutcome.FORKED:
                 self._counters.forked_events += 1
@@ -115,25 +108,29 @@ class Worker:
     def _keep_states(self, states: Sequence[StateSaid], aside: list[SetAside]) -> None:
         for one in states:
             try:
-                with self._times.database:
-                    put_gateway_state(
-                        self._conn,
-                        centre=one.centre,
-                        gateway=one.gateway,
-                        online=one.online,
-                        said=one.message.payload.decode(),
-                        said_utc_ms=one.said_utc_ms,
-                        is_retained=one.message.is_retained,
-                        waited_ms=_waited_ms(one.message),
-                    )
+                with alone():
+                    self._keep_state(one)
             except Rejected as error:
-                aside.append(SetAside(one.message, error.reason, error.detail))
+                aside.append(SetAside(one.message, error.reason, error.detail, is_proven=False))
                 continue
             self._counters.states += 1
-            if one.roster_version is not None:
-                self._has_roster(one.centre, one.gateway, one.roster_version)
-            if one.asks_time is not None and not one.message.is_retained:
-                self._tell_time(one.centre, one.gateway, one.asks_time)
+
+    def _keep_state(self, one: StateSaid) -> None:
+        with self._times.database:
+            put_gateway_state(
+                self._conn,
+                centre=one.centre,
+                gateway=one.gateway,
+                online=one.online,
+                said=one.said,
+                said_utc_ms=one.said_utc_ms,
+                is_retained=one.message.is_retained,
+                waited_ms=_waited_ms(one.message),
+            )
+        if one.roster_version is not None:
+            self._has_roster(one.centre, one.gateway, one.roster_version)
+        if one.asks_time is not None and not one.message.is_retained:
+            self._tell_time(one.centre, one.gateway, one.asks_time)
 
     def _tell_time(self, centre: str, gateway: str, number: bytes) -> None:
         """Answer a gateway that asks for the time: a receipt for nothing, under its number."""
@@ -150,12 +147,11 @@ class Worker:
         if not sound:
             return []
         try:
-            return list(zip(sound, self._in_one_transaction(sound), strict=True))
+            with alone():
+                return list(zip(sound, self._in_one_transaction(sound), strict=True))
         except Rejected as error:
             if len(sound) == 1:
-                aside.append(
-                    SetAside(sound[0].message, error.reason, error.detail, sound[0].identity)
-                )
+                aside.append(_refused(sound[0], error))
                 return []
         return [pair for one in sound for pair in self._stored([one], aside)]
 
@@ -173,18 +169,6 @@ class Worker:
                 self._counters.duplicate += 1
             else:
                 self._counters.forked += 1
-
-    def _report(self, letter: SetAside) -> None:
-        self._counters.dead_lettered += 1
-        reasons = self._counters.dead_letters
-        reasons[letter.reason] = reasons.get(letter.reason, 0) + 1
-        log.warning(
-            "dead_letter",
-            topic=letter.message.topic[:TOPIC_KEPT],
-            reason=letter.reason,
-            detail=letter.detail,
-            length=len(letter.message.payload),
-        )
 
     def _send(self, committed: Iterable[Identity], refused: Iterable[Refusal]) -> None:
         with self._times.receipts:
@@ -207,12 +191,14 @@ class Worker:
                 self._counters.receipts += 1
 
 
-def _aged(one: OpenedEvent) -> EdgeSaid:
-    """Return an event with the age of now: while the database was away it grew older here."""
-    age_ms = one.event.age_ms
-    if age_ms is None:
-        return one.event
-    return replace(one.event, age_ms=min(age_ms + _waited_ms(one.message), LONGEST_AGE_MS))
+def _refused(one: Opened | OpenedEvent, error: Rejected) -> SetAside:
+    """Return it as set aside. Of a fault of ours its gateway hears nothing: it sends it again."""
+    aside = SetAside(one.message, error.reason, error.detail)
+    if error.reason == UNFORESEEN:
+        return aside
+    if isinstance(one, OpenedEvent):
+        return aside._replace(event=one.identity)
+    return aside._replace(identity=one.identity)
 
 
 def _waited_ms(message: Message) -> int:

@@ -13,18 +13,12 @@ from hypothesis import strategies as st
 from ingest.batch.event import seal_event
 from ingest.batch.keys import make_keys
 from ingest.batch.receipt import open_receipt
-from ingest.batch.to_hub import HubSecrets
 from ingest.batch.topics import event_topic
 from ingest.hub.buffer import Message
-from ingest.hub.counters import Counters, Times
-from ingest.hub.keyring import Keyring
-from ingest.hub.prepared import Prepared
-from ingest.hub.worker import Worker
 from storage.database import connect
-from storage.gateways import find_gateway_key
 from tests import edges
 from tests.boxes import pulse
-from tests.hubs import enrolled_box, open_centre
+from tests.hubs import BareHub, enrolled_box, open_centre
 
 BATCHES = 6
 
@@ -45,25 +39,14 @@ def town(database):
 
 def hub_of(db, hub_keys, sent):
     """Return what hands messages over in pieces, as the buffer would."""
-    counters, times = Counters(), Times()
-    keyring = Keyring(lambda *name: find_gateway_key(db, *name), 10)
-    worker = Worker(
-        db,
-        hub_keys.signing,
-        lambda topic, payload: sent.append((topic, payload)),
-        counters,
-        times,
-        lambda *_: None,
-    )
+    hub = BareHub(db, hub_keys)
+    hub.sent = sent
 
     def deliver(messages, sizes):
         left, sizes = list(messages), list(sizes)
         while left:
             size = sizes.pop() if sizes else len(left)
-            prepared = Prepared(HubSecrets(()))
-            for message in left[:size]:
-                prepared.add(message, keyring, counters, times)
-            worker.settle(prepared)
+            hub.take(*left[:size])
             del left[:size]
 
     return deliver
