@@ -7,7 +7,7 @@ Each tries with SQL of their own, as after an injection: what the pages ask is o
 
 import contextlib
 import secrets
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import psycopg
