@@ -1,8 +1,9 @@
-"""Which samples count: range, twins, spikes (conventions C2, C3, C4)."""
+"""Which samples count: calendar, range, twins, spikes (conventions C1, C2, C3, C4)."""
 
 import numpy as np
 import polars as pl
 
+from adherence.clock import on_the_calendar
 from adherence.compiled import compiled
 from adherence.rows import Ints, Reals, Runs, least_step, repeated
 from adherence.spikes import without_spikes
@@ -30,6 +31,7 @@ def kept_samples(
     Rows that come in order are not sorted again; that they are is checked. The spike rule is one
     pass: each decision sees the series as it was before any was dropped.
     """
+    samples = on_the_calendar(samples)
     runs = Runs.of(samples["person"], is_sorted=False)
     if least_step(runs, samples["ts"].to_numpy()) < 0:
         samples = samples.sort("person", "ts")

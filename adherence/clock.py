@@ -7,6 +7,22 @@ MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 WEEK_DAYS = 7
 
+CALENDAR_MS = (-62_134_992_000_000, 253_401_696_000_000)
+"""0001-01-08 and 9999-12-25: the first time of the calendar, and the first behind it. They lie a
+week within the dates there are: so have the local day of a time, the time it stands for and its
+whole week one."""
+
+
+def on_the_calendar(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows whose `ts` (ms) the calendar has; the same frame where all of them are.
+
+    A clock that broke may say any number. What is counted by days must have days to count.
+    """
+    first_ms, behind_ms = CALENDAR_MS
+    if rows.is_empty() or (rows["ts"].min() >= first_ms and rows["ts"].max() < behind_ms):  # type: ignore[operator]
+        return rows
+    return rows.filter(pl.col("ts").is_between(first_ms, behind_ms, closed="left"))
+
 
 def local_day_number(at_ms: pl.Expr, *, utc_offset_ms: int) -> pl.Expr:
     """Count days since 1970-01-01 on the local calendar."""

@@ -6,7 +6,7 @@ import polars as pl
 from adherence.clock import MINUTE_MS, SECOND_MS, local_date
 from adherence.compiled import compiled
 from adherence.rows import Bools, Held, Ints, Runs, held_columns
-from adherence.schema import reserve_edge
+from adherence.schema import ROUNDING_BPM, reserve_edge
 from adherence.steps import MINUTE_SCALE, steps_by_day
 from adherence.zones import in_force
 from config.conventions import Conventions
@@ -27,7 +27,7 @@ def mean_held_reaches(edge: pl.Expr) -> pl.Expr:
 def is_locked(*, within_bpm: int) -> pl.Expr:
     """Compare: the minute's mean held bpm is its cadence, or next to it."""
     held = MINUTE_SCALE * pl.col("held_ms")
-    return (pl.col("held_bpm") - held * pl.col("steps")).abs() <= within_bpm * held
+    return (pl.col("held_bpm") - held * pl.col("steps")).abs() <= (within_bpm + ROUNDING_BPM) * held
 
 
 def flag_minutes(

@@ -15,7 +15,7 @@ from adherence.zones import has_heart_rate_zone, in_effort, in_force, is_above
 CREDITED = "credited"
 """In the zone, within a qualifying bout (C9, C11): the week's credit."""
 ABOVE = "above"
-"""At or above the zone's upper end: shown, never credited (C9)."""
+"""At or above the zone's upper end, or the ceiling: shown, never credited (C9)."""
 SHORT = "short"
 """In the zone, but its chain of effort is too short or too thin to be a bout (C11)."""
 BELOW = "below"

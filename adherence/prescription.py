@@ -3,7 +3,7 @@
 import polars as pl
 
 from adherence.clock import WEEK_DAYS, monday
-from adherence.schema import PEOPLE, PRESCRIBED, RPE, completed, zone_edge
+from adherence.schema import PEOPLE, PRESCRIBED, RPE, ceiling_edge, completed, zone_edge
 
 CEILING_NOT_ABOVE_ZONE = "ceiling_not_above_zone"
 """Why a case has no figures: whoever reaches the zone is at the ceiling already."""
@@ -69,8 +69,12 @@ def needs_figures() -> pl.Expr:
 
 def ceiling_is_too_low() -> pl.Expr:
     """Compare: the ceiling is at or below the heart rate at which the zone begins."""
-    edge = zone_edge(pl.col("zone_lo"))
-    return (100 * pl.col("ceiling_bpm") <= edge).fill_null(value=False)
+    return (ceiling_edge() <= zone_edge(pl.col("zone_lo"))).fill_null(value=False)
+
+
+def ceiling_in_zone_bpm() -> pl.Expr:
+    """Give the ceiling where it lies below the zone's upper end, so that credit ends at it."""
+    return pl.when(ceiling_edge() < zone_edge(pl.col("zone_hi"))).then(pl.col("ceiling_bpm"))
 
 
 def where_needed(figures: pl.LazyFrame, cases: pl.LazyFrame) -> pl.LazyFrame:

@@ -43,7 +43,7 @@ OPTIONAL = {
     "until_day": (pl.Date, None),  # first local day no longer in force; null: for good
     "day_adds_up": (pl.Boolean, False),  # a day's bouts add up to a session
     "intensity_kind": (pl.String, HRR),  # of INTENSITY_KINDS
-    "ceiling_bpm": (pl.Float64, None),  # a limit of safety: shown, never part of adherence
+    "ceiling_bpm": (pl.Float64, None),  # a limit of safety: from it on nothing is credited
     "rest_days": (pl.Int64, 0),  # whole days between two sessions of resistance that both count
     "resistance_per_week": (pl.Float64, None),  # sessions; null: not prescribed
     "resistance_min": (pl.Float64, None),  # of one session; null: any length
@@ -186,16 +186,30 @@ def typed(frame: pl.LazyFrame, columns: Mapping[str, type[pl.DataType] | None]) 
 
 EDGE_DIGITS = 6
 """Digits of an edge that count: beyond any figure written down, before the error of a float."""
+ROUNDING_BPM = 1e-9
+"""Above the rounding error of any heart rate, of a mean of twins and of a minute too; below any
+distance of figures as they are written."""
+
+
+def edge(hundredths: pl.Expr) -> pl.Expr:
+    """Give an edge as heart rates are compared with it: `100 * bpm >= edge` is on it or above.
+
+    Figures with a decimal are no binary fractions, nor are heart rates: 100 * 128.2 is a little
+    less than 12,820. The edge is freed of its last digits and lies lower by less than any figure
+    says, so that a heart rate on the edge is in the zone as it is on paper.
+    """
+    return hundredths.round(EDGE_DIGITS) - 100 * ROUNDING_BPM
 
 
 def reserve_edge(pct: pl.Expr | int) -> pl.Expr:
-    """Give the heart rate at this percentage of the reserve (C8), in hundredths of a bpm.
-
-    Figures with a decimal are no binary fractions; the edge is freed of its last digits, so that a
-    heart rate on the edge is in the zone as it is on paper.
-    """
+    """Give the heart rate at this percentage of the reserve (C8), in hundredths of a bpm."""
     hr_max, rest_hr = pl.col("hr_max"), pl.col("rest_hr")
-    return (pct * hr_max + (100 - pct) * rest_hr).round(EDGE_DIGITS)
+    return edge(pct * hr_max + (100 - pct) * rest_hr)
+
+
+def ceiling_edge() -> pl.Expr:
+    """Give the ceiling, in hundredths of a bpm; null without one."""
+    return edge(100 * pl.col("ceiling_bpm"))
 
 
 def zone_edge(level: pl.Expr) -> pl.Expr:
@@ -208,10 +222,20 @@ def zone_edge(level: pl.Expr) -> pl.Expr:
         pl.when(kind == HRR)
         .then(reserve_edge(level))
         .when(kind == HR_MAX)
-        .then((level * pl.col("hr_max")).round(EDGE_DIGITS))
+        .then(edge(level * pl.col("hr_max")))
         .when(kind == BPM)
-        .then((100 * level).round(EDGE_DIGITS))
+        .then(edge(100 * level))
     )
+
+
+def above_edge() -> pl.Expr:
+    """Give where credit ends: the zone's upper end, or the ceiling where that is lower (C9).
+
+    Nothing rewards whoever reaches a doctor's ceiling. Null where no heart rate is prescribed; a
+    ceiling says nothing there.
+    """
+    zone_ends = zone_edge(pl.col("zone_hi"))
+    return pl.when(zone_ends.is_not_null()).then(pl.min_horizontal(zone_ends, ceiling_edge()))
 
 
 def completed(cases: pl.LazyFrame) -> pl.LazyFrame:
@@ -245,6 +269,6 @@ def figured(cases: pl.LazyFrame) -> pl.LazyFrame:
     hundredths of a bpm, null where heart rate decides nothing.
     """
     return completed(cases).with_columns(
-        effort_edge=zone_edge(pl.min_horizontal("zone_lo", "zone_hi")),
-        above_edge=zone_edge(pl.col("zone_hi")),
+        effort_edge=pl.min_horizontal(zone_edge(pl.col("zone_lo")), above_edge()),
+        above_edge=above_edge(),
     )

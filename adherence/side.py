@@ -7,8 +7,8 @@ or moves a week's state. The numbers and their sources stand in `config/side_fig
 import polars as pl
 
 from adherence.clock import in_minutes, monday
-from adherence.schema import ZONES
-from adherence.zones import in_force
+from adherence.schema import ZONES, ceiling_edge
+from adherence.zones import in_force, reaches_edge
 from config.side_figures import SideFigures
 
 MALE, FEMALE = "M", "F"
@@ -90,7 +90,7 @@ def day_loads_of(by_bpm: pl.LazyFrame, cases: pl.LazyFrame, side: SideFigures) -
     `by_bpm` is as `adherence.bpm_days` gives it, `cases` as `asked_about`. Each day is judged by
     the version in force on it.
     """
-    at_ceiling = pl.col("bpm_sum") >= pl.col("bpm_n") * pl.col("ceiling_bpm")
+    at_ceiling = reaches_edge(ceiling_edge())
     figures = ("version", "sex", "hr_max", "rest_hr", "ceiling_bpm")
     return (
         by_bpm.join(cases, on="person")

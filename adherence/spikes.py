@@ -18,7 +18,8 @@ from adherence.rows import Bools, Ints, Reals
 
 BLOCK_ROWS = 8
 ROUNDING_BPM = 1e-9
-"""Allowed in steps 1 and 2 for the rounding of a mean of twins: they may only keep too many."""
+"""Allowed for the rounding of decimals and of a mean of twins. In steps 1 and 2 they may only keep
+too many; in step 3 a sample that lies so far away as it may is none."""
 
 
 def without_spikes(
@@ -164,4 +165,4 @@ def _is_far_from_median(
     low_n, high_n = bpm_n[low], bpm_n[high]
     middle = bpm_sum[low] * high_n + bpm_sum[high] * low_n
     over = 2 * own_sum * low_n * high_n - own_n * middle
-    return bool(abs(over) > 2 * deviation_bpm * own_n * low_n * high_n)
+    return bool(abs(over) > 2 * (deviation_bpm + ROUNDING_BPM) * own_n * low_n * high_n)

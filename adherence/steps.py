@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from adherence.clock import DAY_MS, MINUTE_MS
+from adherence.clock import DAY_MS, MINUTE_MS, on_the_calendar
 from adherence.compiled import compiled
 from adherence.holding import cut_at_minutes
 from adherence.rows import Ints, Reals, Runs, dates, least_step, repeated
@@ -25,9 +25,11 @@ def step_minutes(step_rows: pl.LazyFrame) -> pl.LazyFrame:
 def counted_minutes(step_rows: pl.DataFrame) -> pl.DataFrame:
     """Return STEP_MINUTES, sorted: the larger count where a minute occurs twice (C15).
 
-    Null, NaN, infinite and negative counts are no counts; zero is one. Rows that come in order,
+    Null, NaN, infinite and negative counts are no counts, nor is one of a time that no calendar
+    has; zero is one. Rows that come in order,
     each minute once, are neither sorted nor put together; that they are is checked.
     """
+    step_rows = on_the_calendar(step_rows)
     runs = Runs.of(step_rows["person"], is_sorted=False)
     given = step_rows["steps"].cast(pl.Float64).to_numpy()  # null as NaN
     minute, steps, lengths = _counted(runs.bounds, step_rows["ts"].to_numpy(), given)

@@ -1,8 +1,9 @@
 """Intensity: zones of heart-rate reserve and credit (conventions C8, C9; method, section 13).
 
 Comparisons are multiplied out, 100 * bpm >= p * max + (100 - p) * rest, and once more by the number
-of twins in the sample: nothing is divided, so nothing is rounded at the edge of a zone. A zone may
-be prescribed in another kind; the time in the five zones of the method is always of the reserve.
+of twins in the sample: nothing is divided, so nothing is rounded at the edge of a zone but what
+`adherence.schema.edge` says. A zone may be prescribed in another kind; the time in the five zones
+of the method is always of the reserve.
 """
 
 import polars as pl
@@ -26,7 +27,7 @@ def in_effort() -> pl.Expr:
 
 
 def is_above() -> pl.Expr:
-    """Compare: at or above the prescribed zone's upper end; reported, never credited."""
+    """Compare: at or above the zone's upper end or the ceiling; reported, never credited."""
     return reaches_edge(pl.col("above_edge"))
 
 

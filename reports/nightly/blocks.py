@@ -7,6 +7,7 @@ import polars as pl
 
 from adherence import stages
 from adherence.clock import DAY_MS, MINUTE_MS
+from adherence.prescription import ceiling_in_zone_bpm
 from adherence.schema import BOUT, DAY, HRR, figured
 from adherence.step_days import with_day_totals
 from adherence.steps import counted_minutes
@@ -97,7 +98,7 @@ def figures_of(closed_round: Round, conventions: Conventions) -> Block:
     bout_rows = stages.bouts(own_chains, minutes, conventions).select(BOUT)
     evidence = Evidence(held_time, minutes)
     enrolment = (pl.col("case") % CASES).alias("enrolment_id")
-    versions = cases.collect()
+    versions = cases.with_columns(ceiling_in_zone_bpm=ceiling_in_zone_bpm()).collect()
     return Block(
         closed.select(*WINDOW),
         _hashed_days(day_rows, evidence, readings.step_totals, versions, conventions).with_columns(
@@ -111,8 +112,13 @@ def figures_of(closed_round: Round, conventions: Conventions) -> Block:
 
 
 def _frozen(version: dict[str, object], *names: str) -> dict[str, object]:
-    """Return what of a version decides its days and bouts; of a zone of the reserve, no kind."""
+    """Return what of a version decides its days and bouts.
+
+    That is no kind of a zone of the reserve, and a ceiling only where it lies within the zone.
+    """
     said = {name: version[name] for name in ("hr_max", "rest_hr", "zone_lo", "zone_hi", *names)}
+    if version["ceiling_in_zone_bpm"] is not None:
+        said["ceiling_bpm"] = version["ceiling_in_zone_bpm"]
     kind = version["intensity_kind"]
     return said if kind == HRR else said | {"intensity_kind": kind}
 

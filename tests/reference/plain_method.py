@@ -21,6 +21,7 @@ from tests.reference.plain_numbers import (
     Row,
     exact,
     given,
+    is_a_time,
     local_day,
     middle,
 )
@@ -36,7 +37,7 @@ def samples_of(rows: list[tuple[int, float | None]]) -> list[tuple[int, int | Fr
     """C2, C3: one sample per timestamp, the mean of the distinct values in range, in order."""
     values = defaultdict(set)
     for at, bpm in rows:
-        if bpm is not None and isfinite(bpm) and 30 <= bpm <= 220:
+        if is_a_time(at) and bpm is not None and isfinite(bpm) and 30 <= bpm <= 220:
             values[at].add(exact(bpm))
     return [(at, exact(Fraction(sum(seen)) / len(seen))) for at, seen in sorted(values.items())]
 
@@ -99,7 +100,7 @@ def step_minutes(rows: list[tuple[int, float | None]]) -> dict[int, int]:
     """C15: the larger count of each clock minute."""
     counts: dict[int, int] = {}
     for at, steps in rows:
-        if steps is None or not isfinite(steps) or steps < 0:
+        if not is_a_time(at) or steps is None or not isfinite(steps) or steps < 0:
             continue
         minute = at // MINUTE
         counts[minute] = max(counts.get(minute, 0), int(steps))

@@ -36,6 +36,13 @@ def middle(ordered: list[Number]) -> Number:
     return Fraction(ordered[half - 1] + ordered[half]) / 2
 
 
+def is_a_time(at: int) -> bool:
+    """Whether the calendar has it, a week from either end of it."""
+    epoch, week = date(1970, 1, 1), timedelta(days=7)
+    first, behind = date.min + week, date.max - week + timedelta(days=1)
+    return (first - epoch).days * DAY <= at < (behind - epoch).days * DAY
+
+
 def local_day(at: int) -> date:
     """C1: the local day of a time."""
     return date(1970, 1, 1) + timedelta(days=(at + UTC_PLUS_8) // DAY)

@@ -16,6 +16,7 @@ class Version:
         self.row, self.rest, self.hr_max = row, rest, hr_max
         self.kind = row.get("intensity_kind") or "hrr"
         self.zone_lo, self.zone_hi = given(row, "zone_lo"), given(row, "zone_hi")
+        self.ceiling = given(row, "ceiling_bpm")
 
     def holds_on(self, day: date) -> bool:
         """Zones change at local midnight; a missing bound is open."""
@@ -51,19 +52,22 @@ class Version:
 
     def has_low_ceiling(self) -> bool:
         """Whoever reaches the zone is at the ceiling already."""
-        ceiling = given(self.row, "ceiling_bpm")
-        if ceiling is None or not needs_figures(self.row):
+        if self.ceiling is None or not needs_figures(self.row):
             return False
         begins = {
             "hrr": lambda: self.rest + self.zone_lo * Fraction(self.hr_max - self.rest, 100),
             "hr_max": lambda: self.zone_lo * Fraction(self.hr_max, 100),
             "bpm": lambda: self.zone_lo,
         }
-        return ceiling <= begins[self.kind]()
+        return self.ceiling <= begins[self.kind]()
 
     def above(self, bpm: Number) -> bool:
-        """C9: reported, never credited."""
-        return self.meets(bpm, self.zone_hi)
+        """C9: reported, never credited; so is what reaches the ceiling of a heart-rate zone."""
+        return self.meets(bpm, self.zone_hi) or self.meets_ceiling(bpm)
+
+    def meets_ceiling(self, bpm: Number) -> bool:
+        """Section 13; a ceiling stands beside a zone that heart rate can be in, or says nothing."""
+        return self.ceiling is not None and needs_figures(self.row) and bpm >= self.ceiling
 
     def effort(self, bpm: Number) -> bool:
         """C9: creditable or above."""

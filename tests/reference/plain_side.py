@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import date, timedelta
+from fractions import Fraction
 from math import ceil, exp
 from statistics import median
 
@@ -22,6 +23,11 @@ def by_day(spans):
         yield local_day(start), min(end, midnight) - start, bpm
         if end > midnight:  # a sample stands for a minute at most: one midnight, no more
             yield local_day(midnight), end - midnight, bpm
+
+
+def written(bpm):
+    """The number that a float was written as; a mean of twins to a millionth."""
+    return Fraction(bpm).limit_denominator(1_000_000)
 
 
 def impulse(sex, rest, hr_max, bpm, ms):
@@ -60,7 +66,8 @@ def side_week(week, spans, rests, *, sex, rest, hr_max, ceiling):
     in_zone = dict.fromkeys((name for name, _ in ZONES), 0)
     for ms, bpm in own:
         for name, percent in ZONES:
-            if percent is None or 100 * (bpm - rest) >= percent * (hr_max - rest):
+            reserve = written(hr_max) - written(rest)
+            if percent is None or 100 * (written(bpm) - written(rest)) >= percent * reserve:
                 in_zone[name] += ms
                 break
     hard = in_zone["vigorous"] + in_zone["near_max"]
@@ -74,7 +81,7 @@ def side_week(week, spans, rests, *, sex, rest, hr_max, ceiling):
         else sum(impulse(sex, rest, hr_max, bpm, ms) for ms, bpm in own),
         "over_ceiling_min": None
         if ceiling is None
-        else sum(ms for ms, bpm in own if bpm >= ceiling) / MINUTE,
+        else sum(ms for ms, bpm in own if written(bpm) >= written(ceiling)) / MINUTE,
         "rest_days": days,
         "rest_bpm": now,
         "rest_base_days": days_before,

@@ -299,6 +299,25 @@ def test_a_zone_counts_as_it_is_written(conn, district, written, is_in_zone):
     assert conn.execute("SELECT credit_ms FROM day").fetchall() == [(credit_ms,)]
 
 
+def test_credit_ends_at_a_ceiling_in_the_zone_which_then_is_a_part_of_the_evidence(conn, district):
+    ceilings = {"p1": None, "p2": 150.0, "p3": 120.0}
+    for name, ceiling in ceilings.items():
+        said = {} if ceiling is None else {"ceiling_bpm": ceiling, "ceiling_source": "prescribed"}
+        district.wear(name, hr_max_bpm=160.0, rest_hr_bpm=60.0, zone_lo=40.0, zone_hi=85.0, **said)
+        exercise(district, name, 7, 20, bpm=135)
+
+    recompute(conn, through=THROUGH)
+
+    days = conn.execute("SELECT credit_ms, above_ms, input_sha256 FROM day ORDER BY enrolment_id")
+    (free, *without), (above_zone, *above), (in_zone, *within) = days.fetchall()
+    assert (free, above_zone, in_zone) == (20 * MINUTE + 55_000, 20 * MINUTE + 55_000, 0)
+    assert within[0] == 20 * MINUTE + 55_000
+    assert without == above
+    assert within[1] != without[1]
+    credited = week(conn, "array_agg(bout_credit_min > 0 ORDER BY enrolment_id)")
+    assert credited == ([True, True, False],)
+
+
 def test_a_phase_asks_something_else_from_its_monday_on(conn, district):
     """From the second week on the zone begins at 115 bpm instead of 104, a session has 20 minutes
     and a week 40. At 110 bpm Sunday counts and Monday does not; 18 minutes at 120 bpm are a session

@@ -17,7 +17,7 @@ assert (MONDAY - date(1970, 1, 1)).days * 86_400_000 == MONDAY_MS + 8 * 3_600_00
 EDGES = {
     "hrr": (30, 40, 45.5, 50, 57.6, 62.5, 90),
     "hr_max": (50, 57.5, 62.5, 64, 68.4, 75, 96),
-    "bpm": (80, 89.5, 97.2, 100, 109.6, 120, 150),
+    "bpm": (80, 89.5, 97.2, 100, 109.6, 120, 128.2, 138.2, 150),
     "rpe": (6, 11, 12, 12.5, 14, 17, 19),
 }
 AEROBIC = ("zone_lo", "zone_hi", "session_min", "sessions_per_week", "weekly_min")
@@ -44,7 +44,7 @@ def components(draw: st.DrawFn) -> dict[str, Any]:
     """What is asked for beside the aerobic part; often nothing."""
     return {
         "day_adds_up": draw(st.sampled_from((None, False, True))),
-        "ceiling_bpm": draw(st.sampled_from((*[None] * 9, 97.2, 120, 185))),
+        "ceiling_bpm": draw(st.sampled_from((*[None] * 5, 97.2, 109.6, 120, 128.2, 185))),
         "resistance_per_week": draw(st.sampled_from(PER_WEEK)),
         "resistance_min": draw(st.sampled_from((None, 20, 16.1))),
         "rest_days": draw(st.sampled_from((None, None, 0, 1, 2, 6))),

@@ -23,10 +23,14 @@ GAPS = (
 )  # fmt: skip
 STEPS_BETWEEN = (1, 250, SECOND, 5 * SECOND, 15 * SECOND, 29_500, 30_000, 60_000, 60_001, 90_000)
 # Rest 60 and maximum 160 make the edges whole (90, 100, 120, 150); 184 makes them 97.2, 109.6, ...
+# Tenths lie on edges too, and 30 apart: 100 times 128.2 is a little less than 12,820 in binary.
 BPMS = (
-    29.5, 30, 45, 59, 60, 79.5, 80, 89.5, 90, 97, 98, 99.75, 100, 101, 109, 109.5, 110, 119.5, 120,
-    130, 134, 135, 149.5, 150, 151, 171.5, 172, 200, 220,
+    29.5, 30, 45, 59, 60, 79.5, 80, 89.5, 90, 97, 97.2, 98, 98.2, 99.75, 100, 101, 101.7, 109,
+    109.5, 109.6, 110, 119.5, 120, 128.2, 130, 131.7, 134, 135, 138.2, 139.2, 149.5, 150, 151,
+    151.2, 171.5, 172, 200, 220,
 )  # fmt: skip
+NO_TIMES = (2**63 - 1, 2**63 - 60_000, 10**15, -(10**15), -(2**63))
+"""Times of no calendar, as an instrument with a broken clock writes them."""
 NO_BPM = (None, float("nan"), float("inf"), -1.0, 0.0, 29.75, 220.5, 1e9)
 CADENCES = (0, 0, 0, 0, 1, 59, 60, 97, 99, 100, 103, 104, 112, 129, 130, 220, 221, 400, -1, None)
 
@@ -130,6 +134,15 @@ def recordings(draw: st.DrawFn, people: tuple[Any, ...] = ("b", "a")) -> tuple:
         prescriptions.append(draw(cases(number, person)))
     prescriptions.append(draw(cases(len(people), people[0])))
     return hr, steps, prescriptions
+
+
+@st.composite
+def broken_clocks(draw: st.DrawFn) -> tuple:
+    """Recordings in which some rows have times that no calendar has."""
+    hr, steps, prescriptions = draw(recordings())
+    times = st.lists(st.tuples(st.sampled_from(("a", "b")), st.sampled_from(NO_TIMES)), max_size=3)
+    odd = [(person, at, 110) for person, at in draw(times)]
+    return hr + odd, steps + odd, prescriptions
 
 
 BLOCKS_S = (

@@ -12,6 +12,7 @@ from tests.property.adherence.recordings import (
     MINUTE,
     MONDAY,
     SECOND,
+    broken_clocks,
     exercise_weeks,
     heart_rate_rows,
     long_recordings,
@@ -33,7 +34,7 @@ def assert_agree(hr: list[tuple], steps: list[tuple], cases: list[dict[str, Any]
 
 
 @examples(60)
-@given(recording=recordings())
+@given(recording=st.one_of(recordings(), broken_clocks()))
 def test_the_core_equals_the_plain_method(recording):
     assert_agree(*recording)
 

@@ -182,19 +182,97 @@ ON_THE_EDGE = [
     ({"intensity_kind": "hr_max", "zone_lo": 57.6, "hr_max": 187.5}, 108),
     ({"intensity_kind": "hr_max", "zone_lo": 78.4, "hr_max": 187.5}, 147),
     ({"intensity_kind": "bpm", "zone_lo": 107}, 107),
+    ({"intensity_kind": "bpm", "zone_lo": 128.2}, 128.2),
+    ({"zone_lo": 60, "rest_hr": 72, "hr_max": 184}, 139.2),
+    ({"zone_lo": 62.5, "rest_hr": 53.2, "hr_max": 189.2}, 138.2),
 ]
-"""Figures with decimals, and the whole heart rate that they put on the zone's lower edge."""
+"""Figures with decimals, and the heart rate that they put on the zone's lower edge."""
 
 
 @pytest.mark.parametrize(("figures", "bpm"), ON_THE_EDGE)
 def test_on_the_edge_of_a_zone_with_decimals_a_heart_rate_is_in_it(figures, bpm):
-    case = BASE | {"zone_hi": 99 if bpm != 107 else 200} | figures
+    case = BASE | {"zone_hi": 200 if figures.get("intensity_kind") == "bpm" else 99} | figures
     rows = blocks((20 * MINUTE, bpm), (20 * MINUTE, bpm - 0.5))[:-1]
     steps = [("a", MORNING + minute * MINUTE, 0) for minute in range(40)]
 
     assert_agree(rows, steps, [case], [])
     (day,) = plain_method.score(rows, steps, [case])[1]
     assert (day["credit_ms"], day["still_min"]) == (20 * MINUTE, 16)
+
+
+CEILINGS = [
+    ({"ceiling_bpm": 110}, 110),
+    ({"ceiling_bpm": 110.5}, 110.5),
+    ({"ceiling_bpm": 128.2, "zone_hi": 85}, 128.2),
+    ({"ceiling_bpm": 120.5}, 120),
+    ({"ceiling_bpm": 120}, 120),
+    ({"intensity_kind": "hr_max", "zone_lo": 50, "zone_hi": 90, "ceiling_bpm": 118.3}, 118.3),
+    ({"intensity_kind": "bpm", "zone_lo": 90, "zone_hi": 150, "ceiling_bpm": 139.2}, 139.2),
+]
+"""A ceiling, and where credit ends: at it or at the zone's upper end, whichever is lower."""
+
+
+@pytest.mark.parametrize(("asked", "ends_bpm"), CEILINGS)
+def test_credit_ends_at_the_ceiling_or_at_the_zone_whichever_is_lower(asked, ends_bpm):
+    case = BASE | asked
+    rows = blocks((20 * MINUTE, ends_bpm - 0.1), (20 * MINUTE, ends_bpm))[:-1]
+
+    assert_agree(rows, [], [case], [])
+    ours = core.score(*core.frames(rows, [], [case]))
+    (day,) = ours["days"].select("credit_ms", "above_ms").rows()
+    assert day[0] == 20 * MINUTE
+    assert day[1] >= 20 * MINUTE
+    (bout,) = ours["bouts"].select("credit_ms", "effort_ms").rows()
+    assert bout[0] == day[0]
+    assert bout[1] == sum(day)
+
+
+def test_nothing_is_credited_at_the_ceiling_though_it_lies_in_the_zone():
+    case = BASE | {"zone_hi": 85, "ceiling_bpm": 120}
+    rows = blocks((20 * MINUTE, 135))
+
+    assert_agree(rows, [], [case], [])
+    weeks = core.score(*core.frames(rows, [], [case]))["weeks"]
+    assert weeks.select("bout_credit_min", "complete_sessions", "adherence_pct").rows() == [
+        (0.0, 0, 0.0)
+    ]
+
+
+def test_a_ceiling_says_nothing_to_a_rating_of_exertion():
+    case = CASES["no ages, a rating"] | {"ceiling_bpm": 100}
+
+    assert_agree(SHAPES["a level of its own for each edge"], [], [case], [])
+
+
+@pytest.mark.parametrize(("median", "leap"), [(98.3, 128.3), (100.3, 130.3), (102.8, 132.8)])
+def test_a_leap_of_30_with_decimals_is_no_spike(median, leap):
+    rows = paced(10_000, median, median, leap, median, median)
+
+    assert_agree(rows, [], [BASE], [])
+    assert core.kept(rows).height == len(rows)
+
+
+FIRST_MS, BEHIND_MS = -62_134_992_000_000, 253_401_696_000_000
+"""0001-01-08 and 9999-12-25, both 00:00 UTC: a week within the calendar."""
+NO_TIMES = (2**63 - 1, BEHIND_MS, -(2**63), FIRST_MS - 1)
+
+
+@pytest.mark.parametrize("at", NO_TIMES)
+def test_a_time_that_no_calendar_has_is_no_sample_and_no_step(at):
+    rows, steps = SHAPES["ten minutes of effort"], [("a", MORNING, 110)]
+
+    found = core.score(*core.frames([*rows, ("a", at, 110)], [*steps, ("a", at, 110)], [BASE]))
+
+    alone = core.score(*core.frames(rows, steps, [BASE]))
+    for name in core.RESULTS[1:]:
+        assert found[name].equals(alone[name]), name
+    (counts,) = found["people"].select("n_in", "n_kept").rows()
+    assert counts == (len(rows) + 1, len(rows))
+
+
+@pytest.mark.parametrize("at", [FIRST_MS, BEHIND_MS - 1])
+def test_the_first_and_the_last_time_of_the_calendar_are_scored(at):
+    assert_agree([("a", at, 110)], [("a", at, 110)], [BASE], [])
 
 
 @pytest.mark.parametrize("minutes", [4, 5, 6])
