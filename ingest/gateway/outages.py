@@ -14,7 +14,8 @@ LEAST_MS = 120_000
 AGAIN_MS = 3_600_000
 """One that goes on is told again: a night may judge the day meanwhile."""
 LONGEST_OFF_MS = 14 * 86_400_000
-"""A box that was off for longer was out of use, not out of order: that is for people to say."""
+"""What is away for longer is out of use, not out of order: that is for people to say. Of a box that
+was off for longer nothing is told; of an ear that is away, or was thrown away, its first part."""
 BOX, ADAPTERS = "box", "adapters"
 
 
@@ -50,13 +51,11 @@ class Outages:
             self._last_alive_utc_ms = None
         for ear in away:
             since_ms = self._since_mono_ms.setdefault(ear, now_ms)
-            told_ms = self._told_mono_ms.get(ear, since_ms)
-            if now_ms - told_ms >= AGAIN_MS:
-                self._tell_until_now(ear, since_ms, now_ms)
+            self._tell_so_far(ear, since_ms, now_ms, AGAIN_MS)
         for ear in self._since_mono_ms.keys() - set(away):
             since_ms = self._since_mono_ms.pop(ear)
             if now_ms - since_ms >= LEAST_MS:
-                self._tell_until_now(ear, since_ms, now_ms)
+                self._tell_so_far(ear, since_ms, now_ms, 1)
             self._told_mono_ms.pop(ear, None)
 
     def _tell_that_it_was_off(self, since_utc_ms: int, now_mono_ms: int) -> None:
@@ -64,10 +63,14 @@ class Outages:
         if LEAST_MS <= until_utc_ms - since_utc_ms <= LONGEST_OFF_MS:
             self._tell(BOX, since_utc_ms, until_utc_ms)
 
-    def _tell_until_now(self, ear: str, since_mono_ms: int, now_mono_ms: int) -> None:
-        self._told_mono_ms[ear] = now_mono_ms
-        now_utc_ms = self._time.utc_ms()
-        self._tell(ear, now_utc_ms - (now_mono_ms - since_mono_ms), now_utc_ms)
+    def _tell_so_far(self, ear: str, since_mono_ms: int, now_mono_ms: int, news_ms: int) -> None:
+        """Tell of an ear, if there is so much to add to what was told; up to the longest."""
+        until_mono_ms = min(now_mono_ms, since_mono_ms + LONGEST_OFF_MS)
+        if until_mono_ms - self._told_mono_ms.get(ear, since_mono_ms) < news_ms:
+            return
+        self._told_mono_ms[ear] = until_mono_ms
+        ahead_ms = self._time.utc_ms() - now_mono_ms
+        self._tell(ear, since_mono_ms + ahead_ms, until_mono_ms + ahead_ms)
 
     def _tell(self, ear: str, began_utc_ms: int, until_utc_ms: int) -> None:
         self._add_event(

@@ -285,13 +285,14 @@ class _Box:
 
     def _broker(self, part: Part) -> Iterator[Finding]:
         from ingest.gateway.checks.broker import broker_findings
-        from ingest.gateway.checks.scanners import scanner_findings
+        from ingest.gateway.checks.scanners import away_findings, scanner_findings
 
         box = self._settings
         if part is Part.BROKER:
             yield from broker_findings(box.broker, centre=box.centre, gateway=box.gateway)
         else:
             yield from scanner_findings(box.scanners, box.broker)
+            yield from away_findings(self.status)
 
     def _roster(self) -> "Roster | None":
         from config.errors import Rejected

@@ -1,6 +1,6 @@
 """The scanners' broker: can it be reached, does it know us, may we hear what scanners say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
@@ -11,6 +11,9 @@ from config.settings import BROKER_PASSWORD, SCANNERS_PASSWORD
 from ingest.gateway.checks.connection import Sought, connection_findings
 from ingest.gateway.checks.finding import Finding
 from ingest.gateway.scanner.topics import subscriptions
+
+DAY_S = 86_400
+LONGEST_NAME = 40
 
 
 def scanner_findings(scanners: ScannerSettings, own: Broker) -> Iterator[Finding]:
@@ -41,6 +44,26 @@ def scanner_findings(scanners: ScannerSettings, own: Broker) -> Iterator[Finding
     )
     for found in connection_findings(broker, sought):
         yield found if scanners.broker is None else _of_its_own(found)
+
+
+def away_findings(status: Mapping[str, object]) -> Iterator[Finding]:
+    """Yield the scanners that have been away for a day and more, by a running gateway's status."""
+    scanners = status.get("scanners")
+    away = scanners.get("away_s") if isinstance(scanners, dict) else None
+    for name, away_s in sorted(away.items()) if isinstance(away, dict) else ():
+        if isinstance(away_s, int) and away_s >= DAY_S:
+            shown = "".join(one for one in str(name) if one.isprintable())[:LONGEST_NAME]
+            yield Finding(
+                "scanners",
+                "warn",
+                _("scanner %(scanner)s has been away for %(days)d days")
+                % {"scanner": shown, "days": away_s // DAY_S},
+                _(
+                    "give it power and network; one that is gone for good is forgotten once "
+                    "its last will is emptied: mosquitto_pub -r -n -t PREFIX/%(scanner)s/LWT"
+                )
+                % {"scanner": shown},
+            )
 
 
 def _of_its_own(found: Finding) -> Finding:

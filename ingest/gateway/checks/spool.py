@@ -13,6 +13,7 @@ import apsw
 
 from config.language import _
 from ingest.gateway.checks.finding import Finding
+from ingest.gateway.spool_chunks import MAX_BAD_INPUT_KEPT
 from ingest.gateway.spool_rows import FIELDS_TAGGED, Tagger
 
 
@@ -90,12 +91,25 @@ def _counted(count: Mapping[str, int]) -> Iterator[Finding]:
             % {"count": count["damaged"]},
             _("the disk fails: replace it in good order"),
         )
-    if count.get("bad_input"):
+    yield from _no_readings(count.get("bad_input", 0))
+
+
+def _no_readings(heard: int) -> Iterator[Finding]:
+    if heard > MAX_BAD_INPUT_KEPT:
+        yield Finding(
+            "spool",
+            "warn",
+            _("%(count)d things heard were no readings; the bytes of the first %(kept)d are kept")
+            % {"count": heard, "kept": MAX_BAD_INPUT_KEPT},
+            _(
+                "something here speaks in a way we do not know: adhere gateway status says by `rejected`"
+            ),
+        )
+    elif heard:
         yield Finding(
             "spool",
             "ok",
-            _("%(count)d things heard were no readings; the bytes are kept")
-            % {"count": count["bad_input"]},
+            _("%(count)d things heard were no readings; the bytes are kept") % {"count": heard},
         )
 
 

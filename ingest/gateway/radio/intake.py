@@ -19,6 +19,8 @@ minutes apart."""
 FROZEN_GAP_S = 900.0
 """Longer apart, they show nothing of the time between."""
 SESSION_BPM = RadioSettings().session_bpm
+LATE_MS = 60_000
+"""What was true longer ago tells of no effort that goes on: it is stored, and the edge not told."""
 AWAY_S = 60.0
 """A band that was not heard for this long begins anew."""
 
@@ -50,7 +52,8 @@ class Intake:
     ) -> int:
         """Take in what was true at the moment of hearing; return the number of readings.
 
-        `counted`: the frame has a counter that shows it is new, so an even pulse is no doubt.
+        `counted`: the frame has a counter that shows it is new, so an even pulse is no doubt. The
+        edge is told what is of now; not what came late, or at a time that nobody can say.
         """
         if not self.is_open:
             return 0
@@ -58,8 +61,10 @@ class Intake:
         readings = [
             self._reading(band, value, now_utc_ms, mono_s, counted=counted) for value in values
         ]
+        of_now = [reading for reading in readings if _is_of_now(reading, now_utc_ms)]
+        if of_now:
+            self._on_heard(of_now)
         if readings:
-            self._on_heard(readings)
             self._basket.put_live(readings)
         return len(readings)
 
@@ -124,6 +129,11 @@ class Intake:
         if bpm != band.bpm or mono_s - band.heard_mono_s > AWAY_S:
             band.bpm, band.bpm_since_mono_s = bpm, mono_s
         return mono_s - band.bpm_since_mono_s >= FROZEN_S
+
+
+def _is_of_now(reading: Reading, now_utc_ms: int) -> bool:
+    is_placed = not reading.flags & Flag.CLOCK_SUSPECT
+    return is_placed and now_utc_ms - reading.at_utc_ms <= LATE_MS
 
 
 def _marks(value: Value) -> int:

@@ -18,7 +18,11 @@ class ScannerCounters:
     repeated: int = 0
     """Values that another scanner, or the same within a second, has said already."""
     stamps_off: int = 0
-    """Values whose scanner's or phone's clock disagrees with the box's by more than two minutes."""
+    """Messages whose sender's clock disagrees with the box's by more than two minutes."""
+    delayed: int = 0
+    """Values that came more than five seconds late: stored with the time they are of."""
+    unplaced: int = 0
+    """Values that may be of now or of some time ago: the sender's clock is not known yet."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Messages of registered bands that could not be read, by reason; the bytes are kept aside."""
     unreadable: int = 0

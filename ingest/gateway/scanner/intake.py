@@ -1,8 +1,8 @@
 """From a scanner's message to readings of registered bands: pure but for the clocks it is given.
 
-A scanner's clock says when an advert was heard, where it says so at all; else that is when its
-message came, and the reading is marked so. A clock that disagrees with the box's by more than two
-minutes is not believed.
+A scanner's stamp says how late its message comes, where it says so at all; else the message is of
+the moment in which it came. By how much the scanner's own clock is wrong does not matter
+(`stamps`).
 """
 
 import time
@@ -22,12 +22,11 @@ from ingest.gateway.radio.passers_by import PassersBy
 from ingest.gateway.scanner.counters import ScannerCounters
 from ingest.gateway.scanner.message import Advert, read_advert, read_pulse
 from ingest.gateway.scanner.repeats import Repeats
+from ingest.gateway.scanner.stamps import PROMPT_MS, Stamps
 from ingest.gateway.scanner.topics import Kind, Origin, health_of, origin_of
 
 log = structlog.get_logger()
 
-PROMPT_MS = 5_000
-"""A message that is no older than that is of now: its whole seconds say less than its coming."""
 CLOCK_OFF_MS = 120_000
 
 
@@ -47,7 +46,9 @@ class ScannerIntake:
     heard_of: set[str] = field(default_factory=set)
     """Scanners that have been there since the start: the broker also keeps the last will of one
     that was thrown away years ago."""
+    _gone_mono_s: dict[str, float] = field(default_factory=dict)
     _repeats: Repeats = field(default_factory=Repeats)
+    _stamps: Stamps = field(default_factory=Stamps)
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take in one message; one that cannot be read is counted, and kept if it is somebody's."""
@@ -68,20 +69,33 @@ class ScannerIntake:
                 self._advert(origin, payload)
 
     def _life(self, scanner: str, payload: bytes) -> None:
-        """Note that a scanner came or went; its last will says that it went."""
+        """Note that a scanner came or went; its last will says that it went.
+
+        Emptied by hand, the last will says that there is no such scanner any more.
+        """
         away = dict(self.counters.offline)
         if payload != b"offline":
-            self.heard_of.add(scanner)
+            if payload:
+                self.heard_of.add(scanner)
+            else:
+                self.heard_of.discard(scanner)
+            self._gone_mono_s.pop(scanner, None)
             if away.pop(scanner, None) is not None:
                 log.info("scanner_online", scanner=scanner)
         elif scanner not in away:
             away[scanner] = self.wall_ms()
+            self._gone_mono_s[scanner] = self.mono_s()
             log.warning("scanner_offline", scanner=scanner)
         self.counters.offline = away
 
     def away(self) -> Sequence[str]:
         """Return the scanners that were there, and whose last will has come."""
         return [scanner for scanner in self.counters.offline if scanner in self.heard_of]
+
+    def away_s(self) -> Mapping[str, int]:
+        """Return for how long each scanner has been away, since the gateway's start at most."""
+        now_s = self.mono_s()
+        return {scanner: round(now_s - gone_s) for scanner, gone_s in self._gone_mono_s.items()}
 
     def _health(self, scanner: str, payload: bytes) -> None:
         lost = health_of(payload)
@@ -98,7 +112,8 @@ class ScannerIntake:
         except Rejected as error:
             self._reject(payload, error.reason)
             return
-        self._values(band, pulse.values, origin.scanner, pulse.stamp_utc_ms)
+        delay_ms = self._delay_ms(origin.scanner, pulse.stamp_utc_ms)
+        self._values(band, pulse.values, origin.scanner, delay_ms)
 
     def _advert(self, origin: Origin, payload: bytes) -> None:
         self.heard_of.add(origin.scanner)
@@ -117,10 +132,11 @@ class ScannerIntake:
                 near = Neighbour(advert.address, advert.families, advert.name, advert.rssi_dbm)
                 self.passers_by.note(near, self.mono_s())
             return
-        self._values(band, advert.values, origin.scanner, advert.stamp_utc_ms)
-        self._undecoded(band, advert)
+        delay_ms = self._delay_ms(origin.scanner, advert.stamp_utc_ms)
+        self._values(band, advert.values, origin.scanner, delay_ms)
+        self._undecoded(band, advert, delay_ms)
 
-    def _undecoded(self, band: Band, advert: Advert) -> None:
+    def _undecoded(self, band: Band, advert: Advert, delay_ms: int | None) -> None:
         """Read what the scanner did not, as if one of the box's own adapters had heard it."""
         now_s, families = self.mono_s(), load_families()
         for family in (families[key] for key in advert.families):
@@ -130,29 +146,45 @@ class ScannerIntake:
             if said.outcome is Outcome.REJECTED:
                 self._reject(said.data, said.reason)
             elif said.values:
-                self.intake.live(band, said.values, now_s, counted=said.counted)
+                placed = self._placed(said.values, delay_ms)
+                self.intake.live(band, placed, now_s, counted=said.counted)
                 band.was_heard(now_s)
 
+    def _delay_ms(self, sender: str, stamp_utc_ms: int | None) -> int | None:
+        """Return how late a message comes; 0 where it has no stamp, None: nobody can say."""
+        if stamp_utc_ms is None:
+            return 0
+        mono_ms, wall_ms = round(self.mono_s() * 1000), self.wall_ms()
+        delay_ms = self._stamps.delay_ms(sender, stamp_utc_ms, mono_ms=mono_ms, wall_ms=wall_ms)
+        if self._stamps.is_off(sender, CLOCK_OFF_MS, mono_ms=mono_ms, wall_ms=wall_ms):
+            self.counters.stamps_off += 1
+        return delay_ms
+
     def _values(
-        self, band: Band, values: tuple[Value, ...], scanner: str, stamp_utc_ms: int | None
+        self, band: Band, values: Sequence[Value], scanner: str, delay_ms: int | None
     ) -> None:
         now_s = self.mono_s()
-        at_utc_ms = None
-        if stamp_utc_ms is not None and values:
-            late_ms = self.wall_ms() - stamp_utc_ms
-            if abs(late_ms) > CLOCK_OFF_MS:
-                self.counters.stamps_off += len(values)
-            elif late_ms > PROMPT_MS:
-                at_utc_ms = stamp_utc_ms
+        said_s = now_s - (delay_ms or 0) / 1000
         fresh = []
         for value in values:
-            if self._repeats.is_new(band.key, value.quantity, value.value, scanner, now_s):
-                fresh.append(value._replace(at_utc_ms=at_utc_ms))
+            if self._repeats.is_new(band.key, value.quantity, value.value, scanner, said_s):
+                fresh.append(value)
             else:
                 self.counters.repeated += 1
         if fresh:
-            self.intake.live(band, fresh, now_s)
+            self.intake.live(band, self._placed(fresh, delay_ms), now_s)
             band.was_heard(now_s)
+
+    def _placed(self, values: Sequence[Value], delay_ms: int | None) -> Sequence[Value]:
+        """Give values of a while ago their time; mark those of whom nobody can say."""
+        if delay_ms is None:
+            self.counters.unplaced += len(values)
+            return [value._replace(clock_suspect=True) for value in values]
+        if delay_ms <= PROMPT_MS:
+            return values
+        self.counters.delayed += len(values)
+        at_utc_ms = self.wall_ms() - delay_ms
+        return [value._replace(at_utc_ms=at_utc_ms) for value in values]
 
     def _reject(self, payload: bytes, reason: str) -> None:
         self.counters.rejected[reason] += 1

@@ -30,11 +30,11 @@ class Repeats:
     def is_new(
         self, device_key: str, quantity: str, value: float, scanner: str, mono_s: float
     ) -> bool:
-        """Say whether this was not said just before, and note it if so."""
+        """Say whether this was not said just before, and note it if so; `mono_s`: when it was."""
         last = self._last.get((device_key, quantity))
         if last is not None and last.value == value:
             within_s = OWN_S if last.scanner == scanner else OTHERS_S
-            if mono_s - last.mono_s < within_s:
+            if abs(mono_s - last.mono_s) < within_s:
                 return False
         self._last[device_key, quantity] = _Last(value, scanner, mono_s)
         return True

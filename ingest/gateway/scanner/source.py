@@ -78,6 +78,7 @@ class ScannerSource:
         """Return the counts."""
         passed = self._passed_on
         return self.counters.as_dict() | {
+            "away_s": dict(self._taken.away_s()),
             "readings": passed.readings_live,
             "readings_suspect": passed.readings_suspect,
             "readings_dropped": passed.dropped_live,

@@ -12,8 +12,10 @@ from ingest.gateway.checks.disk import disk_findings, mount_of, wear_findings
 from ingest.gateway.checks.finding import Finding, worst
 from ingest.gateway.checks.identity import Identity, identity_findings, roster_findings
 from ingest.gateway.checks.permissions import permission_findings
+from ingest.gateway.checks.scanners import away_findings
 from ingest.gateway.checks.spool import resting_findings, running_findings
 from ingest.gateway.spool import Spool
+from ingest.gateway.spool_chunks import MAX_BAD_INPUT_KEPT
 
 DAY_MS = 86_400_000
 NOON_UTC_MS = 1_767_268_800_000
@@ -325,3 +327,28 @@ def test_of_a_running_gateway_its_own_word_is_taken():
 
     assert states(running_findings(well)) == ["ok"]
     assert states(running_findings(sick)) == ["bad", "bad", "warn", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("count", "state", "kept"),
+    [
+        (MAX_BAD_INPUT_KEPT, "ok", "the bytes are kept"),
+        (MAX_BAD_INPUT_KEPT + 1, "warn", "the bytes of the first 10000 are kept"),
+    ],
+)
+def test_no_more_bytes_are_said_to_be_kept_than_are(count, state, kept):
+    found, _ = running_findings({"bad_input": count})
+
+    assert (found.state, found.says) == (state, f"{count} things heard were no readings; {kept}")
+
+
+def test_a_scanner_that_is_away_for_days_is_named_with_how_to_forget_it():
+    said = {"scanners": {"away_s": {"corner\x1b[2J": 3 * 86_400 + 5, "hall": 86_399}}}
+
+    (found,) = away_findings(said)
+
+    assert (found.part, found.state) == ("scanners", "warn")
+    assert found.says == "scanner corner[2J has been away for 3 days"
+    assert "PREFIX/corner[2J/LWT" in found.do
+    for nothing in ({}, {"scanners": None}, {"scanners": {"away_s": 7}}):
+        assert list(away_findings(nothing)) == []

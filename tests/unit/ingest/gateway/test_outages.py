@@ -74,6 +74,20 @@ def test_what_goes_on_is_told_each_hour_from_its_beginning(box):
     assert box.said == [("adapters", 0, 60), ("adapters", 0, 120), ("adapters", 0, 170)]
 
 
+def test_an_ear_that_was_thrown_away_is_told_for_fourteen_days_and_no_longer(box):
+    for _ in range(40 * 24):  # forty days, looked at each hour
+        box.outages.look(["scanner corner"])
+        box.mono_ms += HOUR
+    told = len(box.told)
+    box.outages.look([])
+
+    assert box.said[-1] == ("scanner corner", 0, 14 * 24 * 60)
+    assert len(box.told) == told == 14 * 24
+    box.passes(5 * MINUTE, "scanner corner")
+    box.passes(MINUTE)
+    assert box.said[-1] == ("scanner corner", 40 * 24 * 60, 40 * 24 * 60 + 5)
+
+
 def test_each_ear_has_its_own_time(box):
     box.passes(5 * MINUTE, "a")
     box.passes(5 * MINUTE, "a", "b")

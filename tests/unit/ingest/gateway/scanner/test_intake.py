@@ -21,7 +21,7 @@ class Room:
     """One registered band, a phone's band, and what came of the messages."""
 
     def __init__(self, monkeypatch):
-        self.mono_s, self.heard = 1_000.0, []
+        self.mono_s, self.heard, self.ahead_ms = 1_000.0, [], 0
         self.at_once = []
         counters = RadioCounters()
         self.basket = Basket(counters)
@@ -44,7 +44,7 @@ class Room:
         monkeypatch.setattr("time.time_ns", lambda: self.wall_ms() * 10**6)
 
     def wall_ms(self):
-        return NOW_MS + round((self.mono_s - 1_000) * 1000)
+        return NOW_MS + round((self.mono_s - 1_000) * 1000) + self.ahead_ms
 
     def say(self, scanner="s1", mac=BAND, topic=None, *, retained=False, **fields):
         """One decoded advert."""
@@ -112,18 +112,96 @@ def test_a_pulse_that_has_stood_still_for_ten_minutes_is_doubted(room):
     assert (bool(flags[0]), bool(flags[598]), bool(flags[601])) == (False, False, True)
 
 
-def test_a_message_that_was_held_up_has_the_scanners_time(room):
+def test_a_message_that_was_held_up_has_the_time_it_is_of(room):
+    room.say(act_bpm=119, unixtime=NOW_MS // 1000)
     room.say(act_bpm=120, unixtime=NOW_MS // 1000 - 40)
+    room.say(act_bpm=121, unixtime=NOW_MS // 1000 - 300)
 
-    assert room.readings[0].at_utc_ms == NOW_MS - 40_000
+    assert [r.at_utc_ms - NOW_MS for r in room.readings] == [0, -40_000, -300_000]
+    assert [r.value for r in room.at_once] == [119, 120], "what is long over warns of nobody"
+    assert room.counters.delayed == 2
 
 
-@pytest.mark.parametrize("off_s", [-200, -121, 3, -3, 150, 90])
-def test_a_scanners_clock_is_believed_when_it_agrees_and_says_that_it_was_earlier(room, off_s):
-    room.say(act_bpm=120, unixtime=NOW_MS // 1000 + off_s)
+@pytest.mark.parametrize("off_s", [-200, -121, -6, 6, 150, 86_400 * 365])
+def test_a_clock_that_is_wrong_is_known_after_a_minute_and_its_delays_with_it(room, off_s):
+    for second in range(70):
+        room.say(act_bpm=100 + second % 2, unixtime=NOW_MS // 1000 + second + off_s)
+        room.mono_s += 1.0
+    at_first, known = room.readings[:60], room.counters.unplaced
 
-    assert room.readings[0].at_utc_ms == NOW_MS
-    assert room.counters.stamps_off == (abs(off_s) > 120)
+    assert all(r.flags & Flag.CLOCK_SUSPECT for r in at_first)
+    assert known == 60
+    assert len(room.at_once) == 10, "of now, as soon as that is known"
+    assert (room.counters.stamps_off > 0) == (abs(off_s) > 120)
+
+    room.say(act_bpm=90, unixtime=room.wall_ms() // 1000 + off_s - 45)
+    (late,) = room.readings
+    assert (late.at_utc_ms, late.flags) == (room.wall_ms() - 45_000, Flag.CLOCK_RECEIPT)
+
+
+@pytest.mark.parametrize("was_heard_before", [True, False])
+@pytest.mark.parametrize("off_s", [0, 3_000])
+def test_ten_minutes_handed_over_at_once_are_no_pulses_of_now(room, was_heard_before, off_s):
+    """A phone without a network keeps what it has to say."""
+    for second in range(90 if was_heard_before else 0):
+        room.say(act_bpm=80 + second % 2, unixtime=room.wall_ms() // 1000 + off_s)
+        room.mono_s += 1.0
+    room.mono_s += 600
+    room.at_once.clear()
+    _ = room.readings
+    began_s = room.wall_ms() // 1000 - 600
+
+    for second in range(600):
+        room.say(act_bpm=120 + second % 40, unixtime=began_s + second + off_s)
+        room.mono_s += 0.01
+    readings = room.readings
+
+    assert len(readings) == 600
+    assert all(room.wall_ms() - r.at_utc_ms <= 75_000 for r in room.readings)
+    if was_heard_before:
+        assert all(
+            abs(r.at_utc_ms - (began_s + second) * 1000) <= 2_000
+            for second, r in enumerate(readings[:590])
+        )
+    else:
+        assert all(r.flags & Flag.CLOCK_SUSPECT for r in readings[:590])
+    assert len(room.at_once) <= 75
+
+
+def test_a_clock_that_was_set_back_is_believed_again_after_five_minutes(room):
+    for second in range(400):
+        off_s = 0 if second < 60 else -100
+        room.say(act_bpm=100 + second % 2, unixtime=room.wall_ms() // 1000 + off_s)
+        room.mono_s += 1.0
+
+    ages = [NOW_MS + second * 1000 - r.at_utc_ms for second, r in enumerate(room.readings)]
+    assert (ages[59], ages[61], ages[399]) == (0, 100_000, 0)
+
+
+def test_one_stamp_from_nowhere_does_not_silence_a_clock_that_is_right(room):
+    room.say(act_bpm=100, unixtime=NOW_MS // 1000)
+    room.say(act_bpm=101, unixtime=2**40)
+    room.say(act_bpm=102, unixtime=NOW_MS // 1000)
+
+    assert [bool(r.flags & Flag.CLOCK_SUSPECT) for r in room.readings] == [False, True, False]
+
+
+def test_a_jump_of_the_boxs_own_clock_makes_no_message_late(room, monkeypatch):
+    room.say(act_bpm=100, unixtime=NOW_MS // 1000)
+    room.mono_s += 1
+    room.ahead_ms = 3_600_000
+    room.say(act_bpm=101, unixtime=NOW_MS // 1000 + 1)
+
+    assert [r.at_utc_ms for r in room.readings] == [NOW_MS, NOW_MS + 3_601_000]
+    assert len(room.at_once) == 2
+
+
+def test_a_raw_advert_that_was_held_up_has_its_time_too(room):
+    for counter, late_s in ((0, 0), (1, 40)):
+        data = bytes([counter << 2 | 2, 0, 80, 80]).hex()
+        room.say(type="", manufacturerdata="6b00" + data, unixtime=NOW_MS // 1000 - late_s)
+
+    assert [r.at_utc_ms - NOW_MS for r in room.readings] == [0, -40_000]
 
 
 def test_private_addresses_are_the_bands(room):
@@ -202,3 +280,15 @@ def test_a_scanner_that_was_there_and_went_is_away(room):
         room.intake.take(f"home/{scanner}/LWT", b"offline", retained=False)
 
     assert room.intake.away() == ["s1", "s2"]
+    room.mono_s += 90
+    assert room.intake.away_s() == {"s1": 90, "s2": 90, "s3": 90}
+
+
+def test_a_scanner_whose_last_will_was_emptied_is_forgotten(room):
+    room.say("s1", act_bpm=90)
+    room.intake.take("home/s1/LWT", b"offline", retained=False)
+    room.intake.take("home/s1/LWT", b"", retained=False)
+
+    assert room.intake.away() == []
+    assert room.intake.away_s() == {}
+    assert room.counters.offline == {}

@@ -170,3 +170,9 @@ def test_no_more_is_subscribed_to_than_is_read():
 )
 def test_a_scanner_says_what_its_queue_lost(payload, lost):
     assert health_of(payload) == lost
+
+
+def test_a_field_that_nobody_knows_makes_no_message_unreadable_and_is_not_stored():
+    unknown = {"spo2": "97%", "acts": [None], "position": {"x": 1}, "act_bpm": 80}
+
+    assert read_advert(None, said(**unknown)).values == (Value("heart_rate_bpm", 80),)
