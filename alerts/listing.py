@@ -64,6 +64,13 @@ class ListedAlert(NamedTuple):
     nobody_to_tell: bool
     """It should have been told at once, and there is no address to tell."""
 
+    @property
+    def is_going_on(self) -> bool:
+        """Say whether the condition lasts; of a closed alert, only what was heard since says so."""
+        if self.ended_at is not None:
+            return False
+        return self.closed_at is None or self.last_at > self.closed_at
+
 
 class HistoryEntry(NamedTuple):
     """Something that happened to an alert."""

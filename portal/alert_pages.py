@@ -11,6 +11,8 @@ from config.alert_rules import ADVICE, TITLES, CeilingRule, Rule, load_alert_rul
 from config.errors import Rejected
 from config.language import later
 from portal import pictures, records
+from portal.alert_programme import programme_of
+from portal.prescription_form import Subject, prescription_form
 from portal.visit import CareTeam, CareTeamWrites, Visit, safe_path, see_other
 from storage.database import border
 from storage.queries import query
@@ -79,15 +81,34 @@ def close(
     """Close an alert with an outcome; a changed prescription is written first, by its own form."""
     alert = alert_of(visit, alert_id)
     if outcome == "prescription_adjusted" and alert.state != "closed":
-        if visit.person.role != "family_doctor":
-            raise HTTPException(403)
-        return see_other(f"/patients/{alert.pseudonym}/prescription?alert={alert.id}")
+        return _prescription_form(visit, alert, reason)
     try:
         lifecycle.close(visit.conn, alert.id, visit.person.staff_id, outcome, reason)
     except Rejected as refused:
         return _page(visit, alert, refused, outcome=outcome, reason=reason)
     visit.note("alert_closed", alert.pseudonym, alert=alert.id, outcome=outcome)
     return see_other("/")
+
+
+def _prescription_form(visit: Visit, alert: ListedAlert, reason: str) -> Response:
+    """Return the form of the new version, with what was typed already: no address holds that."""
+    if visit.person.role != "family_doctor":
+        raise HTTPException(403)
+    patient, day = _patient(visit, alert), visit.reader.local(alert.onset_at).date()
+    programme = programme_of(visit.conn, alert, day)
+    versions = [] if programme is None else records.versions(visit.conn, programme.enrolment.id)
+    if programme is None or not versions:
+        raise visit.refuse(alert.pseudonym)
+    visit.note("read_patient", alert.pseudonym, page="prescription")
+    subject = Subject(patient, programme.enrolment, programme.case is None, versions, alert)
+    return prescription_form(visit, subject, reason=reason)
+
+
+def _patient(visit: Visit, alert: ListedAlert) -> records.Patient:
+    patient = records.find_patient(visit.conn, visit.person.staff_id, alert.pseudonym)
+    if patient is None:
+        raise visit.refuse(alert.pseudonym)
+    return patient
 
 
 def _page(
@@ -99,14 +120,11 @@ def _page(
     reason: str = "",
 ) -> Response:
     conn, reader = visit.conn, visit.reader
-    patient = records.find_patient(conn, visit.person.staff_id, alert.pseudonym)
-    if patient is None:
-        raise visit.refuse(alert.pseudonym)
+    patient = _patient(visit, alert)
     visit.note("read_patient", alert.pseudonym, alert=alert.id)
     day = reader.local(alert.onset_at).date()
-    enrolments = records.enrolments(conn, alert.patient_id)
-    versions = [v for e in enrolments for v in records.versions(conn, e.id)]
-    version = next((v for v in versions if v.holds_on(day)), None)
+    programme = programme_of(conn, alert, day)
+    version = None if programme is None else programme.version
     picture = quality = None
     if alert.ceiling_bpm is not None:
         start, end = _shown(alert)
@@ -116,12 +134,10 @@ def _page(
         quality = _quality(visit, alert, end)
     return visit.page(
         "alert.html",
-        409
-        if refused is not None and refused.reason == "alert_closed"
-        else 422
-        if refused
-        else 200,
+        _status(refused),
+        here=f"/alerts/{alert.id}",
         alert=alert,
+        case=None if programme is None else programme.case,
         patient=patient,
         version=version,
         picture=picture,
@@ -139,6 +155,12 @@ def _page(
         advice=ADVICE,
         day=day,
     )
+
+
+def _status(refused: Rejected | None) -> int:
+    if refused is None:
+        return 200
+    return 409 if refused.reason == "alert_closed" else 422
 
 
 def _shown(alert: ListedAlert) -> tuple[datetime, datetime]:

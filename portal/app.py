@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -33,7 +32,7 @@ from portal.facts import FactsKept
 from portal.gate import Gate
 from portal.passwords import Passwords
 from portal.rendering import Pages
-from portal.visit import LogInFirst, Portal, language, portal_of, see_other
+from portal.visit import LogInFirst, Portal, address, language, log_in_path, portal_of, see_other
 from storage.pool import Pool
 from storage.roles import Role
 
@@ -116,8 +115,7 @@ def _health(request: Request) -> Response:
 
 
 def _log_in_first(_request: Request, fault: Exception) -> Response:
-    then = cast("LogInFirst", fault).then
-    return see_other("/login" if then == "/" else f"/login?next={quote(then)}")
+    return see_other(log_in_path(cast("LogInFirst", fault).then))
 
 
 def _http_fault(request: Request, fault: Exception) -> Response:
@@ -143,5 +141,7 @@ def _foreseen(request: Request, fault: Exception) -> Response:
 
 
 def _page(request: Request, status: int) -> Response:
-    retry_s = RETRY_S if status == 503 and request.method == "GET" else None  # noqa: PLR2004 - HTTP's Service Unavailable
-    return portal_of(request).pages.fault(language(request), status, retry_s=retry_s)
+    is_read = request.method == "GET"
+    retry_s = RETRY_S if status == 503 and is_read else None  # noqa: PLR2004 - HTTP's Service Unavailable
+    here = address(request) if is_read else "/"
+    return portal_of(request).pages.fault(language(request), status, here=here, retry_s=retry_s)

@@ -1,4 +1,7 @@
-"""What stands above the work list: who came, what is complete, which gateways are up."""
+"""What stands above the work list: who came, what is complete, which gateways are up.
+
+What is complete the ledger says, as on the operations page; the watch counts it.
+"""
 
 import threading
 import time
@@ -7,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from portal.reading import Reader
 from portal.readings import instant, local_day_ms
+from storage import ledger
 from storage.database import Connection, border
 from storage.queries import query
 
@@ -21,15 +25,18 @@ class Facts:
 
     attended: int
     enrolled: int
-    batches_stored: int
-    batches_sealed: int
+    stored: int
+    """Readings, of the gateways of which it is known how many they sealed."""
+    expected: int
+    gateways_unknown: int
+    """Gateways of which it is not known."""
     gateways_up: int
     gateways: int
 
     @property
     def completeness(self) -> float | None:
-        """Return the share of sealed batches that are stored; None without any."""
-        return self.batches_stored / self.batches_sealed if self.batches_sealed else None
+        """Return the share of sealed readings that are stored; None where nothing is known."""
+        return self.stored / self.expected if self.expected else None
 
 
 class FactsKept:
@@ -58,17 +65,23 @@ class FactsKept:
 def _facts(conn: Connection, staff_id: int, reader: Reader) -> Facts:
     today, now = reader.today(), datetime.now(UTC)
     since_ms, until_ms = local_day_ms(today, reader.zone)
-    given = {
-        "staff_id": staff_id,
-        "today": today,
-        "since": instant(since_ms),
-        "until": instant(until_ms),
-        "lately": now - LATELY,
-    }
+    given = {"today": today, "since": instant(since_ms), "until": instant(until_ms)}
     with border():
         attendance = conn.execute(query("count_attendance"), given).fetchone()
-        gateways = conn.execute(query("count_gateways_of_team"), given).fetchone()
-        batches = conn.execute(
-            query("count_batches_of_team"), given | {"since": now - COMPLETE_OVER}
-        ).fetchone()
-    return Facts(*(attendance or (0, 0)), *(batches or (0, 0)), *(gateways or (0, 0)))
+        mine = conn.execute(query("gateways_of_team"), {"staff_id": staff_id}).fetchall()
+        ids = [int(row[0]) for row in mine]
+        lately = {"gateway_ids": ids, "lately": now - LATELY}
+        up = conn.execute(query("count_gateways_up"), lately).fetchone()
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    boxes = ledger.boxes(conn, hour - COMPLETE_OVER, now + timedelta(hours=1), gateway_ids=ids)
+    known = [box.counted for box in boxes if box.counted.expected is not None]
+    attended, enrolled = attendance or (0, 0)
+    return Facts(
+        attended=attended,
+        enrolled=enrolled,
+        stored=sum(one.stored for one in known),
+        expected=sum(one.expected or 0 for one in known),
+        gateways_unknown=len(boxes) - len(known),
+        gateways_up=up[0] if up else 0,
+        gateways=len(ids),
+    )

@@ -14,6 +14,7 @@ from portal.visit import (
     AnybodyWrites,
     Visit,
     language,
+    log_in_path,
     portal_of,
     safe_path,
     see_other,
@@ -192,7 +193,7 @@ def _form(
         seconds=seconds,
         name=name,
         next=then,
-        here="/login",
+        here=log_in_path(then),
     )
     portal.cookies.put(response, VISITOR, visitor)
     if status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests

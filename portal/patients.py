@@ -1,6 +1,7 @@
 """A doctor's patients, and one patient's page."""
 
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, HTTPException, Response
 
@@ -37,6 +38,12 @@ def enrolment_of(
     if chosen is None:
         raise visit.refuse(patient.pseudonym)
     return found, chosen
+
+
+def patient_path(patient: records.Patient, enrolment: records.Enrolment, *, is_only: bool) -> str:
+    """Return the address of a patient's page: of the programme, where there are several."""
+    path = f"/patients/{quote(patient.pseudonym, safe='')}"
+    return path if is_only else f"{path}?{urlencode({'case': enrolment.case_label})}"
 
 
 def in_force(versions: list[records.Version], day: date) -> records.Version | None:

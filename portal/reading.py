@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from math import floor
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -15,6 +16,8 @@ from config.language import LANGUAGES, translator
 DEFAULT_LANGUAGE = "zh_CN"
 NOTHING = "–"
 """Stands where there is no value; a zero is written as 0."""
+FUZZ_PLACES = 9
+"""What floating point adds lies behind these; a single reading of a week lies before."""
 
 
 def language_of(cookie: str | None, accept_language: str) -> str:
@@ -97,13 +100,19 @@ class Reader:
         """Return date and local time; today's without the date."""
         if at is None:
             return NOTHING
+        return self.clock(at) if self.local(at).date() == self.today() else self.dated(at)
+
+    def dated(self, at: datetime) -> str:
+        """Return date and local time; the year where it is not this one."""
         local = self.local(at)
-        if local.date() == self.today():
-            return local.strftime("%H:%M:%S")
         pattern = "M月d日 HH:mm" if self.language == "zh_CN" else "d MMM HH:mm"
         if local.year != self.today().year:
             pattern = "y年M月d日 HH:mm" if self.language == "zh_CN" else "d MMM y HH:mm"
         return format_datetime(local, pattern, locale=self.language)
+
+    def is_same_day(self, one: datetime, other: datetime) -> bool:
+        """Say whether two instants lie on one local day: then the second needs no date."""
+        return self.local(one).date() == self.local(other).date()
 
     def stamp(self, at: datetime | None) -> str:
         """Return date and local time in full."""
@@ -127,9 +136,16 @@ class Reader:
         """Return a number with at most one place behind the point."""
         return NOTHING if value is None else format_decimal(value, "#,##0.#", locale=self.language)
 
-    def share(self, value: float | None, places: int = 0) -> str:
-        """Return a share of 1 as a percentage."""
+    def done(self, minutes: float | None) -> str:
+        """Return minutes done beside minutes asked for: whole ones, never rounded up to enough."""
+        return self.number(None if minutes is None else floor(round(minutes, FUZZ_PLACES)))
+
+    def share(self, value: float | None) -> str:
+        """Return a share of 1 as a percentage with at most one place, rounded down.
+
+        So nothing is shown at the pass mark, or whole, that does not reach it.
+        """
         if value is None:
             return NOTHING
-        shape = "#,##0" + ("." + "0" * places if places else "") + "%"
-        return format_percent(value, shape, locale=self.language)
+        tenths = floor(round(1000 * value, FUZZ_PLACES))
+        return format_percent(tenths / 1000, "#,##0.#%", locale=self.language)

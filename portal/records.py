@@ -54,6 +54,8 @@ class Overview(NamedTuple):
     reason: str | None
     adherence_pct: float | None
     contacted_at: datetime | None
+    case_label: str | None
+    """Of the programme whose week it is, where there are several."""
 
 
 class Enrolment(NamedTuple):

@@ -30,10 +30,12 @@ class Pages:
         page = self._environments[language].get_template(template)
         return HTMLResponse(page.render(values), status_code=status)
 
-    def fault(self, language: str, status: int, *, retry_s: int | None = None) -> HTMLResponse:
+    def fault(
+        self, language: str, status: int, *, here: str = "/", retry_s: int | None = None
+    ) -> HTMLResponse:
         """Return the plain page of an error: what happened, what to do, nothing of our inside."""
         known = status if status in {400, 403, 404, 405, 408, 413, 429, 503} else 500
-        return self.render(language, "fault.html", status, fault=known, retry_s=retry_s)
+        return self.render(language, "fault.html", status, fault=known, here=here, retry_s=retry_s)
 
 
 def _environment(reader: Reader) -> Environment:

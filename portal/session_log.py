@@ -6,7 +6,7 @@ An entry is never edited: a correction keeps what was said before, and says who 
 import secrets
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Form, Response
 
@@ -147,7 +147,8 @@ def _entry(
 
 
 def _path(patient: records.Patient, enrolment: records.Enrolment) -> str:
-    return f"/patients/{quote(patient.pseudonym)}/sessions?case={quote(enrolment.case_label)}"
+    case = urlencode({"case": enrolment.case_label})
+    return f"/patients/{quote(patient.pseudonym, safe='')}/sessions?{case}"
 
 
 def _codes(visit: Visit, patient: records.Patient) -> set[str]:
@@ -167,6 +168,7 @@ def _page(
     return visit.page(
         "session_log.html",
         200 if fault is None else 422,
+        here=_path(patient, enrolment),
         patient=patient,
         enrolment=enrolment,
         entries=sessions_between(visit.conn, enrolment.id, since, today, rows=MOST_ROWS),
@@ -197,6 +199,7 @@ def _entry_page(
     return visit.page(
         "session_entry.html",
         200 if fault is None else 422,
+        here=f"/patients/{quote(patient.pseudonym, safe='')}/sessions/{newest.entry_id}",
         patient=patient,
         enrolment=enrolment,
         entry=entry,

@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, cast
+from typing import Annotated, NamedTuple, cast
 
 from fastapi import APIRouter, Form, Response
 
@@ -42,6 +42,23 @@ NOBODY = later("There is nobody, or no patient, by this name.")
 NOT_OF_A_TEAM = later("Only doctors, therapists and instructors join a care team.")
 
 
+class Typed(NamedTuple):
+    """A new account as it was typed."""
+
+    code: str = ""
+    name: str = ""
+    role: str = ""
+    organisation: str = ""
+    email: str = ""
+
+
+class Joining(NamedTuple):
+    """A change of a care team as it was typed."""
+
+    patient: str = ""
+    code: str = ""
+
+
 @router.get("/staff")
 def staff_page(visit: Administrator) -> Response:
     """List the staff and their accounts."""
@@ -59,10 +76,11 @@ def add(
     email: Text = "",
 ) -> Response:
     """Add a person of the staff, and show the link by which they set their password."""
-    code, name, email = code.strip(), name.strip(), email.strip()
+    typed = Typed(code.strip(), name.strip(), role, organisation, email.strip())
+    code, name, email = typed.code, typed.name, typed.email
     fault = _fault(visit, code, name, role, email)
     if fault is not None:
-        return _page(visit, fault=fault)
+        return _page(visit, fault=fault, typed=typed)
     try:
         with visit.conn.transaction():
             put_staff(
@@ -72,9 +90,9 @@ def add(
             open_account(visit.conn, code)
             visit.note("put_staff", code, role=role)
     except Rejected:
-        return _page(visit, fault=BAD_EMAIL)
+        return _page(visit, fault=BAD_EMAIL, typed=typed)
     except Misconfigured:
-        return _page(visit, fault=NO_ORGANISATION)
+        return _page(visit, fault=NO_ORGANISATION, typed=typed)
     return _link(visit, code)
 
 
@@ -114,17 +132,18 @@ def team(
 ) -> Response:
     """Take a person into a patient's care team, or out of it."""
     code, patient = code.strip(), patient.strip()
+    joining = Joining(patient, code)
     account = find_account(visit.conn, code)
     if account is not None and account.role not in CARE_ROLES:
-        return _page(visit, fault=NOT_OF_A_TEAM)
+        return _page(visit, fault=NOT_OF_A_TEAM, joining=joining)
     try:
         if act == "leave":
             if not dismiss_from_care_team(visit.conn, patient=patient, staff=code):
-                return _page(visit, fault=NOBODY)
+                return _page(visit, fault=NOBODY, joining=joining)
         else:
             admit_to_care_team(visit.conn, patient=patient, staff=code)
     except Misconfigured:
-        return _page(visit, fault=NOBODY)
+        return _page(visit, fault=NOBODY, joining=joining)
     visit.note("leave_care_team" if act == "leave" else "join_care_team", patient, staff=code)
     return see_other("/staff")
 
@@ -153,16 +172,25 @@ def _fault(visit: Visit, code: str, name: str, role: str, email: str) -> str | N
 
 
 def _page(
-    visit: Visit, *, fault: str | None = None, made: tuple[str, str] | None = None
+    visit: Visit,
+    *,
+    fault: str | None = None,
+    made: tuple[str, str] | None = None,
+    typed: Typed | None = None,
+    joining: Joining | None = None,
 ) -> Response:
     with border():
         organisations = visit.conn.execute(query("read_organisations")).fetchall()
     return visit.page(
         "staff.html",
         200 if fault is None else 422,
+        # The link is nowhere else: from this page no switch leads away and back.
+        here="/staff" if made is None else "",
         accounts=accounts(visit.conn),
         organisations=organisations,
         fault=fault,
         made=made,
+        typed=typed or Typed(),
+        joining=joining or Joining(),
         hours=LINK_HOURS,
     )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, LiteralString, cast
+from urllib.parse import quote
 
 from fastapi import Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -71,15 +72,20 @@ class Visit:
     person: SignedIn
     reader: Reader
 
-    def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
-        """Return a page for this person."""
+    def page(
+        self, template: str, status: int = 200, *, here: str | None = None, **values: object
+    ) -> HTMLResponse:
+        """Return a page for this person; `here` is where it stands, where a form is answered by it.
+
+        Empty: it stands nowhere else, and whoever leaves it has seen it.
+        """
         return self.portal.pages.render(
             self.reader.language,
             template,
             status,
             me=self.person,
             csrf=form_token(self.token),
-            here=self.request.url.path,
+            here=address(self.request) if here is None else here,
             **values,
         )
 
@@ -103,9 +109,21 @@ def language(request: Request) -> str:
     return language_of(request.cookies.get(LANGUAGE), request.headers.get("accept-language", ""))
 
 
+def address(request: Request) -> str:
+    """Return path and query that a browser asked for; not that the page asked by itself."""
+    path = request.scope.get("raw_path") or request.url.path.encode()
+    query = "&".join(one for one in request.url.query.split("&") if one and one != "auto=1")
+    return path.decode("latin-1") + (f"?{query}" if query else "")
+
+
 def safe_path(path: str) -> str:
     """Return a path of ours to go to next; anything else becomes the first page."""
-    return path if re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,300}", path) else "/"
+    return path if re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,1000}", path) else "/"
+
+
+def log_in_path(then: str) -> str:
+    """Return the address of the form to log in, from which one goes on to a page."""
+    return "/login" if then == "/" else f"/login?next={quote(then, safe='/')}"
 
 
 def see_other(path: str) -> RedirectResponse:
@@ -154,7 +172,7 @@ def _visiting(
         token = portal.cookies.read(request, SESSION)
         person = None if token is None else find_session(conn, token, idle=portal.idle)
         if token is None or person is None:
-            raise LogInFirst(request.url.path if request.method == "GET" else "/")
+            raise LogInFirst(address(request) if request.method == "GET" else "/")
         # A page that refreshes itself is not a person at the screen.
         is_a_click = "auto" not in request.query_params
         if is_a_click and datetime.now(UTC) - person.seen_at > TOUCH_EVERY:

@@ -274,7 +274,8 @@ VALUES (
 RETURNING id;
 
 -- name: sum_up_episodes
--- An alert says what its episodes say together; its last one's band and ceiling.
+-- An alert says what its episodes say together; its last one's band and ceiling. A closed one too: it
+-- stays closed, and what went on meanwhile stands in it.
 UPDATE alert AS a
 SET (
         onset_at, raised_at, last_at, occurrences, peak_bpm, samples, ended_at, heard_by
@@ -297,7 +298,7 @@ SET (
         ORDER BY e.last_at DESC
         LIMIT 1
     )
-WHERE a.id = %(alert_id)s AND a.state <> 'closed';
+WHERE a.id = %(alert_id)s;
 
 -- name: quiet_before
 -- How long this alert had been quiet when something began; null before its first episode.

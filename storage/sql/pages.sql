@@ -11,12 +11,13 @@ WHERE pseudonym = %(pseudonym)s;
 
 -- name: read_patients_of_team
 -- Everybody this person looks after, with the prescription in force and the newest stored week, beside
--- what was asked in that week. Of several programmes the week with the lowest adherence stands.
+-- what was asked in that week. Of several programmes the week with the lowest adherence stands, and
+-- whose it is: the case is null where there is but one programme.
 SELECT
     patient.id, patient.pseudonym, patient.name, centre.name, doctor.name,
     terms.age_years, terms.beta_blocker, asked.sessions_per_week, asked.weekly_min,
     newest.week, newest.complete_sessions, newest.bout_credit_min, newest.above_min, newest.state,
-    newest.reason, newest.adherence_pct, contact.at
+    newest.reason, newest.adherence_pct, contact.at, newest.case_label
 FROM patient_team
 JOIN patient ON patient.id = patient_team.patient_id
 JOIN organisation AS centre ON centre.id = patient.centre_id
@@ -32,11 +33,15 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT
         week.prescription_id, week, complete_sessions, bout_credit_min, above_min, state, reason,
-        adherence_pct
+        adherence_pct,
+        CASE WHEN EXISTS (
+            SELECT FROM enrolment AS other
+            WHERE other.patient_id = enrolment.patient_id AND other.id <> enrolment.id
+        ) THEN case_label END AS case_label
     FROM week
     JOIN enrolment ON enrolment.id = week.enrolment_id
     WHERE enrolment.patient_id = patient.id
-    ORDER BY week DESC, adherence_pct, week.enrolment_id
+    ORDER BY week DESC, state = 'cannot_judge', adherence_pct, week.enrolment_id
     LIMIT 1
 ) AS newest ON true
 LEFT JOIN LATERAL asked_in_week(newest.prescription_id, newest.week) AS asked ON true
@@ -54,40 +59,34 @@ ORDER BY patient.pseudonym;
 -- Who of the reader's patients was heard by a gateway itself since a time, out of those enrolled.
 SELECT heard, enrolled FROM class_heard(%(since)s, %(until)s, %(today)s);
 
--- name: count_gateways_of_team
--- Gateways of the centres of this person's patients: up, in all. A gateway is up by its own last word,
--- or because a batch of it came lately.
-SELECT
-    count(*) FILTER (
-        WHERE coalesce(gateway_state.online, false)
-            OR EXISTS (
-                SELECT FROM batch
-                WHERE batch.gateway_id = gateway.id AND committed_at > %(lately)s
-            ) AND gateway_state.online IS NOT false
-    ),
-    count(*)
+-- name: gateways_of_team
+-- Gateways of the centres of this person's patients. One whose last key is revoked was taken out, and is
+-- none of them.
+SELECT gateway.id
+FROM gateway
+WHERE centre_id IN (
+        SELECT centre_id FROM patient JOIN patient_team ON patient.id = patient_id
+        WHERE staff_id = %(staff_id)s
+    )
+    AND (
+        EXISTS (SELECT FROM gateway_key WHERE gateway_id = gateway.id AND revoked_at IS NULL)
+        OR NOT EXISTS (SELECT FROM gateway_key WHERE gateway_id = gateway.id)
+    )
+ORDER BY gateway.id;
+
+-- name: count_gateways_up
+-- How many of these are up: by their own last word, or because a batch of theirs came lately.
+SELECT count(*)
 FROM gateway
 LEFT JOIN gateway_state ON gateway_state.gateway_id = gateway.id
-WHERE centre_id IN (
-    SELECT centre_id FROM patient JOIN patient_team ON patient.id = patient_id
-    WHERE staff_id = %(staff_id)s
-);
-
--- name: count_batches_of_team
--- Of what those gateways sealed since a time: batches stored, batches that there must be by their
--- numbers.
-SELECT coalesce(sum(stored), 0)::bigint, coalesce(sum(sealed), 0)::bigint
-FROM (
-    SELECT count(*) AS stored, max(seq) - min(seq) + 1 AS sealed
-    FROM batch
-    JOIN gateway ON gateway.id = gateway_id
-    WHERE committed_at > %(since)s
-        AND centre_id IN (
-            SELECT centre_id FROM patient JOIN patient_team ON patient.id = patient_id
-            WHERE staff_id = %(staff_id)s
+WHERE gateway.id = ANY (%(gateway_ids)s::integer[])
+    AND (
+        coalesce(gateway_state.online, false)
+        OR gateway_state.online IS NOT false AND EXISTS (
+            SELECT FROM batch
+            WHERE batch.gateway_id = gateway.id AND committed_at > %(lately)s
         )
-    GROUP BY gateway_id, boot
-) AS spool;
+    );
 
 -- name: read_enrolments_of
 SELECT id, case_label, mode, starts_on, ends_on
@@ -154,17 +153,29 @@ ORDER BY lower(during) DESC
 LIMIT 5;
 
 -- name: read_last_weeks
--- The last stored weeks of these patients, oldest first.
+-- The last stored weeks of these patients, oldest first; of several programmes the one done least.
 SELECT patient_id, adherence_pct, state
 FROM (
     SELECT
         patient_id, week, adherence_pct, state,
         row_number() OVER (PARTITION BY patient_id ORDER BY week DESC) AS place
-    FROM week JOIN enrolment ON enrolment.id = enrolment_id
-    WHERE patient_id = ANY (%(patient_ids)s::integer[])
+    FROM (
+        SELECT DISTINCT ON (patient_id, week) patient_id, week, adherence_pct, state
+        FROM week JOIN enrolment ON enrolment.id = enrolment_id
+        WHERE patient_id = ANY (%(patient_ids)s::integer[])
+        ORDER BY patient_id, week DESC, state = 'cannot_judge', adherence_pct
+    ) AS least
 ) AS ranked
 WHERE place <= %(weeks)s
 ORDER BY patient_id, week;
+
+-- name: read_enrolment_of_low_week
+-- The programme whose week an alert is about: of several the one furthest from what was asked.
+SELECT enrolment.id
+FROM week JOIN enrolment ON enrolment.id = enrolment_id
+WHERE patient_id = %(patient_id)s AND week = %(week)s
+ORDER BY state = 'not_met' DESC, adherence_pct, enrolment.id
+LIMIT 1;
 
 -- name: read_quality
 -- The readings of a patient in a time: all, not below a rate, suspect, heard off the skin, remembered

@@ -127,7 +127,7 @@ SELECT touch_session(%(token_sha256)b);
 SELECT show_names(%(token_sha256)b, %(shows_names)s);
 
 -- name: note_listed
--- True where the list shows other people than the last one of this session.
+-- True where the list shows somebody whom the last one of this session did not.
 SELECT note_listed(%(token_sha256)b, %(listed)s::text[]);
 
 -- name: know_browser
@@ -177,18 +177,31 @@ DELETE FROM login_wait WHERE key_sha256 = %(key)b;
 DELETE FROM login_wait WHERE failed_at < clock_timestamp() - %(forgotten_after)s::interval;
 
 -- name: read_audit
+-- About somebody: rows of that subject, and of lists in which they stood (migration 0028).
 SELECT id, at, actor, action, subject, detail::text
 FROM audit
 WHERE (%(before)s::bigint IS NULL OR id < %(before)s)
     AND (%(actor)s::text IS NULL OR actor = %(actor)s)
-    AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+    AND (
+        %(subject)s::text IS NULL
+        OR subject = %(subject)s
+        OR id = ANY (ARRAY(SELECT audit_about(%(subject)s)))
+    )
     AND (%(action)s::text IS NULL OR action = %(action)s)
 ORDER BY id DESC
 LIMIT %(rows)s;
 
 -- name: note_audit
+-- Of what was done at a terminal the login as well: it is the server's word, not the caller's.
 INSERT INTO audit (actor, action, subject, detail)
-VALUES (%(actor)s, %(action)s, %(subject)s, %(detail)s::jsonb);
+VALUES (
+    %(actor)s, %(action)s, %(subject)s,
+    %(detail)s::jsonb || CASE
+        WHEN starts_with(%(actor)s::text, 'terminal:')
+        THEN jsonb_build_object('login', session_user::text)
+        ELSE '{}'
+    END
+);
 
 -- name: read_districts
 -- The districts; where there is none, the centres.

@@ -316,12 +316,32 @@ def test_the_same_episode_raises_nothing_anew_after_it_was_closed(conn, district
     (alert,) = alerts(conn, district)
     close(conn, alert.id, district.doctor, "called")
 
-    district.hear("p1", heart_rate=every(now - 29 * S, now, 150.0, step_ms=S))
+    district.hear("p1", heart_rate=every(now - 29 * S, now, 152.0, step_ms=S))
     watch(conn)
 
     assert alerts(conn, district) == []
     after = one(conn, district.doctor, alert.id)
-    assert (after.state, after.last_at) == ("closed", alert.last_at), "it says what it said then"
+    assert (after.state, after.outcome) == ("closed", "called")
+    assert (after.last_at, after.peak_bpm) == (at(now - S), 152.0), "what went on is part of it"
+
+
+def test_a_closed_alert_says_when_its_pulse_fell_and_is_not_going_on_for_ever(
+    conn, district, patient
+):
+    now = district.ago_ms(0)
+    district.hear("p1", heart_rate=every(now - 90 * S, now - 40 * S, 150.0, step_ms=S))
+    watch(conn)
+    (alert,) = alerts(conn, district)
+    close(conn, alert.id, district.doctor, "called")
+    at_once = one(conn, district.doctor, alert.id)
+
+    district.hear("p1", heart_rate=every(now - 40 * S, now - 20 * S, 150.0, step_ms=S))
+    district.hear("p1", heart_rate=every(now - 20 * S, now, 90.0, step_ms=S))
+    watch(conn)
+
+    after = one(conn, district.doctor, alert.id)
+    assert (alert.is_going_on, at_once.is_going_on, after.is_going_on) == (True, False, False)
+    assert (after.state, after.ended_at) == ("closed", at(now - 21 * S))
 
 
 def test_after_a_close_a_new_episode_is_a_new_alert(conn, district, patient):

@@ -55,6 +55,14 @@ def test_zero_is_written_and_nothing_is_a_dash():
     assert ENGLISH.number(1280.5, 2) == "1,280.50"
 
 
+def test_a_share_is_rounded_down_so_that_nothing_reaches_the_pass_mark_from_below():
+    assert [ENGLISH.share(part / 100) for part in range(101)] == [f"{n}%" for n in range(101)]
+    assert (ENGLISH.share(0.796), ENGLISH.share(0.79999)) == ("79.6%", "79.9%")
+    assert (ENGLISH.share(10079 / 10080), ENGLISH.share(1 - 1e-8)) == ("99.9%", "99.9%")
+    assert ENGLISH.share(71 / 30) == "236.6%"
+    assert (ENGLISH.done(239.97), ENGLISH.done(240.0), ENGLISH.done(None)) == ("239", "240", "–")
+
+
 def test_times_are_local_and_the_day_is_the_readers():
     assert CHINESE.moment(NIGHT) == "2025年11月22日 00:30"
     assert ENGLISH.moment(NIGHT) == "22 Nov 2025 00:30"
