@@ -101,9 +101,7 @@ def _no_readings(heard: int) -> Iterator[Finding]:
             "warn",
             _("%(count)d things heard were no readings; the bytes of the first %(kept)d are kept")
             % {"count": heard, "kept": MAX_BAD_INPUT_KEPT},
-            _(
-                "something here speaks in a way we do not know: adhere gateway status says by `rejected`"
-            ),
+            _("something here says what we cannot read: see `rejected` in adhere gateway status"),
         )
     elif heard:
         yield Finding(

@@ -157,7 +157,6 @@ def test_ten_minutes_handed_over_at_once_are_no_pulses_of_now(room, was_heard_be
     readings = room.readings
 
     assert len(readings) == 600
-    assert all(room.wall_ms() - r.at_utc_ms <= 75_000 for r in room.readings)
     if was_heard_before:
         assert all(
             abs(r.at_utc_ms - (began_s + second) * 1000) <= 2_000
