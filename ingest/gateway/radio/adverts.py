@@ -5,6 +5,8 @@ lost, with the advert's data of before. What BlueZ signals anew is a new object 
 even where its bytes are the same (that is what DuplicateData asks for): so what an advert said is
 told from what was said before by identity, never by value.
 
+What cannot be read is kept aside once, and is a repetition from then on.
+
 Of the same bytes one a second is kept: a band may send them ten times a second. Where the frame
 carries a counter, the same counter is the same frame, however long it goes on.
 """
@@ -72,6 +74,8 @@ def said_anew(
     """Return what a family's part of an advert gives that was not said just before."""
     data = _bytes(family, manufacturer_data, service_data)
     part = band.parts.setdefault(_name(family, manufacturer_data, service_data), Part())
+    if data in part.unreadable:
+        return Said(Outcome.REPEATED)
     if data == part.data:
         if family.frame_counter is not None:
             return Said(_stale(part, mono_s))
@@ -82,6 +86,7 @@ def said_anew(
     try:
         decoded = family.hear_advert(manufacturer_data, service_data)
     except Rejected as error:
+        part.unreadable.append(data)
         return Said(Outcome.REJECTED, data=data, reason=error.reason)
     part.data = data
     if family.frame_counter is not None:

@@ -1,6 +1,7 @@
 """The bands of the roster, and what the box knows of each while it runs."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -27,6 +28,10 @@ class Sighting:
     mono_s: float
 
 
+UNREADABLE_KNOWN = 8
+"""A band has few forms of what we cannot read, and sends them again and again."""
+
+
 @dataclass(slots=True)
 class Part:
     """The last of one kind of data in a band's adverts."""
@@ -36,6 +41,8 @@ class Part:
     changed_mono_s: float = NEVER
     next_mono_s: float = NEVER
     """When the next repetition would be due at the rate that is kept."""
+    unreadable: deque[bytes] = field(default_factory=lambda: deque(maxlen=UNREADABLE_KNOWN))
+    """What could not be read, and is kept aside already."""
 
 
 @dataclass(slots=True)

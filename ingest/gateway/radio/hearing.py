@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 from bleak.backends.device import BLEDevice
@@ -17,6 +18,28 @@ from ingest.gateway.radio.passers_by import PassersBy
 from ingest.gateway.radio.station import Station
 
 Data = tuple[object, object, object]
+ADDRESSES_HELD = 4_096
+"""By one adapter; a band behind private addresses takes a new one every quarter of an hour."""
+
+
+class LastShown:
+    """What BlueZ last showed of the addresses heard lately."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._data_of: OrderedDict[str, Data] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many addresses are held."""
+        return len(self._data_of)
+
+    def before(self, address: str, data: Data) -> Data:
+        """Return what was shown before this, nothing of an address not heard lately."""
+        before = self._data_of.pop(address, (None, None, None))
+        self._data_of[address] = data
+        if len(self._data_of) > ADDRESSES_HELD:
+            self._data_of.popitem(last=False)
+        return before
 
 
 class Hearing:
@@ -31,11 +54,11 @@ class Hearing:
 
     def listener(self, station: Station) -> Callable[[BLEDevice, AdvertisementData], None]:
         """Return what bleak is to call for one adapter, for one scan."""
-        data_of: dict[str, Data] = {}
+        shown = LastShown()
 
         def heard(device: BLEDevice, advert: AdvertisementData) -> None:
             try:
-                self._heard(station, data_of, device, advert)
+                self._heard(station, shown, device, advert)
             except Exception as error:  # noqa: BLE001 - handed on to whoever waits for `failed`
                 self.fail(error)
 
@@ -49,7 +72,7 @@ class Hearing:
     def _heard(
         self,
         station: Station,
-        data_of: dict[str, Data],
+        shown: LastShown,
         device: BLEDevice,
         advert: AdvertisementData,
     ) -> None:
@@ -65,8 +88,7 @@ class Hearing:
             return
         manufacturer, service = properties.get("ManufacturerData"), properties.get("ServiceData")
         rssi = properties["RSSI"]
-        before = data_of.get(device.address, (None, None, None))
-        data_of[device.address] = (manufacturer, service, rssi)
+        before = shown.before(device.address, (manufacturer, service, rssi))
         new = advert._replace(
             manufacturer_data={} if manufacturer is before[0] else advert.manufacturer_data,
             service_data={} if service is before[1] else advert.service_data,

@@ -99,3 +99,18 @@ def test_of_two_adapters_the_first_counts_while_it_hears(band):
     assert not is_heard_by(band, "two", 4)
     assert is_heard_by(band, "two", 4.01)
     assert not is_heard_by(band, "one", 4.02)
+
+
+def test_what_cannot_be_read_is_kept_aside_once_however_often_it_is_sent(band, families):
+    """Ten times a second, in two forms, with sound frames in between."""
+    outcomes, kept = [], []
+    for tenth in range(600):
+        form = {XIAOMI: bytes([1 + tenth % 2 * 2]) + bytes(23)}
+        said = said_anew(band, families["miband_advert"], form, {}, tenth / 10)
+        outcomes.append(said.outcome)
+        kept += [said.data] if said.reason else []
+    sound = said_anew(band, families["miband_advert"], mi(72), {}, 60.0)
+
+    assert (outcomes.count(Outcome.REJECTED), outcomes.count(Outcome.REPEATED)) == (2, 598)
+    assert sorted(data[0] for data in kept) == [1, 3]
+    assert sound.outcome is Outcome.TAKEN
