@@ -136,6 +136,19 @@ def put_patient(
     return _put(conn, "put_patient", "find_patient", given, f"{centre} / {family_doctor}")
 
 
+def move_patient(
+    conn: Connection, *, pseudonym: str, centre: str, since_utc: datetime | None
+) -> bool:
+    """Have a patient belong to a centre from an instant on; None: always. What was before stays.
+
+    A week is judged by the centre of its Monday. Returns whether that is new.
+    """
+    given = {"pseudonym": pseudonym, "centre": centre, "since": since_utc}
+    with border():
+        row = conn.execute(query("move_patient"), given).fetchone()
+    return bool(row and row[0])
+
+
 def put_enrolment(
     conn: Connection,
     *,

@@ -1467,6 +1467,27 @@ $$;
 
 COMMENT ON FUNCTION public.keep_answers() IS 'Refuses the pages an answer in another''s name or of another time, one that takes an answer back, and an escalation put off.';
 
+-- Name: keep_centre(); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.keep_centre() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO patient_centre (patient_id, centre_id, during)
+        VALUES (NEW.id, NEW.centre_id, '(,)');
+    ELSIF NOT EXISTS (
+        SELECT FROM patient_centre
+        WHERE patient_id = NEW.id AND centre_id = NEW.centre_id AND upper_inf(during)
+    ) THEN
+        -- Who writes the centre alone moves the patient now.
+        PERFORM move_patient(NEW.id, NEW.centre_id, clock_timestamp());
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 -- Name: keep_entry_whole(); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.keep_entry_whole() RETURNS trigger
@@ -2049,6 +2070,37 @@ $$;
 
 COMMENT ON FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) IS 'Open a session for whoever proves to know the password; false: not proven.';
 
+-- Name: move_patient(integer, integer, timestamp with time zone); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.move_patient(of_patient integer, to_centre integer, since timestamp with time zone) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    behind CONSTANT tstzrange := tstzrange(since, NULL);
+BEGIN
+    PERFORM FROM patient WHERE id = of_patient FOR UPDATE;
+    IF EXISTS (
+        SELECT FROM patient_centre
+        WHERE patient_id = of_patient AND centre_id = to_centre AND during @> behind
+    ) THEN
+        RETURN false;
+    END IF;
+    DELETE FROM patient_centre WHERE patient_id = of_patient AND during <@ behind;
+    UPDATE patient_centre SET during = during - behind
+    WHERE patient_id = of_patient AND during && behind;
+    INSERT INTO patient_centre (patient_id, centre_id, during)
+    VALUES (of_patient, to_centre, behind);
+    UPDATE patient SET centre_id = to_centre WHERE id = of_patient AND centre_id <> to_centre;
+    INSERT INTO changed (patient_id, during) VALUES (of_patient, behind);
+    RETURN true;
+END
+$$;
+
+-- Name: FUNCTION move_patient(of_patient integer, to_centre integer, since timestamp with time zone); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.move_patient(of_patient integer, to_centre integer, since timestamp with time zone) IS 'Have a patient belong to a centre from an instant on, or always, and say whether that is new; what was before stays.';
+
 -- Name: nobody_since(date); Type: FUNCTION; Schema: public; Owner: -
 
 CREATE FUNCTION public.nobody_since(of_day date) RETURNS timestamp with time zone
@@ -2339,18 +2391,6 @@ $$;
 -- Name: FUNCTION note_listed(token bytea, pseudonyms text[]); Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON FUNCTION public.note_listed(token bytea, pseudonyms text[]) IS 'Note whom a session''s list shows; true where somebody is among them whom the last one did not show.';
-
--- Name: note_moved_patient(); Type: FUNCTION; Schema: public; Owner: -
-
-CREATE FUNCTION public.note_moved_patient() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-BEGIN
-    INSERT INTO changed (patient_id, days) VALUES (NEW.id, daterange(NULL, NULL));
-    RETURN NULL;
-END
-$$;
 
 -- Name: note_reading(text, integer[], timestamp with time zone, timestamp with time zone, interval); Type: FUNCTION; Schema: public; Owner: -
 
@@ -4980,8 +5020,8 @@ CREATE VIEW public.ledger_on_box AS
     GREATEST((0)::bigint, ((said.sealed + said.unsealed) - ledger_spool.sealed_readings)) AS pending,
     date_bin('01:00:00'::interval,
         CASE
-            WHEN said.online THEN said.came_at
-            ELSE public.ledger_time(said.said_at, said.came_at)
+            WHEN ((NOT said.online) AND ((said.said_at >= (said.came_at - '400 days'::interval)) AND (said.said_at <= said.came_at))) THEN said.said_at
+            ELSE said.came_at
         END, '1970-01-01 00:00:00+00'::timestamp with time zone) AS hour
    FROM (( SELECT gateway_state.gateway_id,
             gateway_state.said_at,
@@ -5472,6 +5512,25 @@ ALTER TABLE public.outcome ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+-- Name: patient_centre; Type: TABLE; Schema: public; Owner: -
+
+CREATE TABLE public.patient_centre (
+    patient_id integer NOT NULL,
+    centre_id integer NOT NULL,
+    during tstzrange NOT NULL,
+    CONSTRAINT patient_centre_during_check CHECK (((NOT isempty(during)) AND (NOT upper_inc(during)) AND (lower_inc(during) OR lower_inf(during))))
+);
+
+ALTER TABLE ONLY public.patient_centre FORCE ROW LEVEL SECURITY;
+
+-- Name: TABLE patient_centre; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON TABLE public.patient_centre IS 'Which centre a patient belonged to, and when: a week is judged, and a month''s lines belong, by the centre of its Monday. patient.centre_id is the one of now.';
+
+-- Name: COLUMN patient_centre.during; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.patient_centre.during IS 'Half-open, [from, to): without an end for the centre of now, without a beginning for the first.';
 
 -- Name: patient_id_seq; Type: SEQUENCE; Schema: public; Owner: -
 
@@ -6734,6 +6793,11 @@ ALTER TABLE ONLY public.outcome
 ALTER TABLE ONLY public.outcome
     ADD CONSTRAINT outcome_pkey PRIMARY KEY (id);
 
+-- Name: patient_centre patient_centre_patient_id_during_excl; Type: CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.patient_centre
+    ADD CONSTRAINT patient_centre_patient_id_during_excl EXCLUDE USING gist (patient_id WITH =, during WITH &&);
+
 -- Name: patient patient_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.patient
@@ -7058,6 +7122,10 @@ CREATE INDEX ledger_hour_hour_idx ON public.ledger_hour USING btree (hour);
 
 CREATE INDEX login_link_staff_id_idx ON public.login_link USING btree (staff_id);
 
+-- Name: patient_centre_centre_id_idx; Type: INDEX; Schema: public; Owner: -
+
+CREATE INDEX patient_centre_centre_id_idx ON public.patient_centre USING btree (centre_id);
+
 -- Name: patient_centre_id_idx; Type: INDEX; Schema: public; Owner: -
 
 CREATE INDEX patient_centre_id_idx ON public.patient USING btree (centre_id);
@@ -7170,9 +7238,17 @@ CREATE TRIGGER find_fork AFTER INSERT ON public.dead_letter FOR EACH ROW WHEN ((
 
 CREATE TRIGGER keep_answers BEFORE UPDATE ON public.alert FOR EACH ROW EXECUTE FUNCTION public.keep_answers();
 
+-- Name: patient keep_centre; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER keep_centre AFTER UPDATE ON public.patient FOR EACH ROW WHEN ((old.centre_id <> new.centre_id)) EXECUTE FUNCTION public.keep_centre();
+
 -- Name: session_log keep_entry_whole; Type: TRIGGER; Schema: public; Owner: -
 
 CREATE TRIGGER keep_entry_whole AFTER INSERT OR UPDATE OF entry_key, revision, enrolment_id ON public.session_log FOR EACH ROW WHEN ((new.revision > 1)) EXECUTE FUNCTION public.keep_entry_whole();
+
+-- Name: patient keep_first_centre; Type: TRIGGER; Schema: public; Owner: -
+
+CREATE TRIGGER keep_first_centre AFTER INSERT ON public.patient FOR EACH ROW EXECUTE FUNCTION public.keep_centre();
 
 -- Name: prescription keep_past_terms; Type: TRIGGER; Schema: public; Owner: -
 
@@ -7241,10 +7317,6 @@ CREATE TRIGGER note_changed AFTER UPDATE ON public.prescription_phase FOR EACH R
 -- Name: session_log note_changed; Type: TRIGGER; Schema: public; Owner: -
 
 CREATE TRIGGER note_changed AFTER UPDATE ON public.session_log FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) EXECUTE FUNCTION public.note_changed_session();
-
--- Name: patient note_moved; Type: TRIGGER; Schema: public; Owner: -
-
-CREATE TRIGGER note_moved AFTER UPDATE ON public.patient FOR EACH ROW WHEN ((old.centre_id <> new.centre_id)) EXECUTE FUNCTION public.note_moved_patient();
 
 -- Name: edge_event queue_edge_event; Type: TRIGGER; Schema: public; Owner: -
 
@@ -7552,10 +7624,20 @@ ALTER TABLE ONLY public.organisation
 ALTER TABLE ONLY public.outcome
     ADD CONSTRAINT outcome_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
 
+-- Name: patient_centre patient_centre_centre_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.patient_centre
+    ADD CONSTRAINT patient_centre_centre_id_fkey FOREIGN KEY (centre_id) REFERENCES public.organisation(id);
+
 -- Name: patient patient_centre_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
 ALTER TABLE ONLY public.patient
     ADD CONSTRAINT patient_centre_id_fkey FOREIGN KEY (centre_id) REFERENCES public.organisation(id);
+
+-- Name: patient_centre patient_centre_patient_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+
+ALTER TABLE ONLY public.patient_centre
+    ADD CONSTRAINT patient_centre_patient_id_fkey FOREIGN KEY (patient_id) REFERENCES public.patient(id);
 
 -- Name: patient patient_family_doctor_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 
@@ -7790,6 +7872,10 @@ CREATE POLICY adhere_core ON public.enrolment TO adhere_core USING (true) WITH C
 
 CREATE POLICY adhere_core ON public.patient TO adhere_core USING (true) WITH CHECK (true);
 
+-- Name: patient_centre adhere_core; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_core ON public.patient_centre TO adhere_core USING (true) WITH CHECK (true);
+
 -- Name: pause adhere_core; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_core ON public.pause TO adhere_core USING (true) WITH CHECK (true);
@@ -7926,6 +8012,10 @@ CREATE POLICY adhere_operator ON public.outcome TO adhere_operator USING (true) 
 
 CREATE POLICY adhere_operator ON public.patient TO adhere_operator USING (true) WITH CHECK (true);
 
+-- Name: patient_centre adhere_operator; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_operator ON public.patient_centre TO adhere_operator USING (true) WITH CHECK (true);
+
 -- Name: pause adhere_operator; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_operator ON public.pause TO adhere_operator USING (true) WITH CHECK (true);
@@ -7985,6 +8075,10 @@ CREATE POLICY adhere_reports ON public.ledger_finding TO adhere_reports USING (t
 -- Name: patient adhere_reports; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_reports ON public.patient TO adhere_reports USING (true) WITH CHECK (true);
+
+-- Name: patient_centre adhere_reports; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_reports ON public.patient_centre TO adhere_reports USING (true) WITH CHECK (true);
 
 -- Name: pause adhere_reports; Type: POLICY; Schema: public; Owner: -
 
@@ -8270,6 +8364,10 @@ CREATE POLICY owner ON public.outcome USING (( SELECT public.is_owner() AS is_ow
 
 CREATE POLICY owner ON public.patient USING (( SELECT public.is_owner() AS is_owner));
 
+-- Name: patient_centre owner; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY owner ON public.patient_centre USING (( SELECT public.is_owner() AS is_owner));
+
 -- Name: pause owner; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY owner ON public.pause USING (( SELECT public.is_owner() AS is_owner));
@@ -8403,6 +8501,10 @@ CREATE POLICY pages ON public.week FOR SELECT TO adhere_portal USING ((enrolment
 -- Name: patient; Type: ROW SECURITY; Schema: public; Owner: -
 
 ALTER TABLE public.patient ENABLE ROW LEVEL SECURITY;
+
+-- Name: patient_centre; Type: ROW SECURITY; Schema: public; Owner: -
+
+ALTER TABLE public.patient_centre ENABLE ROW LEVEL SECURITY;
 
 -- Name: pause; Type: ROW SECURITY; Schema: public; Owner: -
 
@@ -8996,6 +9098,10 @@ GRANT ALL ON FUNCTION public.join_care_team(pseudonym_of text, staff_code text) 
 
 REVOKE ALL ON FUNCTION public.keep_answers() FROM PUBLIC;
 
+-- Name: FUNCTION keep_centre(); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.keep_centre() FROM PUBLIC;
+
 -- Name: FUNCTION keep_entry_whole(); Type: ACL; Schema: public; Owner: -
 
 REVOKE ALL ON FUNCTION public.keep_entry_whole() FROM PUBLIC;
@@ -9065,6 +9171,11 @@ GRANT ALL ON FUNCTION public.list_readings(numbers bigint[], patients integer[],
 REVOKE ALL ON FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.log_in(of_code text, proof bytea, session bytea, session_for interval, idle interval, before bytea) TO adhere_portal;
 
+-- Name: FUNCTION move_patient(of_patient integer, to_centre integer, since timestamp with time zone); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.move_patient(of_patient integer, to_centre integer, since timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.move_patient(of_patient integer, to_centre integer, since timestamp with time zone) TO adhere_operator;
+
 -- Name: FUNCTION nobody_since(of_day date); Type: ACL; Schema: public; Owner: -
 
 REVOKE ALL ON FUNCTION public.nobody_since(of_day date) FROM PUBLIC;
@@ -9106,10 +9217,6 @@ REVOKE ALL ON FUNCTION public.note_gateways_of_centre() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.note_listed(token bytea, pseudonyms text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.note_listed(token bytea, pseudonyms text[]) TO adhere_portal;
-
--- Name: FUNCTION note_moved_patient(); Type: ACL; Schema: public; Owner: -
-
-REVOKE ALL ON FUNCTION public.note_moved_patient() FROM PUBLIC;
 
 -- Name: FUNCTION note_reading(for_use text, patients integer[], from_at timestamp with time zone, to_at timestamp with time zone, again_after interval); Type: ACL; Schema: public; Owner: -
 
@@ -9923,6 +10030,12 @@ GRANT UPDATE(parent_id) ON TABLE public.organisation TO adhere_operator;
 -- Name: TABLE outcome; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT,INSERT ON TABLE public.outcome TO adhere_operator;
+
+-- Name: TABLE patient_centre; Type: ACL; Schema: public; Owner: -
+
+GRANT SELECT ON TABLE public.patient_centre TO adhere_core;
+GRANT SELECT ON TABLE public.patient_centre TO adhere_reports;
+GRANT SELECT ON TABLE public.patient_centre TO adhere_operator;
 
 -- Name: TABLE patient_team; Type: ACL; Schema: public; Owner: -
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 
+from config.conventions import load_conventions
 from config.schemes import Scheme
 from reports.payment.content import Line, PatientMonth, Used, WeekBehind
 from reports.payment.evaluate import evaluate
@@ -40,7 +41,8 @@ def computed(conn: Connection, scheme: Scheme, month: date, through: date) -> tu
     Everybody enrolled in the month has a line of each item, with weeks or without.
     """
     first, last = mondays_of(month)
-    asked = {"first_week": first, "last_week": last, "through": through}
+    offset = timedelta(minutes=load_conventions().utc_offset_min)
+    asked = {"first_week": first, "last_week": last, "through": through, "offset": offset}
     weeks: dict[int, list[WeekBehind]] = defaultdict(list)
     for patient_id, *week in conn.execute(query("payment_weeks"), asked).fetchall():
         *facts, still, lock, shake, fast = week

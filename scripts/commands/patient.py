@@ -24,7 +24,14 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 Person = Annotated[str, typer.Argument(metavar="PERSON", help=_("The person's pseudonym."))]
 Code = Annotated[str, typer.Argument(metavar="CODE", help=_("Short name; it never changes."))]
 Name = Annotated[str, typer.Option(help=_("The name that people read."))]
+ALWAYS = "always"
 On = Annotated[str, typer.Option("--on", metavar="DATE", help=_("The local day: 2026-11-22."))]
+Correct = Annotated[
+    bool,
+    typer.Option(
+        "--correct", help=_("In place of what was entered for that day; that is kept, unseen.")
+    ),
+]
 
 
 @app.callback()
@@ -72,10 +79,21 @@ def add(
         str | None,
         typer.Option(help=_("The person's name; - : typed in; left out: what stands is kept.")),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help=_("First local day at the centre, or `always`; left out: from now on."),
+        ),
+    ] = None,
 ) -> None:
-    """Enter a patient, or give one another centre or family doctor."""
+    """Enter a patient, or give one another centre or family doctor.
+
+    A week is judged by the centre of its Monday: a move changes no week that is over.
+    """
     from storage import audit, people, registered
 
+    since_utc = None if since in {None, ALWAYS} else _midnight_utc(_day(str(since)))
     if name is not None:
         name = _typed(name)
     with _database() as conn, conn.transaction():
@@ -90,8 +108,13 @@ def add(
             people.put_patient(
                 conn, pseudonym=person, centre=of_centre, family_doctor=doctor, name=name
             )
-            detail = {"centre": of_centre, "staff": doctor}
-            audit.note(conn, actor="terminal", action="put_patient", subject=person, detail=detail)
+        if since is not None:
+            is_new |= people.move_patient(
+                conn, pseudonym=person, centre=of_centre, since_utc=since_utc
+            )
+        if is_new:
+            detail = {"centre": of_centre, "staff": doctor} | ({"since": since} if since else {})
+            audit.note_command(conn, action="put_patient", subject=person, detail=detail)
     _answer(person, is_new=is_new)
 
 
@@ -123,7 +146,7 @@ def consent(
                 conn, patient=person, purpose=purpose, version=version, given_on=day
             )
         if is_new:
-            audit.note(conn, actor="terminal", action=action, subject=person, detail=detail)
+            audit.note_command(conn, action=action, subject=person, detail=detail)
     _answer(person, is_new=is_new)
 
 
@@ -136,6 +159,7 @@ def risk(
     *,
     method: Annotated[str, typer.Option(help=_("By which questionnaire or test."))],
     on: On,
+    correct: Correct = False,
 ) -> None:
     """Enter how risky exercise was found to be. Levels: low, moderate, high."""
     from storage import audit, records
@@ -143,11 +167,14 @@ def risk(
     level = _typed(level)
     _require_word(level, records.LEVELS)
     day = _day(on)
+    enter, action = (
+        (records.correct_risk, "correct_risk") if correct else (records.put_risk, "put_risk")
+    )
     with _database() as conn, conn.transaction():
-        is_new = records.put_risk(conn, patient=person, level=level, method=method, assessed_on=day)
+        is_new = enter(conn, patient=person, level=level, method=method, assessed_on=day)
         if is_new:
             detail = {"day": day.isoformat()}  # a level is a finding: it stays out of the trail
-            audit.note(conn, actor="terminal", action="put_risk", subject=person, detail=detail)
+            audit.note_command(conn, action=action, subject=person, detail=detail)
     _answer(person, is_new=is_new)
 
 
@@ -160,6 +187,7 @@ def outcome(
     ],
     *,
     on: On,
+    correct: Correct = False,
 ) -> None:
     """Enter one measurement in the centre.
 
@@ -169,13 +197,53 @@ def outcome(
 
     _require_word(kind, records.KINDS)
     day, measured = _day(on), _number(_typed(value))
+    enter, action = (
+        (records.correct_outcome, "correct_outcome")
+        if correct
+        else (records.put_outcome, "put_outcome")
+    )
     with _database() as conn, conn.transaction():
-        is_new = records.put_outcome(
-            conn, patient=person, kind=kind, value=measured, measured_on=day
-        )
+        is_new = enter(conn, patient=person, kind=kind, value=measured, measured_on=day)
         if is_new:
             detail = {"kind": kind, "day": day.isoformat()}
-            audit.note(conn, actor="terminal", action="put_outcome", subject=person, detail=detail)
+            audit.note_command(conn, action=action, subject=person, detail=detail)
+    _answer(person, is_new=is_new)
+
+
+@app.command("take-back")
+def take_back(
+    person: Person,
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help=_("risk, or what was measured: weight_kg."))
+    ],
+    *,
+    on: On,
+    method: Annotated[
+        str | None, typer.Option(help=_("Of a risk: by which questionnaire or test."))
+    ] = None,
+) -> None:
+    """Take back a risk or a measurement that was entered for the wrong person or day.
+
+    It is shown no more, and kept. Corrected later (--correct), it holds again.
+    """
+    from storage import audit, records
+
+    _require_word(kind, ("risk", *records.KINDS))
+    day = _day(on)
+    if (kind == "risk") != (method is not None):
+        raise Misconfigured(_("--method is given with a risk, and with nothing else."))
+    with _database() as conn, conn.transaction():
+        if method is not None:
+            is_new = records.correct_risk(
+                conn, patient=person, level=None, method=method, assessed_on=day
+            )
+        else:
+            is_new = records.correct_outcome(
+                conn, patient=person, kind=kind, value=None, measured_on=day
+            )
+        if is_new:
+            detail = {"kind": kind, "day": day.isoformat()}
+            audit.note_command(conn, action="take_record_back", subject=person, detail=detail)
     _answer(person, is_new=is_new)
 
 
@@ -190,7 +258,7 @@ def show(
 
     with _database() as conn, conn.transaction():
         found = records.records_of(conn, person)
-        audit.note(conn, actor="terminal", action="read_records", subject=person)
+        audit.note_command(conn, action="read_records", subject=person)
     if as_json:
         listed = {kind: [one._asdict() for one in rows] for kind, rows in found._asdict().items()}
         typer.echo(json.dumps(listed, default=str, ensure_ascii=False))
@@ -204,9 +272,13 @@ def show(
     lines += [
         _("risk %(level)s on %(day)s, by %(method)s")
         % {"level": one.level, "day": one.assessed_on, "method": one.method}
+        + _corrected(one.corrections)
         for one in found.risks
     ]
-    lines += [f"{one.kind} {one.value:g} {one.measured_on}" for one in found.outcomes]
+    lines += [
+        f"{one.kind} {one.value:g} {one.measured_on}" + _corrected(one.corrections)
+        for one in found.outcomes
+    ]
     typer.echo("\n".join(lines) if lines else _("There are none."))
 
 
@@ -239,7 +311,7 @@ def _put_organisation(
             people.put_organisation(conn, kind="district", code=code, name=name)
         else:
             people.put_organisation(conn, kind="centre", code=code, name=name, parent=parent)
-        audit.note(conn, actor="terminal", action="put_organisation", subject=code)
+        audit.note_command(conn, action="put_organisation", subject=code)
     return True
 
 
@@ -298,11 +370,22 @@ def _day(text: str) -> date:
         raise Misconfigured(
             _("%(text)s is no day: write it as 2026-09-01") % {"text": text}
         ) from None
-    # A record cannot be edited, so a slip of the year is caught here. East of Greenwich a local day
-    # begins before that of UTC.
+    # A slip of the year is caught here. East of Greenwich a local day begins before that of UTC.
     if day > (datetime.now(UTC) + timedelta(hours=14)).date():
         raise Misconfigured(_("%(day)s is yet to come.") % {"day": day})
     return day
+
+
+def _corrected(times: int) -> str:
+    return _(", corrected") if times else ""
+
+
+def _midnight_utc(day: date) -> datetime:
+    """Return when a local day begins."""
+    from config.conventions import load_conventions
+
+    offset = timedelta(minutes=load_conventions().utc_offset_min)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) - offset
 
 
 def _answer(subject: str, *, is_new: bool) -> None:

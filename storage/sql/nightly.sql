@@ -67,10 +67,10 @@ WITH claimed AS (
 of_patients AS (
     SELECT patient_id, during, days FROM claimed WHERE patient_id IS NOT NULL
     UNION ALL
-    SELECT p.id, c.during, c.days
+    SELECT p.patient_id, c.during, c.days
     FROM claimed AS c
-    JOIN patient AS p ON p.centre_id = c.centre_id
-    WHERE EXISTS (SELECT FROM enrolment AS e WHERE e.patient_id = p.id AND e.mode = 'site')
+    JOIN patient_centre AS p ON p.centre_id = c.centre_id
+    WHERE EXISTS (SELECT FROM enrolment AS e WHERE e.patient_id = p.patient_id AND e.mode = 'site')
 )
 SELECT DISTINCT
     patient_id,
@@ -322,7 +322,7 @@ LEFT JOIN staff ON staff.id = s.supervised_by
 ORDER BY s.enrolment_id, s.date, s.id;
 
 -- name: facts_of_weeks
--- What is known of each week beside its figures.
+-- What is known of each week beside its figures. The centre is the one of its Monday.
 SELECT
     w.enrolment_id,
     w.week,
@@ -350,13 +350,14 @@ SELECT
     ) AS site_observed
 FROM unnest(%(enrolments)s::integer[], %(weeks)s::date[]) AS w (enrolment_id, week)
 JOIN enrolment AS e ON e.id = w.enrolment_id
-JOIN patient AS p ON p.id = e.patient_id
 CROSS JOIN LATERAL (
     SELECT tstzrange(
         (w.week::timestamp - %(offset)s::interval) AT TIME ZONE 'UTC',
         (w.week::timestamp + interval '7 days' - %(offset)s::interval) AT TIME ZONE 'UTC'
     ) AS during
 ) AS week_span
+JOIN patient_centre AS p
+    ON p.patient_id = e.patient_id AND p.during @> lower(week_span.during)
 ORDER BY w.enrolment_id, w.week;
 
 -- name: stage_day

@@ -1,12 +1,15 @@
 -- Payable lines. A month is given by its first day; a week belongs to the month of its Sunday.
 
 -- name: payment_people
--- Everybody enrolled on some day of a week that belongs to the month and has begun.
+-- Everybody enrolled on some day of a week that belongs to the month and has begun, with the centre
+-- of its last Monday: a move afterwards moves no line.
 SELECT DISTINCT p.id, p.pseudonym, s.id, s.code, o.id, o.code
 FROM enrolment AS e
 JOIN patient AS p ON p.id = e.patient_id
 JOIN staff AS s ON s.id = p.family_doctor_id
-JOIN organisation AS o ON o.id = p.centre_id
+JOIN patient_centre AS pc ON pc.patient_id = p.id
+    AND pc.during @> (%(last_week)s::timestamp - %(offset)s::interval) AT TIME ZONE 'UTC'
+JOIN organisation AS o ON o.id = pc.centre_id
 WHERE daterange(e.starts_on, e.ends_on)
     && daterange(%(first_week)s, least(%(last_week)s::date + 6, %(through)s::date), '[]')
 ORDER BY p.pseudonym;

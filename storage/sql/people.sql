@@ -36,6 +36,11 @@ SET name = excluded.name, centre_id = excluded.centre_id,
 WHERE (patient.name, patient.centre_id, patient.family_doctor_id)
     IS DISTINCT FROM (excluded.name, excluded.centre_id, excluded.family_doctor_id);
 
+-- name: move_patient
+SELECT move_patient(patient.id, centre.id, %(since)s)
+FROM patient, organisation AS centre
+WHERE patient.pseudonym = %(pseudonym)s AND centre.code = %(centre)s;
+
 -- name: find_patient
 SELECT id FROM patient WHERE pseudonym = %(pseudonym)s;
 

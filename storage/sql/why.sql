@@ -64,11 +64,12 @@ CROSS JOIN LATERAL unnest(
     )
 ) AS gap (span)
 UNION ALL
-SELECT 3, 'outage', lower(o.during * asked.span), upper(o.during * asked.span)
+SELECT 3, 'outage', lower(o.during * here.span), upper(o.during * here.span)
 FROM asked
-JOIN patient AS p ON p.id = %(patient_id)s
+JOIN patient_centre AS p ON p.patient_id = %(patient_id)s AND p.during && asked.span
+CROSS JOIN LATERAL (SELECT p.during * asked.span AS span) AS here
 JOIN gateway AS g ON g.centre_id = p.centre_id
-JOIN gateway_outage AS o ON o.gateway_id = g.id AND o.during && asked.span
+JOIN gateway_outage AS o ON o.gateway_id = g.id AND o.during && here.span
 ORDER BY place, from_at, to_at;
 
 -- name: why_batches
