@@ -82,7 +82,7 @@ def test_a_patient_moves_and_keeps_the_name(adhere, conn, house):
     assert len(conn.execute("TABLE patient_centre").fetchall()) == 2
     entered_twice(adhere, "add", "p1", "--centre", "c2", "--doctor", "li", "--since", "always")
     assert len(conn.execute("TABLE patient_centre").fetchall()) == 1
-    assert entries(conn)[-1].detail.get("since") == "always"
+    assert entries(conn)[0].detail["since"] == "always"
     assert "Wang" not in said + str([one.detail for one in entries(conn)])
 
 
