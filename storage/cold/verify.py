@@ -12,14 +12,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
 import structlog
 
 from config.errors import Misconfigured
 from storage.cold import files
-from storage.cold.content import READING_TABLES, ROWS, content_hash, content_of, without
+from storage.cold.content import READING_TABLES, content_hash, content_of, without
 from storage.cold.manifest import File, read_manifest
 from storage.cold.parts import Content, Part, content_of_parts, exported_rows, parts_of, stored_rows
+from storage.cold.worn import count_given_up, in_spans, worn_on
 from storage.database import Connection, border, snapshot
 from storage.queries import query
 
@@ -101,6 +101,8 @@ def _verify_day(conn: Connection, day: date, parts: list[Part]) -> Verified:
             with snapshot(conn):
                 state = conn.execute(query("state_of_day"), {"day": day}).fetchone()
                 _compare_with_tables(conn, seen, held, known)
+                gone = {part.part: part for part in parts if part.dropped_at is not None}
+                seen.given_up += count_given_up(conn, day, gone, known)
             if held and state and seen.is_sound and not seen.late:
                 with border():
                     conn.execute(
@@ -196,18 +198,10 @@ def _compare_band(
 ) -> None:
     in_files = exported_rows(held, known, table, [device])
     in_tables = stored_rows(conn, seen.day, table, [device])
-    worn = conn.execute(query("worn_on_day"), {"day": seen.day, "devices": [device]}).fetchall()
-    seen.late += _worn(without(in_tables, in_files), worn).height
+    worn = worn_on(conn, seen.day, device)
+    seen.late += in_spans(without(in_tables, in_files), worn).height
     gone = without(in_files, in_tables)
     # What belongs to nobody any more was purged, and may have been: nobody will ask for it.
-    if lost := _worn(gone, worn).height:
+    if lost := in_spans(gone, worn).height:
         seen.faults.append(Fault("not_in_tables", table, lost))
-    seen.given_up += in_files.height - _worn(in_files, worn).height
-
-
-def _worn(rows: pl.DataFrame, worn: list[tuple[object, ...]]) -> pl.DataFrame:
-    """Return the ROWS of one band that lie in a time it was worn."""
-    during = pl.lit(value=False)
-    for _device, from_us, to_us in worn:
-        during = during | pl.col("at_us").is_between(from_us, to_us, closed="left")  # type: ignore[arg-type] # integers
-    return rows.select(ROWS.names()).filter(during)
+    seen.given_up += in_files.height - in_spans(in_files, worn).height

@@ -83,6 +83,18 @@ WHERE device_id = ANY (%(devices)s)
         %(day)s::timestamp AT TIME ZONE 'UTC', (%(day)s::date + 1)::timestamp AT TIME ZONE 'UTC'
     );
 
+-- name: not_worn_all_day
+-- The bands in these parts of a day that nobody wore for some of it.
+SELECT DISTINCT c.device_id
+FROM cold_content AS c
+WHERE c.day = %(day)s AND c.part = ANY (%(parts)s)
+    AND NOT tstzrange(
+        %(day)s::timestamp AT TIME ZONE 'UTC', (%(day)s::date + 1)::timestamp AT TIME ZONE 'UTC'
+    ) <@ coalesce(
+        (SELECT range_agg(a.worn) FROM device_assignment AS a WHERE a.device_id = c.device_id), '{}'
+    )
+ORDER BY c.device_id;
+
 -- name: drop_exported_day
 SELECT drop_exported_day(%(day)s, %(nobody_days)s);
 

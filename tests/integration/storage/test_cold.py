@@ -55,8 +55,9 @@ def verified(conn):
 
 
 def dropped(conn, days=DAYS):
+    """Drop them, as if readings of nobody had been here for their days."""
     with working_as(conn, Role.OPERATOR):
-        return [drop_day(conn, day, nobody_days=0) for day in days]
+        return [drop_day(conn, day, nobody_days=-1) for day in days]
 
 
 def in_tables(conn):
@@ -253,6 +254,27 @@ def test_what_is_somebodys_again_keeps_no_day(conn, district, archive):
     assert verified(conn)[DAYS[0]].nobody_since == came
     with working_as(conn, Role.OPERATOR):
         assert drop_day(conn, DAYS[0], nobody_days=30) == DROPPED
+
+
+def test_readings_of_dropped_days_that_are_nobodys_by_now_are_counted(conn, district, archive):
+    exported(conn, archive)
+    verified(conn)
+    assert dropped(conn) == [DROPPED, DROPPED]
+    assert [seen.given_up for seen in verified(conn).values()] == [0, 0]
+
+    conn.execute(
+        "UPDATE device_assignment SET worn = tstzrange(NULL, %s)"
+        " WHERE device_id = (SELECT id FROM device WHERE device_key = 'p2')",
+        (datetime.fromtimestamp((TUESDAY + MINUTE) / 1000, UTC),),
+    )
+
+    in_files = rows_of(archive).filter(
+        pl.col("person") == "p2", pl.col("ts").dt.epoch("ms") >= TUESDAY + MINUTE
+    )
+    per_day = in_files.group_by(pl.col("ts").dt.date().alias("day")).len().sort("day")
+    seen = verified(conn)
+    assert [(day, one.given_up) for day, one in seen.items()] == per_day.rows()
+    assert [one.faults for one in seen.values()] == [[], []]
 
 
 def forged(manifest):
