@@ -26,6 +26,7 @@ KINDS: Mapping[str, str] = {
     "broken_chain": later("broken chain: the batch before it is another one"),
     "count_contradicts": later("the box counted other readings than it sent"),
     "forked_spool": later("forked spool: restored or cloned box"),
+    "number_too_high": later("impossible number: no box can have sealed so many batches"),
     "unread_keys": later("the box says more than this program reads: update the district"),
 }
 """What may be held against a box."""

@@ -24,6 +24,8 @@ class Retention(BaseModel):
     """The audit trail: nothing of ours deletes it."""
     logs_floor: SourcedNumber
     """Logs of the services, wherever the district keeps them."""
+    dead_letter_bytes: SourcedNumber
+    """No floor but a limit: the bytes of a dead letter go so many days after they first came."""
     unowned_readings: SourcedNumber
     """No floor but a limit: what belongs to nobody is deleted so many days after it came."""
 

@@ -6,15 +6,19 @@ Readings are counted here and never shown; nothing of a patient is on this page.
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Form, Response
 
 from alerts.findings import KINDS
+from config.errors import Rejected, Unavailable
 from portal import letter_words
 from portal.visit import Visit, reads, see_other, writes
 from storage import ledger
+from storage.database import Connection
 from storage.dead_letters import shown
 from storage.people import Role
 
+log = structlog.get_logger()
 router = APIRouter()
 
 OPERATORS: frozenset[Role] = frozenset({"operator"})
@@ -33,7 +37,7 @@ HOURS_SHOWN = 744
 @router.get("/operations")
 def operations_page(visit: Operator, hours: str = "24", gateway: int | None = None) -> Response:
     """Show every gateway; with `gateway` (its number) that one hour by hour."""
-    ledger.catch_up(visit.conn, most_slices=SLICES)
+    is_counted = _counted(visit.conn)
     now = datetime.now(UTC)
     back = HOURS.get(hours, HOURS["24"])
     since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=back - 1)
@@ -60,6 +64,8 @@ def operations_page(visit: Operator, hours: str = "24", gateway: int | None = No
             staff_id=visit.person.staff_id if chosen is None else None,
             limit=ROWS_SHOWN,
         ),
+        is_counted=is_counted,
+        uncounted=ledger.uncounted(visit.conn),
         kinds=KINDS,
         letter_words=letter_words,
         back=back,
@@ -67,6 +73,16 @@ def operations_page(visit: Operator, hours: str = "24", gateway: int | None = No
         refresh_s=REFRESH_S,
         now=now,
     )
+
+
+def _counted(conn: Connection) -> bool:
+    """Count some of what is due; say whether that could be done: a page does not end for it."""
+    try:
+        ledger.catch_up(conn, most_slices=SLICES)
+    except (Rejected, Unavailable) as error:
+        log.error("ledger_not_counted", why=str(error))  # noqa: TRY400 - a fault of ours
+        return False
+    return True
 
 
 @router.post("/operations/seen")

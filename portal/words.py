@@ -119,6 +119,7 @@ ACTIONS: Mapping[str, str] = {
     "read_readings": later("read readings"),
     "drop_readings": later("dropped old readings"),
     "drop_payloads": later("dropped old signed batches"),
+    "drop_letter_bytes": later("dropped the bytes of old dead letters"),
     "purge_unowned": later("deleted readings that belong to nobody"),
     "back_up": later("made a backup"),
     "restore_backup": later("restored a backup"),

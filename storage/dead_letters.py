@@ -1,4 +1,7 @@
-"""Dead letters: what could not be taken, with its bytes, the reason, and what came of a retry."""
+"""Dead letters: what could not be taken, with its bytes, the reason, and what came of a retry.
+
+The letter stays; its bytes go when a retry has stored them, or by age (config/retention.toml).
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,6 +15,10 @@ from storage.queries import query
 
 LARGEST_DEAD_LETTER_BYTES = 262_144
 """Four times the largest batch; of anything longer its beginning, length and hash are kept."""
+STATE = "/state"
+"""How the topics of gateways' states end."""
+SETTLED = ("stored", "duplicate")
+"""What a retry comes to when what came is in the tables."""
 
 
 class DeadLetter(NamedTuple):
@@ -33,6 +40,8 @@ class DeadLetter(NamedTuple):
     retry_outcome: str | None = None
     """`stored`, `duplicate`, `truncated`, `not_retriable`, or why it was refused again."""
     retry_detail: str | None = None
+    bytes_dropped_at: datetime | None = None
+    """Since when its bytes are no longer kept; None: they are."""
 
 
 class NewLetter(NamedTuple):
@@ -52,6 +61,10 @@ class Kept(NamedTuple):
     full_length: int
     waited_ms: int
     """Since it first came, by the server's clock."""
+    is_dropped: bool = False
+    """Its bytes are no longer kept."""
+    settled: str | None = None
+    """`stored` or `duplicate`, where a retry came to that."""
 
     @property
     def is_whole(self) -> bool:
@@ -72,7 +85,11 @@ class Shown(NamedTuple):
 
 
 def store_dead_letter(conn: Connection, topic: str, reason: str, detail: str, data: bytes) -> int:
-    """Keep what could not be taken; return its id. The same thing again only counts up."""
+    """Keep what could not be taken; return its id. The same thing again only counts up.
+
+    States are unsigned, hold no readings and differ each time: they are counted by topic and
+    reason, and nothing of them is kept.
+    """
     with border():
         given = _row(NewLetter(topic, reason, detail, data))
         row = conn.execute(query("insert_dead_letter"), given).fetchone()
@@ -113,14 +130,14 @@ def one(conn: Connection, letter_id: int) -> DeadLetter:
 
 
 def bytes_of(conn: Connection, letter_id: int) -> bytes:
-    """Return what was kept of the bytes that came; empty for a number that none has."""
+    """Return what is kept of the bytes that came; empty for a number that none has."""
     with border():
         row = conn.execute(query("dead_letter_bytes"), {"letter_id": letter_id}).fetchone()
-    return bytes(row[0]) if row else b""
+    return bytes(row[0]) if row and row[0] is not None else b""
 
 
 def to_retry(conn: Connection, reason: str) -> list[int]:
-    """Return the letters of a reason that no retry has settled, in the order they came."""
+    """Return those of a reason that can be tried and that no retry has settled, as they came."""
     with border():
         rows = conn.execute(query("dead_letters_to_retry"), {"reason": reason}).fetchall()
     return [int(row[0]) for row in rows]
@@ -132,13 +149,32 @@ def kept(conn: Connection, letter_id: int) -> Kept:
         row = conn.execute(query("dead_letter_to_retry"), {"letter_id": letter_id}).fetchone()
     if row is None:
         raise Misconfigured(_("There is no dead letter %(id)d.") % {"id": letter_id})
-    topic, data, full_length, waited_ms = row
-    return Kept(topic, bytes(data), full_length, max(0, waited_ms))
+    topic, data, full_length, waited_ms, outcome = row
+    return Kept(
+        topic,
+        bytes(data or b""),
+        full_length,
+        max(0, waited_ms),
+        is_dropped=data is None,
+        settled=outcome if outcome in SETTLED else None,
+    )
 
 
-def mark_retried(conn: Connection, letter_id: int, outcome: str, detail: str) -> str:
-    """Write what came of a retry; return what the letter says now: `stored` stays."""
+def mark_retried(
+    conn: Connection,
+    letter_id: int,
+    outcome: str,
+    detail: str,
+    *,
+    batch: tuple[int, bytes, int] | None = None,
+) -> str:
+    """Write what came of a retry; return what the letter says now: `stored` stays.
+
+    Where it is in the tables now the bytes are dropped. `batch`: gateway, boot and number.
+    """
+    gateway_id, boot, seq = batch or (None, None, None)
     given = {"letter_id": letter_id, "outcome": outcome, "detail": _storable(detail)}
+    given |= {"gateway_id": gateway_id, "boot": boot, "seq": seq}
     with border():
         row = conn.execute(query("mark_retried"), given).fetchone()
     return str(row[0]) if row else outcome
@@ -158,13 +194,14 @@ def shown(
 
 
 def _row(letter: NewLetter) -> dict[str, object]:
+    data = b"" if letter.topic.endswith(STATE) else letter.data
     return {
         "topic": _storable(letter.topic),
         "reason": letter.reason,
         "detail": _storable(letter.detail),
-        "bytes": letter.data[:LARGEST_DEAD_LETTER_BYTES],
-        "full_length": len(letter.data),
-        "sha256": hashlib.sha256(letter.data).digest(),
+        "bytes": data[:LARGEST_DEAD_LETTER_BYTES],
+        "full_length": len(data),
+        "sha256": hashlib.sha256(data).digest(),
     }
 
 

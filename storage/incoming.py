@@ -12,6 +12,8 @@ from storage.reading_tables import TABLE_OF
 
 _UNFIT = re.compile("[\x00\n]")
 """What no name of a device may hold: the database refuses the one, the other parts names."""
+SEQ_END = 2**40
+"""No gateway comes to this number: a batch a second is 34,000 years. So no sum overflows."""
 LATEST_SEALED_MS = 253_402_300_799_999
 """The end of the year 9999: what calendars, and PostgreSQL's dates in Python, can hold."""
 
@@ -72,7 +74,7 @@ class IncomingBatch:
         """Check what the database would refuse: one bad batch must not fail its neighbours."""
         if not (
             len(self.boot) == 16  # noqa: PLR2004 - 128 bits
-            and 0 <= self.seq < 2**63
+            and 0 <= self.seq < SEQ_END
             and 0 <= self.sealed_utc_ms <= LATEST_SEALED_MS
             and -(2**63) <= self.sealed_mono_ms < 2**63
             and 0 <= self.schema_version < 2**15

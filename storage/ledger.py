@@ -3,26 +3,34 @@
 Every batch says how many readings its spool had sealed before it, so two batches that are here say
 what is missing between them. The hub only inserts; the database counts later, in whatever order
 batches came, and ends the same. What nobody can know is None, never 0.
+
+One session counts at a time. Whoever looks in passing leaves it to that one; whoever prints what
+is counted waits, and says so where it could not be counted.
 """
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from config.errors import Misconfigured
+import psycopg
+
+from config.errors import Misconfigured, Unavailable
 from config.language import _
 from storage.database import Connection, border
 from storage.queries import query
 
 SLICE_BATCHES = 20_000
 """Counted in one transaction."""
+PATIENCE_S = 120.0
+"""Whoever must have it whole waits so long: for a slice, or for all of it being counted anew."""
 
 
 class Counted(NamedTuple):
     """What is known of some time of a gateway; readings, unless a name says batches."""
 
     expected: int | None
-    """Sealed by the box; None where batches are missing whose size it does not say."""
+    """Sealed by the box; None where batches are missing whose size it does not say, and from its
+    last batch on where it is down."""
     stored: int
     lost: int
     """Of what is missing: what the box itself has declared lost."""
@@ -60,7 +68,7 @@ class Box(NamedTuple):
     said_at: datetime | None
     """When that word came."""
     on_box: int | None
-    """On its disk beyond the last batch here, as it says; None: nobody knows. Part of pending."""
+    """On its disk beyond the last batch here, as it said last; None: nobody knows. Of pending."""
     last_batch_at: datetime | None
     """When the hub last committed one of it; None: never."""
     gaps: int
@@ -118,23 +126,66 @@ class Finding(NamedTuple):
 def catch_up(conn: Connection, *, most_slices: int | None = None) -> int:
     """Count what is due (all of it, or so many slices); return how many batches that was.
 
-    Where another session is at it, it is left to that one.
+    Where another session is at it, it is left to that one. In a transaction of the caller's it is
+    undone where it fails, and that one goes on.
     """
     total, slices = 0, 0
     while most_slices is None or slices < most_slices:
-        with border():
-            row = conn.execute(query("ledger_catch_up"), {"most": SLICE_BATCHES}).fetchone()
-        if row is None or not row[0]:
+        with border(), conn.transaction():
+            counted = _slice(conn)
+        total, slices = total + counted, slices + 1
+        if counted < SLICE_BATCHES:
             break
-        total, slices = total + int(row[0]), slices + 1
     return total
 
 
-def count_anew(conn: Connection) -> int:
-    """Forget the counts, and count every batch again; return how many. Findings stay."""
+def count_all(conn: Connection, *, patience_s: float) -> int:
+    """Count all that is due now, waiting for whoever else is at it; return how many batches.
+
+    `conn` is in no transaction. Raises Unavailable where another session counts for longer.
+    """
+    total = 0
+    while True:
+        with border(), conn.transaction():
+            _wait(conn, patience_s)
+            counted = _slice(conn)
+        total += counted
+        if counted < SLICE_BATCHES:
+            return total
+
+
+def count_anew(conn: Connection, *, patience_s: float) -> int:
+    """Forget the counts, and count every batch again; return how many. Findings stay.
+
+    All in one transaction: until it ends everybody sees the counts of before. Raises as
+    `count_all` does.
+    """
+    with border(), conn.transaction():
+        _wait(conn, patience_s)
+        row = conn.execute(query("ledger_anew")).fetchone()
+    return int(row[0]) if row else 0
+
+
+def uncounted(conn: Connection) -> int:
+    """Return how many batches are here and in no sum."""
     with border():
-        conn.execute(query("ledger_anew"))
-    return catch_up(conn)
+        row = conn.execute(query("ledger_uncounted")).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _slice(conn: Connection) -> int:
+    row = conn.execute(query("ledger_catch_up"), {"most": SLICE_BATCHES}).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def _wait(conn: Connection, patience_s: float) -> None:
+    """Hold the right to count until the transaction ends."""
+    try:
+        conn.execute(query("ledger_wait"), {"patience": f"{round(patience_s * 1000)}ms"})
+    except psycopg.errors.LockNotAvailable:
+        raise Unavailable(
+            _("the ledger is being counted by somebody else: try again in some minutes")
+        ) from None
 
 
 def hours(

@@ -37,6 +37,8 @@ class Policies:
     """A day is compressed when it has been over for so long. Only TimescaleDB compresses."""
     retain_readings_days: int | None
     purge_unowned_after_days: int
+    drop_letters_after_days: int | None = None
+    """The bytes of dead letters, so long after they first came."""
 
 
 def policies_of(settings: StorageSettings) -> Policies:
@@ -45,6 +47,7 @@ def policies_of(settings: StorageSettings) -> Policies:
         compress_after_days=settings.compress_after_days,
         retain_readings_days=settings.retain_readings_days,
         purge_unowned_after_days=load_retention().unowned_readings.value,
+        drop_letters_after_days=load_retention().dead_letter_bytes.value,
     )
 
 
@@ -101,6 +104,8 @@ class Applied:
     """Due, and left to `adhere db export --drop`: there is an archive."""
     dropped_payloads: int = 0
     """Batches whose signed bytes went with their days."""
+    dropped_letters: int = 0
+    """Dead letters whose bytes went; the letters stay."""
     compressed_days: int = 0
     """Of one table each, first or again."""
     busy_steps: int = 0
@@ -131,6 +136,8 @@ def apply_policies(
         if not mine:
             raise Unavailable(_("another nightly run is at work: wait until it has finished"))
         _purge(conn, today - timedelta(days=policies.purge_unowned_after_days), actor, done)
+        if policies.drop_letters_after_days is not None:
+            _drop_letters(conn, now - timedelta(days=policies.drop_letters_after_days), actor, done)
         if policies.retain_readings_days is not None:
             keep_from = today - timedelta(days=policies.retain_readings_days)
             _drop(conn, keep_from, actor, done, archive=archive)
@@ -255,6 +262,25 @@ def _drop(conn: Connection, keep_from: date, actor: str, done: Applied, *, archi
                     conn, actor=actor, action="drop_payloads", subject="batches", detail=detail
                 )
         done.dropped_payloads += some
+        if some < PAYLOADS_AT_ONCE:
+            return
+
+
+def _drop_letters(conn: Connection, came_before: datetime, actor: str, done: Applied) -> None:
+    given = {"came_before": came_before, "most": PAYLOADS_AT_ONCE}
+    while True:
+        with border(), conn.transaction():
+            row = conn.execute(query("drop_letter_bytes"), given).fetchone()
+            some = int(row[0]) if row else 0
+            if some:
+                audit.note(
+                    conn,
+                    actor=actor,
+                    action="drop_letter_bytes",
+                    subject="dead letters",
+                    detail={"letters": some, "before": came_before.date().isoformat()},
+                )
+        done.dropped_letters += some
         if some < PAYLOADS_AT_ONCE:
             return
 

@@ -17,6 +17,9 @@ MAX_DEVICES = 4_096
 MAX_COLUMNS = 64
 """Groups of columns in one batch: a quantity, with or without the band's own stamps."""
 
+MAX_SEQ = 2**40 - 1
+"""The number of a batch: one a second takes 34,000 years to come so far, and no sum over numbers
+comes to the end of what a database counts."""
 MAX_UTC_MS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: the last time that every end can write as a date."""
 MAX_SPAN_MS = 2**32 - 1

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from config.conventions import Conventions, load_conventions
-from config.errors import Misconfigured, Unavailable
+from config.errors import Misconfigured, Rejected, Unavailable
 from config.language import _
 from config.schemes import Scheme
 from reports.nightly.content import content_of
@@ -30,9 +30,8 @@ from reports.nightly.weeks import OpeningHours
 from reports.payment.store import evaluate_due
 from reports.workbook.book import build_workbook
 from reports.workbook.content import Content, Coverage
-from storage import audit_chain
+from storage import audit_chain, ledger
 from storage.database import Connection, border, exclusively, snapshot, working_as
-from storage.ledger import catch_up
 from storage.queries import query
 from storage.roles import Role
 
@@ -116,7 +115,7 @@ def run_night(
         counted_to = recomputed.through or night
         with working_as(conn, Role.REPORTS):
             evaluate_due(conn, schemes, counted_to)
-            catch_up(conn)
+            is_counted = _count_ledger(conn)
         with working_as(conn, Role.REPORTS), snapshot(conn):
             content = content_of(
                 conn,
@@ -128,6 +127,8 @@ def run_night(
                 counted_to=counted_to,
                 with_side=with_side and not schemes,
             )
+            if not is_counted:
+                content = replace(content, uncounted_batches=ledger.uncounted(conn) or None)
             refused = refused_versions(conn, night)
             done = _report(
                 conn, content, conventions, report_dir, language, zone_name, started_at, recomputed
@@ -155,6 +156,16 @@ def _seal_audit(conn: Connection) -> None:
         log.warning("audit_not_sealed", error=str(error))
 
 
+def _count_ledger(conn: Connection) -> bool:
+    """Count all that is due; where that cannot be done the report says so and does not wait."""
+    try:
+        ledger.count_all(conn, patience_s=ledger.PATIENCE_S)
+    except (Rejected, Unavailable) as error:
+        log.error("ledger_not_counted", why=str(error))  # noqa: TRY400 - as said
+        return False
+    return True
+
+
 def _report(
     conn: Connection,
     content: Content,
@@ -169,13 +180,23 @@ def _report(
 
     A run killed between the two leaves a file nobody names, with the hash of its bytes in its name.
     """
-    key = sha256_of_facts({"data": content.input_sha256.hex(), "language": language})
-    terms = {"night": content.night, "input_sha256": key, "language": language}
+    facts = {"data": content.input_sha256.hex(), "language": language}
+    terms = {
+        "night": content.night,
+        "input_sha256": sha256_of_facts(facts),
+        "language": language,
+    }
     row = conn.execute(query("find_run"), terms).fetchone()
+    if not row and content.uncounted_batches is not None:
+        # Made again as soon as the ledger can be counted: until then it is another report.
+        terms["input_sha256"] = sha256_of_facts(facts | {"ledger": "not counted"})
+        row = conn.execute(query("find_run"), terms).fetchone()
     if row:
-        revision, name, sha256, quality, *coverage, anchor = row
+        revision, name, sha256, quality, uncounted, *coverage, anchor = row
         content = _as_reported(content, int(str(revision)), coverage, zone_name)
-        content = replace(content, quality=of_rows(quality), anchor=anchor)
+        content = replace(
+            content, quality=of_rows(quality), uncounted_batches=uncounted, anchor=anchor
+        )
         workbook, digest = report_dir / str(name), bytes(sha256)
         if not require_unchanged(workbook, digest):
             data = build_workbook(content, conventions, language, zone_name)
@@ -250,6 +271,7 @@ def _run_row(
         "readings": coverage.readings,
         "quarantined": coverage.quarantined,
         "dead_letters": coverage.dead_letters,
+        "uncounted_batches": content.uncounted_batches,
         "quality": None if content.quality is None else json.dumps(as_rows(content.quality)),
     }
 

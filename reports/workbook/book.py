@@ -16,7 +16,7 @@ from reports.workbook.cover import draw_cover
 from reports.workbook.definitions import definitions
 from reports.workbook.payment_columns import LINES, SUMMARY, WEEKS
 from reports.workbook.payment_rows import line_rows, summary_rows, week_rows
-from reports.workbook.quality_columns import QUALITY, QUALITY_NOTE, with_shares
+from reports.workbook.quality_columns import QUALITY, quality_note, with_shares
 from reports.workbook.sheet import MAX_ROWS, Book, Column, table
 from reports.workbook.side_columns import NOT_ADHERENCE, SIDE
 from reports.workbook.words import REASONS, STATES, shown
@@ -77,7 +77,8 @@ def build_workbook(
         )
     if content.quality is not None:
         days = with_shares(content.quality).iter_rows(named=True)
-        _in_parts(book, _("Data quality"), footer, QUALITY, days, _(QUALITY_NOTE))
+        note = quality_note(content.uncounted_batches, _)
+        _in_parts(book, _("Data quality"), footer, QUALITY, days, note)
     schemes = payment.schemes if payment is not None else ()
     terms = definitions(conventions, _, schemes, with_side=content.side is not None)
     table(book, _("Definitions"), footer, DEFINITIONS, terms)

@@ -117,6 +117,8 @@ class Content:
     """SIDE_SCHEMA; None where the workbook is not for those who treat: then no sheet shows it."""
     quality: pl.DataFrame | None = None
     """QUALITY_SCHEMA, as it was when the report was first made; None: of a report from before."""
+    uncounted_batches: int | None = None
+    """In no row of `quality`, for the ledger could not be counted then; None: it could."""
     anchor: str | None = None
     """The newest sealed block of the audit trail when the report was first made; None: none was."""
 

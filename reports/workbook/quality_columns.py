@@ -1,6 +1,6 @@
 """The sheet of data quality, column by column: what each gateway sealed, and what is here of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
@@ -10,6 +10,18 @@ from reports.workbook.sheet import Column
 QUALITY_NOTE = later(
     "Readings: expected = stored + declared lost + pending. Empty: nobody knows; that is not zero."
 )
+
+UNCOUNTED_NOTE = later(
+    "The ledger could not be counted for this report: %(count)d batches are in none of these rows."
+)
+
+
+def quality_note(uncounted_batches: int | None, _: Callable[[str], str]) -> str:
+    """Return what stands above the sheet; `uncounted_batches` as Content has them."""
+    if uncounted_batches is None:
+        return _(QUALITY_NOTE)
+    return f"{_(UNCOUNTED_NOTE) % {'count': uncounted_batches}} {_(QUALITY_NOTE)}"
+
 
 QUALITY_SCHEMA = pl.Schema(
     {
@@ -38,7 +50,8 @@ QUALITY = (
         later("Expected"),
         "count",
         12,
-        "Readings sealed, by the gateway's own count; empty where nobody knows.",
+        "Readings sealed, by the gateway's own count; empty where nobody knows: a batch of unknown"
+        " size is missing, or the gateway is down and may have sealed more.",
     ),
     Column("stored", later("Stored"), "count", 12, "Of these, readings in the database."),
     Column(

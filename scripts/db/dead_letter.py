@@ -26,7 +26,8 @@ SettingsFile = Annotated[
     Path, typer.Option("--settings", help=_("The district's settings file (TOML)."))
 ]
 DEFAULT_SETTINGS = Path("/etc/adhere/district.toml")
-SETTLED = ("stored", "duplicate")
+DROPPED = "bytes_dropped"
+"""Its bytes are no longer kept: there is nothing to try."""
 
 
 def _dsn() -> str:
@@ -84,6 +85,11 @@ def show(
         letter = one(conn, letter_id)
         data = bytes_of(conn, letter_id)
     if output is not None:
+        if letter.bytes_dropped_at is not None:
+            raise Misconfigured(
+                _("The bytes of dead letter %(id)d are no longer kept: dropped %(at)s.")
+                % {"id": letter_id, "at": letter.bytes_dropped_at.isoformat(timespec="seconds")}
+            )
         try:
             with output.open("xb") as file:
                 file.write(data)
@@ -97,7 +103,7 @@ def show(
         return
     for name, value in letter._asdict().items():
         typer.echo(f"{name}: {'-' if value is None else value}")
-    if len(data) < letter.full_length:
+    if letter.bytes_dropped_at is None and len(data) < letter.full_length:
         typer.echo(
             _("Of %(full)d bytes the first %(kept)d were kept.")
             % {"full": letter.full_length, "kept": len(data)},
@@ -123,7 +129,7 @@ def retry(
     Run it as the hub's account, which may read its keys. A second try changes nothing.
     """
     from storage.database import connect
-    from storage.dead_letters import kept, mark_retried, to_retry
+    from storage.dead_letters import SETTLED, kept, mark_retried, to_retry
 
     if (letter_id is None) == (reason is None):
         raise Misconfigured(_("Say which: a number from the list, or --reason."))
@@ -136,10 +142,15 @@ def retry(
             [letter_id] if letter_id is not None else to_retry(conn, reason or "")
         )
         for each in letters:
-            retried = retry_one(conn, kept(conn, each), secrets)
-            outcome = mark_retried(conn, each, retried.outcome, retried.detail)
-            answers.append({"id": each, "outcome": outcome, "now": retried.outcome})
-            answers[-1]["detail"] = retried.detail
+            letter = kept(conn, each)
+            if letter.is_dropped:
+                outcome = now = letter.settled or DROPPED
+                detail = ""
+            else:
+                retried = retry_one(conn, letter, secrets)
+                now, detail = retried.outcome, retried.detail
+                outcome = mark_retried(conn, each, now, detail, batch=retried.batch)
+            answers.append({"id": each, "outcome": outcome, "now": now, "detail": detail})
             if not as_json:
                 typer.echo(_("%(id)d: %(outcome)s %(detail)s") % answers[-1])
     if as_json:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from config.errors import Misconfigured
+from config.errors import Misconfigured, Rejected
 from config.language import _
 from config.settings import database_dsn
 from storage.roles import Role
 
 if TYPE_CHECKING:
+    from storage.database import Connection
     from storage.ledger import Box, Counted, Finding, Gap, Hour
 
 LATELY = timedelta(days=1)
@@ -36,7 +37,8 @@ def ledger(
 ) -> None:
     """Show readings by gateway: expected = stored + declared lost + pending; gaps and findings.
 
-    Exit 1 where anything is held against a box that no operator has taken note of.
+    Exit 1 where anything is held against a box that no operator has taken note of, or where the
+    ledger cannot be counted; 4 where somebody else is counting for longer than it waits.
     """
     from storage import ledger as kept
     from storage.database import connect
@@ -45,10 +47,8 @@ def ledger(
     begin = _moment(since) if since is not None else until - LATELY
     dsn = database_dsn(os.environ).get_secret_value()
     with connect(dsn, application="adhere db ledger", role=Role.OPERATOR) as conn:
-        if anew:
-            kept.count_anew(conn)
-        else:
-            kept.catch_up(conn)
+        fault = _count(conn, anew=anew)
+        uncounted = kept.uncounted(conn) if fault else 0
         of = None if gateway is None else [kept.gateway_id_of(conn, gateway)]
         boxes = kept.boxes(conn, begin, until, gateway_ids=of)
         hours = kept.hours(conn, begin, until, gateway_ids=of) if of is not None or as_json else []
@@ -60,6 +60,7 @@ def ledger(
                 {
                     "since": begin.isoformat(),
                     "until": until.isoformat(),
+                    "uncounted_batches": uncounted,
                     "gateways": [_flat(box) for box in boxes],
                     "hours": [_flat(hour) for hour in hours],
                     "gaps": [gap._asdict() for gap in gaps],
@@ -78,8 +79,28 @@ def ledger(
             typer.echo(text)
         if not boxes:
             typer.echo(_("No gateway is enrolled."))
-    if any(finding.seen_at is None for finding in findings):
+    if fault:
+        typer.echo(
+            _("The ledger cannot be counted (%(why)s): %(count)d batches are in no sum.")
+            % {"why": fault, "count": uncounted},
+            err=True,
+        )
+    if fault or any(finding.seen_at is None for finding in findings):
         raise typer.Exit(1)
+
+
+def _count(conn: "Connection", *, anew: bool) -> str | None:
+    """Count what is due, or everything; return why that cannot be done, None where it is done."""
+    from storage import ledger as kept
+
+    try:
+        if anew:
+            kept.count_anew(conn, patience_s=kept.PATIENCE_S)
+        else:
+            kept.count_all(conn, patience_s=kept.PATIENCE_S)
+    except Rejected as error:
+        return str(error)
+    return None
 
 
 def _moment(text: str) -> datetime:
@@ -118,14 +139,17 @@ def _sums(counted: "Counted") -> str:
 def _box_line(box: "Box") -> str:
     on_box = _("unknown") if box.on_box is None else box.on_box
     last = box.last_batch_at
-    return f"{box.centre}/{box.gateway}: {_sums(box.counted)}; " + _(
-        "on the box %(on_box)s; last batch %(last)s; %(gaps)d gaps, %(findings)d findings"
-    ) % {
-        "on_box": on_box,
-        "last": _("never") if last is None else last.isoformat(timespec="seconds"),
-        "gaps": box.gaps,
-        "findings": box.findings,
-    }
+    return (
+        f"{box.centre}/{box.gateway}: {_sums(box.counted)}; "
+        + _("on the box %(on_box)s; last batch %(last)s; %(gaps)d gaps, %(findings)d findings")
+        % {
+            "on_box": on_box,
+            "last": _("never") if last is None else last.isoformat(timespec="seconds"),
+            "gaps": box.gaps,
+            "findings": box.findings,
+        }
+        + ("; " + _("down: it may have sealed more") if box.is_online is False else "")
+    )
 
 
 def _hour_line(hour: "Hour") -> str:

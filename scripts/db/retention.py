@@ -76,6 +76,12 @@ def show(settings: SettingsFile = DEFAULT_SETTINGS, *, as_json: AsJson = False) 
             law.unowned_readings,
         )
     )
+    typer.echo(
+        _floor(
+            _("the bytes of dead letters go %(days)d days after they first came (%(source)s)"),
+            law.dead_letter_bytes,
+        )
+    )
     for line in _tables(seen):
         typer.echo(line)
 
@@ -86,6 +92,7 @@ def apply(settings: SettingsFile = DEFAULT_SETTINGS, *, as_json: AsJson = False)
 
     Exit code 4: a night is at work, or the database is away.
     """
+    from storage.audit import at_terminal
     from storage.database import connect
     from storage.retention import apply_policies, policies_of
     from storage.roles import Role
@@ -97,7 +104,7 @@ def apply(settings: SettingsFile = DEFAULT_SETTINGS, *, as_json: AsJson = False)
             conn,
             policies_of(district.storage),
             now=datetime.now(UTC),
-            actor="terminal",
+            actor=at_terminal(),
             archive=district.cold.folder is not None,
         )
     if as_json:
@@ -111,6 +118,7 @@ def apply(settings: SettingsFile = DEFAULT_SETTINGS, *, as_json: AsJson = False)
         (_("days dropped"), done.dropped_days),
         (_("days due, and left to `adhere db export --drop`"), done.not_exported_days),
         (_("batches whose signed bytes went with their days"), done.dropped_payloads),
+        (_("dead letters whose bytes went"), done.dropped_letters),
         (_("days compressed, one table each"), done.compressed_days),
         (_("left for the next time, for others were at work on them"), done.busy_steps),
     ):

@@ -12,7 +12,8 @@ RETURNING id;
 -- name: latest_dead_letters
 SELECT
     letter.id, topic, reason, detail, full_length, encode(sha256, 'hex'),
-    first_seen_at, last_seen_at, times_seen, gateway.code, retried_at, retry_outcome, retry_detail
+    first_seen_at, last_seen_at, times_seen, gateway.code, retried_at, retry_outcome, retry_detail,
+    bytes_dropped_at
 FROM dead_letter AS letter
 LEFT JOIN gateway ON gateway.id = gateway_id
 WHERE (%(reason)s::text IS NULL OR reason = %(reason)s)
@@ -23,7 +24,8 @@ LIMIT %(limit)s;
 -- name: one_dead_letter
 SELECT
     letter.id, topic, reason, detail, full_length, encode(sha256, 'hex'),
-    first_seen_at, last_seen_at, times_seen, gateway.code, retried_at, retry_outcome, retry_detail
+    first_seen_at, last_seen_at, times_seen, gateway.code, retried_at, retry_outcome, retry_detail,
+    bytes_dropped_at
 FROM dead_letter AS letter
 LEFT JOIN gateway ON gateway.id = gateway_id
 WHERE letter.id = %(letter_id)s;
@@ -32,10 +34,11 @@ WHERE letter.id = %(letter_id)s;
 SELECT bytes FROM dead_letter WHERE id = %(letter_id)s;
 
 -- name: dead_letters_to_retry
--- Those of a reason that no retry has settled, in the order in which they came first.
+-- Those of a reason that no retry has settled and whose bytes are here, in the order in which they
+-- came first.
 SELECT id
 FROM dead_letter
-WHERE reason = %(reason)s
+WHERE reason = %(reason)s AND bytes_dropped_at IS NULL
     AND (retry_outcome IS NULL OR retry_outcome NOT IN ('stored', 'duplicate'))
 ORDER BY first_seen_at, id;
 
@@ -43,16 +46,30 @@ ORDER BY first_seen_at, id;
 -- How old it is says the clock of the server, as everywhere.
 SELECT
     topic, bytes, full_length,
-    (extract(epoch FROM clock_timestamp() - first_seen_at) * 1000)::bigint
+    (extract(epoch FROM clock_timestamp() - first_seen_at) * 1000)::bigint, retry_outcome
 FROM dead_letter
 WHERE id = %(letter_id)s;
 
 -- name: mark_retried
--- What was stored once stays stored: a second try, which finds it there, says nothing new.
+-- What is in the tables needs no letter: its bytes go. What was stored once stays stored, and the
+-- letter says as which batch: the ledger takes that off what its box has given up.
 UPDATE dead_letter
 SET retried_at = clock_timestamp(),
     retry_outcome = CASE WHEN retry_outcome = 'stored' THEN 'stored' ELSE %(outcome)s END,
-    retry_detail = %(detail)s
+    retry_detail = %(detail)s,
+    bytes = CASE WHEN %(outcome)s NOT IN ('stored', 'duplicate') THEN bytes END,
+    bytes_dropped_at = CASE
+        WHEN %(outcome)s IN ('stored', 'duplicate')
+            THEN coalesce(bytes_dropped_at, clock_timestamp())
+        ELSE bytes_dropped_at
+    END,
+    batch_id = CASE
+        WHEN %(outcome)s = 'stored' THEN (
+            SELECT batch.id FROM batch
+            WHERE batch.gateway_id = %(gateway_id)s AND boot = %(boot)s AND seq = %(seq)s
+        )
+        ELSE batch_id
+    END
 WHERE id = %(letter_id)s
 RETURNING retry_outcome;
 

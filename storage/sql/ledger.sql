@@ -3,6 +3,15 @@
 -- name: ledger_catch_up
 SELECT ledger_catch_up(%(most)s);
 
+-- name: ledger_wait
+-- For whoever must have it whole: until the transaction ends nobody else counts.
+SELECT
+    set_config('lock_timeout', %(patience)s, true),
+    pg_advisory_xact_lock(hashtextextended('adhere.ledger', 0));
+
+-- name: ledger_uncounted
+SELECT count(*) FROM ledger_due;
+
 -- name: ledger_anew
 SELECT ledger_anew();
 
@@ -21,16 +30,20 @@ LIMIT %(limit)s;
 
 -- name: read_ledger_gateways
 -- Every enrolled gateway with its sums, those of which nothing came too; what it says to have on its
--- disk stands beside, null where nobody knows. Of one that is silent in that time nothing is known,
--- and that is not zero.
+-- disk stands beside, null where nobody knows: it is there now, so it is pending in any time. Of one
+-- that is silent in that time nothing is known, and that is not zero; nor is it of one that is down,
+-- from its last batch on.
 SELECT
     gateway.id, centre.code, gateway.code, centre.name,
     CASE
         WHEN coalesce(of_hours.unknown_batches, 0) = 0
+            AND coalesce(down.since, 'infinity') >= %(until)s
             AND (of_hours.gateway_id IS NOT NULL OR on_box.gateway_id IS NOT NULL)
-            THEN coalesce(of_hours.expected, 0)
+            THEN coalesce(of_hours.stored + of_hours.lost + of_hours.pending, 0)
+                + before.pending
     END,
-    coalesce(of_hours.stored, 0), coalesce(of_hours.lost, 0), coalesce(of_hours.pending, 0),
+    coalesce(of_hours.stored, 0), coalesce(of_hours.lost, 0),
+    coalesce(of_hours.pending, 0) + before.pending,
     coalesce(of_hours.unknown_batches, 0), coalesce(of_hours.batches, 0),
     coalesce(of_hours.quarantined, 0), coalesce(of_hours.clock_suspect, 0),
     state.online, state.came_at, on_box.pending,
@@ -49,9 +62,9 @@ FROM gateway
 JOIN organisation AS centre ON centre.id = gateway.centre_id
 LEFT JOIN (
     SELECT
-        gateway_id, sum(expected)::bigint AS expected, sum(stored)::bigint AS stored,
-        sum(lost)::bigint AS lost, sum(pending)::bigint AS pending,
-        sum(unknown_batches)::bigint AS unknown_batches, sum(batches)::bigint AS batches,
+        gateway_id, sum(stored)::bigint AS stored, sum(lost)::bigint AS lost,
+        sum(pending)::bigint AS pending, sum(unknown_batches)::bigint AS unknown_batches,
+        sum(batches)::bigint AS batches,
         sum(quarantined)::bigint AS quarantined, sum(clock_suspect)::bigint AS clock_suspect
     FROM ledger
     WHERE hour >= %(since)s AND hour < %(until)s
@@ -59,6 +72,10 @@ LEFT JOIN (
 ) AS of_hours ON of_hours.gateway_id = gateway.id
 LEFT JOIN gateway_state AS state ON state.gateway_id = gateway.id
 LEFT JOIN ledger_on_box AS on_box ON on_box.gateway_id = gateway.id
+LEFT JOIN ledger_down AS down ON down.gateway_id = gateway.id
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN on_box.hour < %(since)s THEN on_box.pending ELSE 0 END AS pending
+) AS before
 WHERE %(gateway_ids)s::integer[] IS NULL OR gateway.id = ANY (%(gateway_ids)s)
 ORDER BY centre.code, gateway.code;
 
@@ -67,19 +84,22 @@ ORDER BY centre.code, gateway.code;
 -- was sealed, missed or refused.
 SELECT
     centre.code, gateway.code, of_day.day,
-    CASE WHEN sum(unknown_batches) = 0 THEN sum(stored) + sum(lost) + sum(pending) END::bigint,
+    CASE
+        WHEN bool_and(is_known) THEN sum(stored) + sum(lost) + sum(pending)
+    END::bigint,
     sum(stored)::bigint, sum(lost)::bigint, sum(pending)::bigint, sum(unknown_batches)::bigint,
     sum(batches)::bigint, sum(quarantined)::bigint, sum(clock_suspect)::bigint,
     sum(refused)::bigint
 FROM (
     SELECT
         gateway_id, (hour AT TIME ZONE %(time_zone)s)::date AS day, stored, lost, pending,
-        unknown_batches, batches, quarantined, clock_suspect, 0 AS refused
+        unknown_batches, batches, quarantined, clock_suspect, 0 AS refused,
+        expected IS NOT NULL AS is_known
     FROM ledger
     WHERE hour >= %(since)s AND hour < %(until)s
     UNION ALL
     SELECT
-        gateway_id, (first_seen_at AT TIME ZONE %(time_zone)s)::date, 0, 0, 0, 0, 0, 0, 0, 1
+        gateway_id, (first_seen_at AT TIME ZONE %(time_zone)s)::date, 0, 0, 0, 0, 0, 0, 0, 1, true
     FROM dead_letter
     WHERE gateway_id IS NOT NULL AND first_seen_at >= %(since)s AND first_seen_at < %(until)s
 ) AS of_day
@@ -133,7 +153,8 @@ WHERE gateway.code = %(gateway)s AND (%(centre)s::text IS NULL OR centre.code = 
 
 -- name: reported_quality
 -- Each gateway on each local day since it was enrolled. A day without a row in the ledger is one on
--- which nothing was sealed, where a whole chain goes over it; elsewhere nobody knows.
+-- which nothing was sealed, where a whole chain goes over it; elsewhere nobody knows. Nor does
+-- anybody of the day of the last batch of a box that is down.
 WITH box AS (
     SELECT
         gateway.id, centre.code AS centre_code, gateway.code AS gateway_code,
@@ -148,7 +169,7 @@ WITH box AS (
 ), of_day AS (
     SELECT
         gateway_id, (hour AT TIME ZONE %(time_zone)s)::date AS day,
-        CASE WHEN sum(unknown_batches) = 0 THEN sum(expected) END AS expected,
+        CASE WHEN bool_and(expected IS NOT NULL) THEN sum(expected) END AS expected,
         sum(stored) AS stored, sum(lost) AS lost, sum(pending) AS pending,
         sum(unknown_batches) AS unknown_batches, sum(quarantined) AS quarantined,
         sum(clock_suspect) AS clock_suspect

@@ -11,6 +11,9 @@ SELECT drop_reading_day(%(day)s);
 -- name: drop_payloads
 SELECT drop_payloads(%(came_before)s, %(most)s);
 
+-- name: drop_letter_bytes
+SELECT drop_letter_bytes(%(came_before)s, %(most)s);
+
 -- name: note_unowned_spans
 -- What the night has claimed of bands in times in which nobody was assigned. Pieces less than an hour
 -- apart are one: who deletes looks at each reading's own time.

@@ -27,7 +27,7 @@ FORGOTTEN = {"batch_queue": "0008"}
 """What 0008 found in it had been read by nobody, and was too old to be urgent."""
 REWRITTEN = {"login": ("password_hash", "0017")}
 """What a migration says in another way: the same passwords open."""
-DROPPED = {"touched": {"id"}}
+DROPPED = {"touched": {"id"}, "ledger_spool": {"lost_sealed", "released"}}
 """Columns that a migration takes away on purpose."""
 SHAPE = (DATA / "shape.sql").read_bytes()
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from config.errors import Rejected
+from ingest.batch.limits import MAX_SEQ
 from ingest.batch.reading import Quantity
+from storage.incoming import SEQ_END
 from storage.reading_tables import TABLE_OF
 from tests.batches import a_batch, columns
 
@@ -17,12 +19,17 @@ def test_every_quantity_has_its_table():
     assert set(TABLE_OF) == {str(quantity) for quantity in Quantity}
 
 
+def test_the_last_number_of_a_batch_is_one_for_all():
+    assert SEQ_END == MAX_SEQ + 1
+    assert replace(GOOD, seq=MAX_SEQ).seq == MAX_SEQ
+
+
 @pytest.mark.parametrize(
     "fault",
     [
         {"boot": bytes(15)},
         {"seq": -1},
-        {"seq": 2**63},
+        {"seq": 2**40},
         {"sealed_utc_ms": -1},
         {"sealed_utc_ms": 2**62},
         {"sealed_mono_ms": 2**63},

@@ -10,7 +10,7 @@ from ingest.batch.envelope import seal
 from ingest.batch.event import Event, seal_event
 from ingest.batch.keys import save_keys
 from ingest.batch.to_hub import HubSecrets, Recipient
-from ingest.batch.topics import event_topic
+from ingest.batch.topics import event_topic, state_topic
 from ingest.hub import HUB_KEY_FILE
 from ingest.hub.retry import retry
 from scripts.commands.db import app
@@ -18,6 +18,7 @@ from storage import ledger
 from storage.database import connect
 from storage.dead_letters import (
     LARGEST_DEAD_LETTER_BYTES,
+    bytes_of,
     kept,
     latest,
     one,
@@ -78,10 +79,14 @@ def test_what_came_before_its_gateway_was_enrolled_is_stored_once(place):
     assert json.loads(second.stdout) == []
     assert [json.loads(third.stdout)[0][name] for name in ("outcome", "now")] == [
         "stored",
-        "duplicate",
+        "stored",
     ]
+    assert third.exit_code == 0
     assert readings_in(place.db) == 600
-    assert one(place.db, letter).retry_outcome == "stored"
+    settled = one(place.db, letter)
+    assert (settled.retry_outcome, settled.bytes_dropped_at) == ("stored", settled.retried_at)
+    assert bytes_of(place.db, letter) == b""
+    assert place.db.execute("SELECT batch_id FROM dead_letter").fetchone() is not None
     ledger.catch_up(place.db)
     assert ledger.findings(place.db) == []
 
@@ -179,3 +184,50 @@ def test_an_event_is_stored_as_old_as_it_is_by_now(place):
 def test_one_says_which_letters(place):
     assert place.retry().exit_code != 0
     assert place.retry("7", "--reason", "malformed").exit_code != 0
+
+
+def test_what_was_given_up_and_is_stored_by_a_retry_is_not_lost(place):
+    box = enrolled_box(place.db)
+    (first, _), (second, _) = (
+        box.batch(seq, pulse(3, start_utc_ms=NOON_UTC_MS + 60_000 * seq)) for seq in (0, 1)
+    )
+    letters = [
+        store_dead_letter(place.db, box.topic(), "unknown_key", "", message)
+        for message in (first, second)
+    ]
+
+    run = place.retry("--reason", "unknown_key")
+
+    assert run.exit_code == 0
+    assert place.db.execute(
+        "SELECT letter.id, seq FROM dead_letter AS letter JOIN batch ON batch.id = batch_id"
+        " ORDER BY seq"
+    ).fetchall() == [(letters[0], 0), (letters[1], 1)]
+
+
+def test_a_letter_whose_bytes_are_gone_says_so(place):
+    box = enrolled_box(place.db)
+    letter = store_dead_letter(place.db, box.topic(), "unknown_key", "", box.batch(0)[0])
+    with place.db.transaction():
+        place.db.execute("SELECT drop_letter_bytes('infinity', 10)")
+
+    run = place.retry(str(letter))
+    by_reason = place.retry("--reason", "unknown_key")
+
+    assert (run.exit_code, json.loads(run.stdout)[0]["outcome"]) == (1, "bytes_dropped")
+    assert json.loads(by_reason.stdout) == []
+    assert one(place.db, letter).retry_outcome is None
+
+
+def test_states_of_a_box_that_is_not_enrolled_are_counted_and_not_kept(place):
+    topic = state_topic(CENTRE, "nobody")
+    for at in range(60):
+        said = json.dumps({"state": "online", "at_utc_ms": at}).encode()
+        store_dead_letter(place.db, topic, "unknown_gateway", "", said)
+
+    (letter,) = latest(place.db)
+
+    assert (letter.times_seen, letter.full_length) == (60, 0)
+    assert bytes_of(place.db, letter.id) == b""
+    assert place.retry(str(letter.id)).exit_code == 1
+    assert one(place.db, letter.id).retry_outcome == "not_retriable"
