@@ -4,7 +4,7 @@ An identity key and the hash of a claim code are written here and read by the ro
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from config.errors import Misconfigured, Rejected
@@ -80,21 +80,57 @@ def hand_out(
 ) -> None:
     """Give a band to a person by the staff's word, which stands above its wearers'.
 
-    Claims of that time end where it begins. Raises Rejected where the staff gave it to somebody
-    else in that time.
+    Claims of that time end where it begins. Raises Rejected (`band_is_worn`), with what to do,
+    where the staff gave it away for other times in that time.
     """
     with border(), conn.transaction():
         put_device(conn, device_key)
-        _end_claims(conn, _held(conn, device_key, since, until), since)
+        held = _held(conn, device_key, since, until)
+        given = [one for one in held if not one.is_claim]
+        if any((one.patient, one.since, one.until) != (patient, since, until) for one in given):
+            raise Rejected(
+                "band_is_worn",
+                _(
+                    "the band is somebody's in that time: look at `adhere band list`, and take it"
+                    " back first (`adhere band end`), or lend it (`adhere band lend`)"
+                ),
+            )
+        _end_claims(conn, held, since)
         _give(conn, device_key, patient, since, until)
 
 
-def take_back(conn: Connection, device_key: str, *, at: datetime) -> str | None:
-    """End what is assigned at that time; return the wearer's pseudonym, None where nobody was."""
-    with border():
-        given = {"device_key": device_key, "until": at}
-        row = conn.execute(query("end_assignment"), given).fetchone()
-    return None if row is None else str(row[0])
+class TakenBack(NamedTuple):
+    """A band that is nobody's from a time on."""
+
+    patient: str
+    """Whose it was, by pseudonym."""
+    since: datetime | None
+    """From when to when it was theirs until now; None: open."""
+    until: datetime | None
+    is_whole: bool
+    """It was never theirs: what was handed out began then, or later."""
+
+
+def take_back(conn: Connection, device_key: str, *, at: datetime) -> TakenBack | None:
+    """End what is assigned at that time; None where nobody had the band.
+
+    Where nobody has it then, what begins later and is not over goes as a whole, the next first: so
+    a band that was handed out by mistake, or is still to be handed out, is taken back. Times that
+    are over stay.
+    """
+    with border(), conn.transaction():
+        held = _held(conn, device_key, at, None)
+        if not held:
+            return None
+        one = held[0]
+        if not one.has(at) and one.until is not None and one.until <= datetime.now(UTC):
+            return None
+        if one.is_claim:
+            _end_claims(conn, [one], at)
+        else:
+            _end_at(conn, one, at)
+    is_whole = one.since is not None and one.since >= at
+    return TakenBack(one.patient, one.since, one.until, is_whole)
 
 
 def lend(

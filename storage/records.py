@@ -1,7 +1,7 @@
 """What is known of a patient beside bands and prescriptions: consents, risk, outcomes.
 
-Written again with the same words a record changes nothing. None is edited: a record that stands
-with other words is Rejected, and a consent ends by being withdrawn.
+Written again with the same words a record changes nothing. None is edited: a consent ends by being
+withdrawn, and what was mistyped is corrected or taken back by another entry, the earlier one kept.
 """
 
 from collections.abc import Mapping
@@ -37,6 +37,8 @@ class Risk(NamedTuple):
     level: str
     method: str
     assessed_on: date
+    corrections: int
+    """How often it was said anew; what stood before is kept."""
 
 
 class Outcome(NamedTuple):
@@ -45,10 +47,11 @@ class Outcome(NamedTuple):
     kind: str
     value: float
     measured_on: date
+    corrections: int
 
 
 class Records(NamedTuple):
-    """All records of one patient, each kind by its days."""
+    """All records of one patient that hold, each kind by its days; consents those withdrawn too."""
 
     consents: list[Consent]
     risks: list[Risk]
@@ -58,46 +61,94 @@ class Records(NamedTuple):
 def put_consent(
     conn: Connection, *, patient: str, purpose: str, version: str, given_on: date
 ) -> bool:
-    """Enter a consent; say whether it is new. Raises Rejected where it stands with another day."""
+    """Enter a consent; False where it stands so. After a withdrawal it may be given again.
+
+    Raises Misconfigured where one of this text stands since another day, or was withdrawn on that
+    day or later: what was agreed to then is over.
+    """
     _require_one_of(purpose, PURPOSES)
     _require_words(version)
     given = {"patient": patient, "purpose": purpose, "version": version, "given_on": given_on}
-    return _put(conn, "put_consent", "find_consent", given, (given_on,))
+    with border(), conn.transaction():
+        _require_patient(conn, patient)
+        if conn.execute(query("put_consent"), given).fetchone() is not None:
+            return True
+        times = conn.execute(query("consents_by_text"), given).fetchall()
+    if (given_on, None) in times:
+        return False
+    if any(withdrawn_on is None for _given, withdrawn_on in times):
+        raise Misconfigured(
+            _("A consent by the text %(version)s stands since another day: withdraw that first.")
+            % given
+        )
+    raise Misconfigured(
+        _(
+            "The consent of %(given_on)s by the text %(version)s was withdrawn: one that is given"
+            " again has a day of its own, not before the withdrawal."
+        )
+        % given
+    )
 
 
 def withdraw_consent(
     conn: Connection, *, patient: str, purpose: str, version: str, withdrawn_on: date
 ) -> bool:
-    """End a consent; False where it had ended before. Raises Misconfigured where there is none."""
+    """End a consent; False where it was withdrawn on that day before.
+
+    Raises Misconfigured where none stands on that day.
+    """
     named = {"patient": patient, "purpose": purpose, "version": version}
     with border(), conn.transaction():
         _require_patient(conn, patient)
-        if conn.execute(query("find_consent"), named).fetchone() is None:
-            raise Misconfigured(
-                _("%(patient)s has given no consent for %(purpose)s by the text %(version)s.")
-                % named
-            )
         given = named | {"withdrawn_on": withdrawn_on}
-        return conn.execute(query("withdraw_consent"), given).fetchone() is not None
+        if conn.execute(query("withdraw_consent"), given).fetchone() is not None:
+            return True
+        times = conn.execute(query("consents_by_text"), named).fetchall()
+    if any(before == withdrawn_on for _given, before in times):
+        return False
+    if not times:
+        raise Misconfigured(
+            _("%(patient)s has given no consent for %(purpose)s by the text %(version)s.") % named
+        )
+    raise Misconfigured(
+        _("No consent for %(purpose)s by the text %(version)s stands on %(withdrawn_on)s.") % given
+    )
 
 
 def put_risk(conn: Connection, *, patient: str, level: str, method: str, assessed_on: date) -> bool:
-    """Enter an assessment; say whether it is new. Raises Rejected where it stands otherwise."""
-    _require_one_of(level, LEVELS)
-    _require_words(method)
-    given = {"patient": patient, "level": level, "method": method, "assessed_on": assessed_on}
-    return _put(conn, "put_risk", "find_risk", given, (level,))
+    """Enter an assessment; False where it stands so. Raises Misconfigured where another does."""
+    given = _risk(patient, level, method, assessed_on)
+    return _put(conn, "risk", given, level)
+
+
+def correct_risk(
+    conn: Connection, *, patient: str, level: str | None, method: str, assessed_on: date
+) -> bool:
+    """Say an assessment anew; None takes it back. False where it stands so.
+
+    Raises Misconfigured where there is none of that day and method.
+    """
+    given = _risk(patient, level, method, assessed_on)
+    return _correct(conn, "risk", given, level)
 
 
 def put_outcome(
     conn: Connection, *, patient: str, kind: str, value: float, measured_on: date
 ) -> bool:
-    """Enter a measurement; say whether it is new. Raises Rejected where the day has another one."""
-    _require_one_of(kind, KINDS)
-    if not (isfinite(value) and 0 < value < MOST_VALUE):
-        raise Rejected("not_a_measurement", "outside 0 to 1000")
-    given = {"patient": patient, "kind": kind, "value": value, "measured_on": measured_on}
-    return _put(conn, "put_outcome", "find_outcome", given, (value,))
+    """Enter a measurement; False where it stands so. Raises Misconfigured where another does."""
+    given = _outcome(patient, kind, value, measured_on)
+    return _put(conn, "outcome", given, value)
+
+
+def correct_outcome(
+    conn: Connection, *, patient: str, kind: str, value: float | None, measured_on: date
+) -> bool:
+    """Say a measurement anew; None takes it back. False where it stands so.
+
+    Raises Misconfigured where there is none of that day and kind.
+    """
+    given = _outcome(patient, kind, value, measured_on)
+    return _correct(conn, "outcome", given, value)
 
 
 def records_of(conn: Connection, patient: str) -> Records:
@@ -112,18 +163,56 @@ def records_of(conn: Connection, patient: str) -> Records:
         )
 
 
-def _put(
-    conn: Connection, put: str, find: str, given: Mapping[str, Any], same: tuple[object, ...]
-) -> bool:
-    """Insert where there is none; `same` is what a record that stands must begin with."""
+def _risk(patient: str, level: str | None, method: str, assessed_on: date) -> dict[str, Any]:
+    if level is not None:
+        _require_one_of(level, LEVELS)
+    _require_words(method)
+    return {"patient": patient, "level": level, "method": method, "assessed_on": assessed_on}
+
+
+def _outcome(patient: str, kind: str, value: float | None, measured_on: date) -> dict[str, Any]:
+    _require_one_of(kind, KINDS)
+    if value is not None and not (isfinite(value) and 0 < value < MOST_VALUE):
+        raise Rejected("not_a_measurement", "outside 0 to 1000")
+    return {"patient": patient, "kind": kind, "value": value, "measured_on": measured_on}
+
+
+def _put(conn: Connection, kind: str, given: Mapping[str, Any], said: object) -> bool:
     with border(), conn.transaction():
         _require_patient(conn, given["patient"])
-        if conn.execute(query(put), given).fetchone() is not None:
-            return True
-        stands = conn.execute(query(find), given).fetchone()
-        if stands is None or stands[: len(same)] != same:
-            raise Rejected("stands_otherwise", "a record of that day stands with other words")
-        return False
+        holds, revision = _holding(conn, kind, given)
+        if not revision:
+            return _add(conn, kind, given, 1)
+    if holds != said:
+        raise Misconfigured(
+            _(
+                "Another one of that day stands, or was taken back: say it anew with --correct,"
+                " the earlier one is kept."
+            )
+        )
+    return False
+
+
+def _correct(conn: Connection, kind: str, given: Mapping[str, Any], said: object) -> bool:
+    with border(), conn.transaction():
+        _require_patient(conn, given["patient"])
+        holds, revision = _holding(conn, kind, given)
+        if not revision:
+            raise Misconfigured(_("There is none of that day: see `adhere patient show`."))
+        return holds != said and _add(conn, kind, given, revision + 1)
+
+
+def _holding(conn: Connection, kind: str, given: Mapping[str, Any]) -> tuple[object, int]:
+    """Return what holds (None: nothing) and how many entries there are of it."""
+    row = conn.execute(query(f"find_{kind}"), given).fetchone()
+    return (None, 0) if row is None else (row[0], int(row[1]))
+
+
+def _add(conn: Connection, kind: str, given: Mapping[str, Any], revision: int) -> bool:
+    written = conn.execute(query(f"put_{kind}"), dict(given) | {"revision": revision}).fetchone()
+    if written is None:
+        raise Rejected("changed_meanwhile", "somebody else has entered one just now")
+    return True
 
 
 def _require_patient(conn: Connection, patient: str) -> None:

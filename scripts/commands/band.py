@@ -123,7 +123,7 @@ def register(
             bands.forget_identity_key(conn, address)
         keys = "forgotten" if forget_irk else "given" if irk else "as before"
         detail = {"family": family, "identity_key": keys}
-        audit.note(conn, actor="terminal", action="register_band", subject=address, detail=detail)
+        audit.note_command(conn, action="register_band", subject=address, detail=detail)
     typer.echo(_("%(band)s is registered.") % {"band": address})
 
 
@@ -142,11 +142,12 @@ def assign(
     from storage import audit, bands
 
     begins, ends = _instant(since) or _now(), _instant(until)
+    if ends is not None and ends <= begins:
+        raise Misconfigured(_("--until must be later than --since."))
     with _database() as conn, conn.transaction():
         bands.hand_out(conn, address, patient=person, since=begins, until=ends)
-        audit.note(
+        audit.note_command(
             conn,
-            actor="terminal",
             action="assign_band",
             subject=person,
             detail={"band": address, "since": _time(begins), "until": _time(ends)},
@@ -161,17 +162,26 @@ def end(
         str | None, typer.Option(help=_("ISO time with its zone; left out: now."))
     ] = None,
 ) -> None:
-    """Take a band back: it is nobody's from then on."""
+    """Take a band back: it is nobody's from then on.
+
+    One that was handed out by mistake is taken back as a whole: --at is when it was, or earlier.
+    """
     from storage import audit, bands
 
     when = _instant(at) or _now()
     with _database() as conn, conn.transaction():
-        who = bands.take_back(conn, address, at=when)
-        if who is None:
+        taken = bands.take_back(conn, address, at=when)
+        if taken is None:
             raise Misconfigured(_("Nobody wears %(band)s at that time.") % {"band": address})
-        detail = {"band": address, "at": _time(when)}
-        audit.note(conn, actor="terminal", action="take_band_back", subject=who, detail=detail)
-    typer.echo(_("%(who)s no longer wears %(band)s.") % {"who": who, "band": address})
+        detail = {"band": address, "at": _time(when), "whole": taken.is_whole}
+        detail |= {"since": _time(taken.since), "until": _time(taken.until)}  # to undo it by
+        audit.note_command(conn, action="take_band_back", subject=taken.patient, detail=detail)
+    said = (
+        _("%(who)s was never given %(band)s: nothing it told counts as theirs.")
+        if taken.is_whole
+        else _("%(who)s no longer wears %(band)s.")
+    )
+    typer.echo(said % {"who": taken.patient, "band": address})
 
 
 @app.command()
@@ -191,9 +201,8 @@ def lend(
         raise Misconfigured(_("--until must be later than --since."))
     with _database() as conn, conn.transaction():
         whose = bands.lend(conn, address, patient=person, since=begins, until=ends)
-        audit.note(
+        audit.note_command(
             conn,
-            actor="terminal",
             action="lend_band",
             subject=person,
             detail={
@@ -227,7 +236,7 @@ def swap(
         worn = bands.swap(conn, address, other, at=when)
         for who, band in zip(worn, (address, other), strict=True):
             detail = {"band": band, "at": _time(when)}
-            audit.note(conn, actor="terminal", action="swap_bands", subject=who, detail=detail)
+            audit.note_command(conn, action="swap_bands", subject=who, detail=detail)
     for who, band in zip(worn, (address, other), strict=True):
         typer.echo(_("%(who)s wears %(band)s.") % {"who": who, "band": band})
 
@@ -251,7 +260,7 @@ def code(
         else:
             bands.give_code(conn, person, salt, code_hash(made, salt))
         action = "withdraw_claim_code" if withdraw else "give_claim_code"
-        audit.note(conn, actor="terminal", action=action, subject=person)
+        audit.note_command(conn, action=action, subject=person)
     if withdraw:
         typer.echo(_("%(who)s has no code.") % {"who": person})
     else:

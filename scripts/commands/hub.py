@@ -89,7 +89,7 @@ def revoke(centre: str, gateway: str) -> None:
         ended = revoke_gateway(conn, centre=centre, gateway=gateway)
         if ended:
             subject = f"{centre}/{gateway}"
-            audit.note(conn, actor="terminal", action="revoke_gateway", subject=subject)
+            audit.note_command(conn, action="revoke_gateway", subject=subject)
     typer.echo(_("%(count)d keys revoked.") % {"count": ended})
 
 

@@ -82,7 +82,7 @@ def create_admin(
             role="administrator",
             name=name,
         )
-        audit.note(conn, actor="terminal", action="put_staff", subject=code)
+        audit.note_command(conn, action="put_staff", subject=code)
         if hashed is not None:
             opened = open_account(conn, code)
             set_password_hash(conn, staff_id=opened.staff_id, password_hash=hashed)
@@ -109,7 +109,7 @@ def one_time_link(
     dsn = district.database_dsn.get_secret_value()
     with connect(dsn, application="adhere portal", role=Role.OPERATOR) as conn:
         token = issue_link(conn, staff, timedelta(hours=hours), sets_password=True)
-        audit.note(conn, actor="terminal", action="issue_link", subject=staff)
+        audit.note_command(conn, action="issue_link", subject=staff)
     _show_link(district.portal.public_url, token, hours)
 
 

@@ -78,7 +78,7 @@ def retire(
         ended = retire_gateway_keys(conn, centre=centre, gateway=gateway)
         if ended:
             subject = f"{centre}/{gateway}"
-            audit.note(conn, actor="terminal", action="retire_gateway_keys", subject=subject)
+            audit.note_command(conn, action="retire_gateway_keys", subject=subject)
     typer.echo(_("%(count)d keys revoked.") % {"count": ended})
 
 

@@ -110,7 +110,7 @@ def answer(
             signing_key=raw(asked.keys.signing),
             encryption_key=raw(asked.keys.encryption),
         )
-        audit.note(conn, actor="terminal", action="enrol_gateway", subject=f"{centre}/{gateway}")
+        audit.note_command(conn, action="enrol_gateway", subject=f"{centre}/{gateway}")
     with writing(out):
         out.write_bytes(dump(answered))
     typer.echo(_("Take %(path)s to the box.") % {"path": out})

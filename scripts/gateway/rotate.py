@@ -101,7 +101,7 @@ def confirm(
             encryption_key=raw(asked.keys.encryption),
         )
         subject = f"{asked.centre}/{asked.gateway}"
-        audit.note(conn, actor="terminal", action="add_gateway_key", subject=subject)
+        audit.note_command(conn, action="add_gateway_key", subject=subject)
     with writing(out):
         out.write_bytes(dump(answered))
     typer.echo(_("Take %(path)s to the box.") % {"path": out})

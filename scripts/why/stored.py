@@ -1,6 +1,5 @@
 """A week out of the database: read, and written into the audit trail, for one person to see."""
 
-import getpass
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -19,7 +18,6 @@ from storage.bands import ClaimedBand, claims
 from storage.database import Connection, border
 from storage.queries import query
 
-ACTOR = "terminal"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = frozenset(
     {
@@ -39,10 +37,10 @@ def stored_week(conn: Connection, case: str, week: date) -> Account:
     with border():
         found = conn.execute(query("find_enrolment"), {"case_label": case}).fetchone()
     why = None if found is None else minutes_of_week(conn, found[0], week)
-    detail = {"week": week.isoformat(), "user": _user(), "by": "adhere why"}
+    detail = {"week": week.isoformat(), "by": "adhere why"}
     if why is None:
         subject = "case" if found is None else found[1]
-        audit.note(conn, actor=ACTOR, action="refused", subject=subject, detail=detail)
+        audit.note_command(conn, action="refused", subject=subject, detail=detail)
         raise Misconfigured(
             _(
                 "there is no stored week %(week)s of a case %(case)s: a week is stored in the "
@@ -50,7 +48,7 @@ def stored_week(conn: Connection, case: str, week: date) -> Account:
             )
             % {"week": week, "case": case}
         )
-    audit.note(conn, actor=ACTOR, action="read_week", subject=why.week.pseudonym, detail=detail)
+    audit.note_command(conn, action="read_week", subject=why.week.pseudonym, detail=detail)
     versions = versions_of(conn, [why.week.patient_id]).filter(enrolment_id=why.week.enrolment_id)
     begins = EPOCH + timedelta(minutes=min(_minute_of(why).to_list()))
     claimed = claims(
@@ -105,11 +103,3 @@ def _logged(entry: LoggedSession) -> Logged:
         complete=entry.verdict == COUNTS,
         verdict=VERDICTS[entry.verdict],
     )
-
-
-def _user() -> str | None:
-    """Return who sits at the terminal, as the machine knows it."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return None

@@ -110,9 +110,8 @@ def restore(
         analyzed = time.monotonic()
         require_same(conn, manifest)
         compared = time.monotonic()
-        audit.note(
+        audit.note_command(
             conn,
-            actor="terminal",
             action="restore_backup",
             subject=manifest.server.database,
             detail={"backup": backup.path.name, "sums_sha256": backup.sums_sha256},

@@ -57,9 +57,8 @@ def take(conn: Connection, dsn: str, settings: BackupSettings) -> Taken:
             leave_free_bytes=settings.leave_free_mb << 20,
         )
         taken_at = datetime.now(UTC).replace(microsecond=0)
-        audit.note(
+        audit.note_command(
             conn,
-            actor="terminal",
             action="back_up",
             subject=server.database,
             detail={"folder": str(settings.folder)},

@@ -192,15 +192,6 @@ DELETE FROM claim_code
 USING patient
 WHERE patient.id = claim_code.patient_id AND pseudonym = %(patient)s;
 
--- name: end_assignment
--- Take a band back: what is assigned at that time ends then.
-UPDATE device_assignment
-SET worn = tstzrange(lower(worn), %(until)s)
-FROM device
-WHERE device.id = device_assignment.device_id AND device_key = %(device_key)s
-    AND worn @> %(until)s::timestamptz AND lower(worn) < %(until)s
-RETURNING (SELECT pseudonym FROM patient WHERE patient.id = device_assignment.patient_id);
-
 -- name: list_bands
 -- Registered bands with who wears them now, by address; whether there is an identity key, never it.
 SELECT

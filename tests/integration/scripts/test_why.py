@@ -13,7 +13,7 @@ from config.language import set_language
 from reports.nightly.recompute import recompute
 from scripts.commands.why import monday_of, why
 from scripts.why.account import days_without_limits
-from storage.audit import entries
+from storage.audit import at_terminal, entries
 from storage.claims import store_edge_event
 from storage.database import connect
 from storage.people import put_staff
@@ -138,7 +138,7 @@ def test_reading_a_week_stands_in_the_audit_trail_and_so_does_asking_in_vain(wee
 
     assert isinstance(none.exception, Misconfigured)
     assert isinstance(nobody.exception, Misconfigured)
-    trail = [e for e in entries(conn) if e.actor == "terminal"]
+    trail = [e for e in entries(conn) if e.actor == at_terminal()]
     assert [(e.action, e.subject, e.detail["week"]) for e in trail] == [
         ("refused", "case", "2026-11-09"),
         ("refused", "p1", "2026-01-05"),

@@ -1,6 +1,6 @@
 """Bands from hand to hand in the middle of a day: every reading is one person's, or nobody's."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -10,6 +10,7 @@ from reports.nightly.recompute import recompute
 from storage.audit import entries
 from storage.bands import hand_out, lend, swap, take_back
 from storage.claims import store_edge_event
+from storage.people import assign_device
 from storage.readings import SPANS, heart_rate_of
 from tests.claims import claim
 from tests.district import District, at, from_scratch, local_ms, results
@@ -79,19 +80,63 @@ def test_assigning_and_returning(conn, district):
     assert whose(conn) == {"p1": heard("AA", TEN, ALWAYS[1]), "p2": []}
     recompute(conn)
 
-    assert take_back(conn, "AA", at=at(ELEVEN)) == "p1"
+    assert take_back(conn, "AA", at=at(ELEVEN)) == ("p1", at(TEN), None, False)
 
     assert whose(conn) == {"p1": heard("AA", TEN, ELEVEN), "p2": []}
     assert take_back(conn, "AA", at=at(NOON)) is None
+    assert take_back(conn, "AA", at=at(NINE)) is None  # what is over stays
     assert_figures_follow(conn)
+
+
+@pytest.mark.parametrize("moment", [NINE, TEN - 1, TEN])
+def test_what_was_handed_out_by_mistake_is_taken_back_as_a_whole(conn, district, moment):
+    hand_out(conn, "AA", patient="p1", since=at(TEN))
+    recompute(conn)
+
+    assert take_back(conn, "AA", at=at(moment)) == ("p1", at(TEN), None, True)
+
+    assert take_back(conn, "AA", at=at(moment)) is None
+    hand_out(conn, "AA", patient="p2", since=at(TEN))
+    assert whose(conn) == {"p1": [], "p2": heard("AA", TEN, ALWAYS[1])}
+    assert_figures_follow(conn)
+
+
+def test_what_is_still_to_be_handed_out_is_taken_back(conn, district):
+    tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    hand_out(conn, "AA", patient="p1", since=tomorrow, until=tomorrow + timedelta(hours=1))
+    hand_out(conn, "AA", patient="p2", since=tomorrow + timedelta(hours=2))
+
+    taken = [take_back(conn, "AA", at=datetime.now(UTC)) for _ in range(3)]
+
+    assert [one and one.patient for one in taken] == ["p1", "p2", None]
+
+
+def test_a_band_somebody_always_had_is_taken_back(conn, district):
+    assign_device(conn, device_key="AA", patient="p1", worn_from=None)
+
+    assert take_back(conn, "AA", at=at(TEN)) == ("p1", None, None, False)
+
+    assert whose(conn) == {"p1": heard("AA", ALWAYS[0], TEN), "p2": []}
+
+
+def test_a_claimed_band_is_taken_back_by_the_staffs_word(conn, district):
+    said = {"device_key": "AA", "latest_utc_ms": NOON}
+    store_edge_event(conn, claim(district, "p1", began=TEN, **said))
+
+    assert take_back(conn, "AA", at=at(ELEVEN)).patient == "p1"
+
+    ended = conn.execute("SELECT ended_at, why_ended FROM band_claim").fetchall()
+    assert ended == [(at(ELEVEN), "roster")]
 
 
 def test_one_after_the_other(conn, district):
     hand_out(conn, "AA", patient="p1", since=at(NINE), until=at(TEN))
     recompute(conn)
     hand_out(conn, "AA", patient="p2", since=at(TEN))
-    with pytest.raises(Rejected, match="ExclusionViolation"):
-        hand_out(conn, "AA", patient="p1", since=at(ELEVEN))
+    for patient, since in (("p1", ELEVEN), ("p1", NINE), ("p2", ELEVEN)):
+        with pytest.raises(Rejected, match=r"band_is_worn: .*adhere band end"):
+            hand_out(conn, "AA", patient=patient, since=at(since))
+    hand_out(conn, "AA", patient="p2", since=at(TEN))  # said again
 
     assert whose(conn) == {"p1": heard("AA", NINE, TEN), "p2": heard("AA", TEN, ALWAYS[1])}
     assert_figures_follow(conn)

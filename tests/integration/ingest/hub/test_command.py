@@ -8,6 +8,7 @@ import pytest
 
 from ingest.batch.keys import load_keys
 from ingest.hub import HUB_KEY_FILE
+from storage.audit import at_terminal
 
 SETTINGS = """
 data_dir = "{folder}/data"
@@ -115,4 +116,4 @@ def test_revoking_a_gateway_ends_all_of_its_keys_once(database, enrolled, db):
     noted = db.execute(
         "SELECT actor, subject FROM audit WHERE action = 'revoke_gateway'"
     ).fetchall()
-    assert noted == [("terminal", "east/box-1")]
+    assert noted == [(at_terminal(), "east/box-1")]
