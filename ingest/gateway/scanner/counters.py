@@ -20,9 +20,9 @@ class ScannerCounters:
     stamps_off: int = 0
     """Messages whose sender's clock disagrees with the box's by more than two minutes."""
     delayed: int = 0
-    """Values that came more than five seconds late: stored with the time they are of."""
+    """Values of a while ago: they came more than five seconds late, or waited to be placed."""
     unplaced: int = 0
-    """Values that may be of now or of some time ago: the sender's clock is not known yet."""
+    """Values that may be of now or of some time ago: the sender's clock was not learnt in time."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Messages of registered bands that could not be read, by reason; the bytes are kept aside."""
     unreadable: int = 0

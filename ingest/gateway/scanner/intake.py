@@ -2,7 +2,7 @@
 
 A scanner's stamp says how late its message comes, where it says so at all; else the message is of
 the moment in which it came. By how much the scanner's own clock is wrong does not matter
-(`stamps`).
+(`stamps`), once that is known (`waiting`).
 """
 
 import time
@@ -16,18 +16,16 @@ from devices.registry import load_families
 from devices.value import Value
 from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.radio.adverts import Outcome, said_anew
-from ingest.gateway.radio.bands import Band, Bands
+from ingest.gateway.radio.bands import Bands
 from ingest.gateway.radio.intake import Intake
 from ingest.gateway.radio.passers_by import PassersBy
 from ingest.gateway.scanner.counters import ScannerCounters
-from ingest.gateway.scanner.message import Advert, read_advert, read_pulse
+from ingest.gateway.scanner.message import read_advert, read_pulse
 from ingest.gateway.scanner.repeats import Repeats
-from ingest.gateway.scanner.stamps import PROMPT_MS, Stamps
 from ingest.gateway.scanner.topics import Kind, Origin, health_of, origin_of
+from ingest.gateway.scanner.waiting import Message, Waiting
 
 log = structlog.get_logger()
-
-CLOCK_OFF_MS = 120_000
 
 
 @dataclass(slots=True)
@@ -48,7 +46,11 @@ class ScannerIntake:
     that was thrown away years ago."""
     _gone_mono_s: dict[str, float] = field(default_factory=dict)
     _repeats: Repeats = field(default_factory=Repeats)
-    _stamps: Stamps = field(default_factory=Stamps)
+    _waiting: Waiting = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing waits."""
+        self._waiting = Waiting(self.counters, self._hand_on)
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take in one message; one that cannot be read is counted, and kept if it is somebody's."""
@@ -112,8 +114,7 @@ class ScannerIntake:
         except Rejected as error:
             self._reject(payload, error.reason)
             return
-        delay_ms = self._delay_ms(origin.scanner, pulse.stamp_utc_ms)
-        self._values(band, pulse.values, origin.scanner, delay_ms)
+        self._came(Message(band, origin.scanner, pulse.values), pulse.stamp_utc_ms)
 
     def _advert(self, origin: Origin, payload: bytes) -> None:
         self.heard_of.add(origin.scanner)
@@ -132,58 +133,66 @@ class ScannerIntake:
                 near = Neighbour(advert.address, advert.families, advert.name, advert.rssi_dbm)
                 self.passers_by.note(near, self.mono_s())
             return
-        delay_ms = self._delay_ms(origin.scanner, advert.stamp_utc_ms)
-        self._values(band, advert.values, origin.scanner, delay_ms)
-        self._undecoded(band, advert, delay_ms)
+        raw = advert.manufacturer_data, advert.service_data
+        message = Message(band, origin.scanner, advert.values, advert.families, *raw)
+        self._came(message, advert.stamp_utc_ms)
 
-    def _undecoded(self, band: Band, advert: Advert, delay_ms: int | None) -> None:
-        """Read what the scanner did not, as if one of the box's own adapters had heard it."""
-        now_s, families = self.mono_s(), load_families()
-        for family in (families[key] for key in advert.families):
-            if family.advert is None or not (advert.manufacturer_data or advert.service_data):
-                continue
-            said = said_anew(band, family, advert.manufacturer_data, advert.service_data, now_s)
-            if said.outcome is Outcome.REJECTED:
-                self._reject(said.data, said.reason)
-            elif said.values:
-                placed = self._placed(said.values, delay_ms)
-                self.intake.live(band, placed, now_s, counted=said.counted)
-                band.was_heard(now_s)
+    def look(self) -> None:
+        """Give up what has waited for its time too long; call it every second."""
+        self._waiting.give_up(round(self.mono_s() * 1000))
 
-    def _delay_ms(self, sender: str, stamp_utc_ms: int | None) -> int | None:
-        """Return how late a message comes; 0 where it has no stamp, None: nobody can say."""
-        if stamp_utc_ms is None:
-            return 0
-        mono_ms, wall_ms = round(self.mono_s() * 1000), self.wall_ms()
-        delay_ms = self._stamps.delay_ms(sender, stamp_utc_ms, mono_ms=mono_ms, wall_ms=wall_ms)
-        if self._stamps.is_off(sender, CLOCK_OFF_MS, mono_ms=mono_ms, wall_ms=wall_ms):
-            self.counters.stamps_off += 1
-        return delay_ms
+    def close(self) -> None:
+        """Hand on all that waits, and hear no more."""
+        self._waiting.give_up()
+        self.intake.is_open = False
 
-    def _values(
-        self, band: Band, values: Sequence[Value], scanner: str, delay_ms: int | None
-    ) -> None:
+    def _came(self, message: Message, stamp_utc_ms: int | None) -> None:
         now_s = self.mono_s()
-        said_s = now_s - (delay_ms or 0) / 1000
+        if message.values or message.manufacturer_data or message.service_data:
+            message.band.was_heard(now_s)
+        self._waiting.came(
+            message, stamp_utc_ms, mono_ms=round(now_s * 1000), wall_ms=self.wall_ms()
+        )
+
+    def _hand_on(self, message: Message, age_ms: int | None) -> None:
+        """Take in what was true so long ago; None: nobody can say."""
+        if not message.band.is_registered:
+            return
+        said_s = self.mono_s() - (age_ms or 0) / 1000
         fresh = []
-        for value in values:
-            if self._repeats.is_new(band.key, value.quantity, value.value, scanner, said_s):
+        for value in message.values:
+            name = message.band.key, value.quantity, value.value
+            if self._repeats.is_new(*name, message.sender, said_s):
                 fresh.append(value)
             else:
                 self.counters.repeated += 1
         if fresh:
-            self.intake.live(band, self._placed(fresh, delay_ms), now_s)
-            band.was_heard(now_s)
+            self.intake.live(message.band, self._placed(fresh, age_ms), said_s)
+        self._undecoded(message, age_ms, said_s)
 
-    def _placed(self, values: Sequence[Value], delay_ms: int | None) -> Sequence[Value]:
+    def _undecoded(self, message: Message, age_ms: int | None, said_s: float) -> None:
+        """Read what the scanner did not, as if one of the box's own adapters had heard it."""
+        manufacturer, service = message.manufacturer_data, message.service_data
+        families = load_families()
+        for family in (families[key] for key in message.families):
+            if family.advert is None or not (manufacturer or service):
+                continue
+            said = said_anew(message.band, family, manufacturer, service, said_s)
+            if said.outcome is Outcome.REJECTED:
+                self._reject(said.data, said.reason)
+            elif said.values:
+                placed = self._placed(said.values, age_ms)
+                self.intake.live(message.band, placed, said_s, counted=said.counted)
+
+    def _placed(self, values: Sequence[Value], age_ms: int | None) -> Sequence[Value]:
         """Give values of a while ago their time; mark those of whom nobody can say."""
-        if delay_ms is None:
+        if age_ms is None:
             self.counters.unplaced += len(values)
             return [value._replace(clock_suspect=True) for value in values]
-        if delay_ms <= PROMPT_MS:
+        if not age_ms:
             return values
         self.counters.delayed += len(values)
-        at_utc_ms = self.wall_ms() - delay_ms
+        at_utc_ms = self.wall_ms() - age_ms
         return [value._replace(at_utc_ms=at_utc_ms) for value in values]
 
     def _reject(self, payload: bytes, reason: str) -> None:

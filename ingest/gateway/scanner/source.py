@@ -92,11 +92,12 @@ class ScannerSource:
                 while True:
                     self._taken.bands.refresh()
                     await asyncio.sleep(self._pace.flush_s)
+                    self._taken.look()
                     for heard in self._basket.empty():
                         yield heard
         except asyncio.CancelledError:
             # To be stopped is no reason to lose what was heard since the last flush.
-            self._taken.intake.is_open = False
+            self._taken.close()
             for heard in self._basket.empty():
                 yield heard
             raise

@@ -59,6 +59,10 @@ class Stamps:
             _look_for_a_clock_set_back(clock, offset_ms, mono_ms, agrees=agrees)
         return max(0, offset_ms - clock.smallest_ms) if clock.is_known else None
 
+    def known_delay_ms(self, sender: str, offset_ms: int) -> int:
+        """Return the delay of an earlier message of a sender whose clock is known by now."""
+        return max(0, offset_ms - self._clocks[sender].smallest_ms)
+
     def is_off(self, sender: str, limit_ms: int, *, mono_ms: int, wall_ms: int) -> bool:
         """Say whether a sender's clock, as far as it is known, disagrees with the box's."""
         clock = self._clocks.get(sender)
