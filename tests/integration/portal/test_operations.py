@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+from psycopg.types.json import Jsonb
+
 from storage.dead_letters import store_dead_letter
-from tests.ledgers import a_spool, store
+from tests.ledgers import BOOT, a_spool, store
 
 
 def a_gap(conn, house, *, says_count=True):
@@ -101,3 +104,45 @@ def test_a_finding_is_an_open_alert_until_an_operator_takes_note_of_it(browser, 
     assert "broken chain" in page
     assert "nobody has taken note of" not in page
     assert house.trail("see_finding") == [("op", "see_finding", f"finding {finding}")]
+
+
+def test_a_ledger_that_cannot_be_counted_is_said_and_the_page_stands(browser, conn, house):
+    a_gap(conn, house)
+    op = browser.enter(conn, "op")
+    conn.execute(
+        "CREATE OR REPLACE FUNCTION ledger_catch_up(most integer) RETURNS integer"
+        " LANGUAGE plpgsql AS 'BEGIN RETURN 9223372036854775807 + 1; END'"
+    )
+
+    page = op.get("/operations").text
+
+    assert "The ledger cannot be counted: batches in none of these sums: 3." in page
+    assert "c1/g1" in page
+
+
+def test_who_is_counting_at_this_moment_is_waited_for_by_nobody(browser, conn, house, database):
+    a_gap(conn, house)
+    op = browser.enter(conn, "op")
+    with psycopg.connect(database) as watch:
+        watch.execute("SELECT ledger_catch_up(20000)")
+        page = op.get("/operations").text
+
+    assert "Being counted: batches in none of these sums yet: 3" in page
+    assert "Being counted" not in op.get("/operations").text
+
+
+def test_of_a_box_that_is_down_it_says_that_nobody_knows_what_it_has_sealed(browser, conn, house):
+    a_gap(conn, house)
+    said = {"state": "online", "boot": BOOT.hex(), "sealed": 120, "unsealed": 3}
+    conn.execute("DELETE FROM gateway_state")
+    conn.execute(
+        "INSERT INTO gateway_state SELECT %s, false, now(), now(), %s", (house.gateway, Jsonb(said))
+    )
+    op = browser.enter(conn, "op")
+    op.get("/operations")
+
+    page = op.get(f"/operations?gateway={house.gateway}").text
+
+    down = '<td class="n"><span class="off">unknown</span><small>down: it may have sealed more'
+    assert page.count(down) >= 2
+    assert '<td class="n"><b>52</b></td>' in page  # 40 in the gap, 12 on its disk

@@ -7,12 +7,14 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import psycopg
 import pytest
 from openpyxl import load_workbook
 from psycopg import sql
 
 from config.errors import Misconfigured, Unavailable
 from reports.nightly.night import last_finished_night, only_runner, run_night
+from storage import ledger
 from storage.audit import note
 from storage.audit_chain import Anchor, newest, verify
 from storage.database import connect
@@ -150,6 +152,50 @@ def test_a_report_that_went_missing_is_written_again_to_the_same_bytes(conn, tmp
     assert again.is_new is False
     assert first.workbook.read_bytes() == data
     assert hashlib.sha256(data).digest() == first.workbook_sha256
+
+
+def quality_note(night):
+    return load_workbook(night.workbook)["Data quality"]["A2"].value
+
+
+def test_a_night_that_cannot_wait_for_who_is_counting_says_so_and_is_made_again(
+    conn, database, tmp_path, monkeypatch
+):
+    district = District(conn)
+    district.wear("p1")
+    with psycopg.connect(database) as watch:
+        district.hear("p1", heart_rate=every(TUESDAY, TUESDAY + 40 * MINUTE, 120))
+        watch.execute("SELECT ledger_catch_up(20000)")
+        monkeypatch.setattr(ledger, "PATIENCE_S", 0.1)
+        first = run_night(conn, NIGHT, tmp_path, "en")
+        same = run_night(conn, NIGHT, tmp_path, "en")
+        watch.rollback()
+    missing = "1 batches are in none of these rows"
+    assert missing in quality_note(first)
+    assert (same.is_new, same.workbook) == (False, first.workbook)
+
+    second = run_night(conn, NIGHT, tmp_path, "en")
+    again = run_night(conn, NIGHT, tmp_path, "en")
+
+    assert missing not in quality_note(second)
+    assert (second.revision, again.is_new, again.workbook) == (2, False, second.workbook)
+    (quality,) = conn.execute("SELECT quality FROM nightly_run WHERE revision = 2").fetchone()
+    assert sum(row[4] for row in quality) > 0
+
+
+@pytest.mark.usefixtures("district")
+def test_a_ledger_that_cannot_be_counted_stops_no_night(conn, tmp_path):
+    conn.execute(
+        "CREATE OR REPLACE FUNCTION ledger_catch_up(most integer) RETURNS integer"
+        " LANGUAGE plpgsql AS 'BEGIN RETURN 9223372036854775807 + 1; END'"
+    )
+    first = run_night(conn, NIGHT, tmp_path, "en")
+    first.workbook.unlink()
+
+    again = run_night(conn, NIGHT, tmp_path, "en")
+
+    assert "1 batches are in none of these rows" in quality_note(again)
+    assert again.workbook_sha256 == first.workbook_sha256
 
 
 @pytest.mark.usefixtures("district")

@@ -91,3 +91,11 @@ def test_what_was_said_is_kept_to_the_last_cell(conn, gateway):
 
     assert of_rows(as_rows(rows)).equals(rows)
     assert of_rows(None) is None
+
+
+def test_of_a_box_that_is_down_the_day_of_its_last_batch_is_unknown(conn, gateway):
+    store(conn, gateway, sealed_on((0, 10), (3, 20)))
+    ledger.catch_up(conn)
+    conn.execute("INSERT INTO gateway_state VALUES (%s, false, NULL, %s, '{}')", (gateway, NOON))
+
+    assert expected_by_day(conn, 4) == {2: 10, 3: 0, 4: 0, 5: None, 6: None}

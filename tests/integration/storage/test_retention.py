@@ -7,9 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 import pytest
 
+from config.district_settings import StorageSettings
 from config.errors import Unavailable
+from config.retention import load_retention
 from storage.audit import entries
 from storage.database import alone_with_days, connect, exclusively, snapshot
+from storage.dead_letters import store_dead_letter
 from storage.ingest import store_batches
 from storage.people import assign_device
 from storage.queries import query
@@ -20,6 +23,7 @@ from storage.retention import (
     apply_policies,
     drop_day,
     last_day_gone,
+    policies_of,
     reading_days,
     state,
 )
@@ -350,3 +354,27 @@ def test_no_other_table_can_be_compressed(conn):
 def test_days_are_changed_outside_a_transaction_alone(conn):
     with conn.transaction(), pytest.raises(RuntimeError), alone_with_days(conn):
         pass
+
+
+def test_the_bytes_of_dead_letters_go_and_the_letters_stay(conn):
+    a_gateway(conn)
+    for name in (b"old", b"new"):
+        store_dead_letter(conn, "adhere/v1/east/g1/live", "unknown_key", "", name)
+    conn.execute("UPDATE dead_letter SET first_seen_at = %s WHERE bytes = 'old'", (at(0),))
+    conn.execute("UPDATE dead_letter SET first_seen_at = %s WHERE bytes = 'new'", (at(1),))
+    policies = dataclasses.replace(NEVER, drop_letters_after_days=90)
+
+    done = [apply_policies(conn, policies, now=at(90, 4), actor="nightly") for _time in range(2)]
+
+    assert done == [Applied(dropped_letters=1), NOTHING]
+    assert conn.execute(
+        "SELECT bytes, bytes_dropped_at IS NULL, full_length FROM dead_letter ORDER BY id"
+    ).fetchall() == [(None, False, 3), (b"new", True, 3)]
+    (entry,) = entries(conn, actor="nightly")
+    assert (entry.action, entry.subject) == ("drop_letter_bytes", "dead letters")
+
+
+def test_the_bytes_of_dead_letters_do_not_outlive_what_the_law_lets_them():
+    policies = policies_of(StorageSettings())
+
+    assert policies.drop_letters_after_days == load_retention().dead_letter_bytes.value
