@@ -21,7 +21,8 @@ DAY_MS = 86_400_000
 OLDEST_MS = 400 * DAY_MS
 """Readings older than this when their batch was sealed are set aside: no band remembers so far."""
 NEWEST_MS = 5 * 60_000
-"""Readings later than this after their batch was sealed are set aside: they lie in the future."""
+"""Readings later than this after their batch was sealed, or than the time it is for the district,
+are set aside: they lie in the future."""
 LONGEST_SPAN_MS = 2**31 - 1
 
 NO_TIME_FLAGS = 8 | 16
@@ -80,8 +81,11 @@ class Clocks(NamedTuple):
     greatest_ms: NDArray[np.int64]
 
 
-def gather(batches: Sequence[IncomingBatch]) -> tuple[list[Gathered], list[str]]:
-    """Return the readings by quantity (with and without stamp apart), and the device keys."""
+def gather(batches: Sequence[IncomingBatch], latest_ms: int) -> tuple[list[Gathered], list[str]]:
+    """Return the readings by quantity (with and without stamp apart), and the device keys.
+
+    Those after `latest_ms` are of a box whose clock is wrong, whatever it says of it.
+    """
     keys = sorted({key for batch in batches for key in batch.devices})
     number_of = {key: number for number, key in enumerate(keys)}
     parts: dict[tuple[str, bool], list[tuple[int, ReadingColumns, NDArray[np.int64]]]] = {}
@@ -92,11 +96,13 @@ def gather(batches: Sequence[IncomingBatch]) -> tuple[list[Gathered], list[str]]
                 kind = (columns.quantity, columns.device_ts_ms is not None)
                 parts.setdefault(kind, []).append((number, columns, devices))
     sealed = np.array([batch.sealed_utc_ms for batch in batches], dtype=np.int64)
-    return [_joined(parts[kind], sealed) for kind in sorted(parts)], keys
+    return [_joined(parts[kind], sealed, latest_ms) for kind in sorted(parts)], keys
 
 
 def _joined(
-    parts: list[tuple[int, ReadingColumns, NDArray[np.int64]]], sealed: NDArray[np.int64]
+    parts: list[tuple[int, ReadingColumns, NDArray[np.int64]]],
+    sealed: NDArray[np.int64],
+    latest_ms: int,
 ) -> Gathered:
     all_columns = [columns for _number, columns, _devices in parts]
     batch_no = np.repeat(
@@ -112,6 +118,7 @@ def _joined(
     verdict = np.full(len(at), GOOD, dtype=np.uint8)
     # On which day it was, and so whose it was, nobody can say: kept, and counted for nobody.
     verdict[flags & NO_TIME_FLAGS == NO_TIME_FLAGS] = CLOCK_SUSPECT
+    verdict[at > latest_ms] = CLOCK_SUSPECT
     verdict[span > LONGEST_SPAN_MS] = SPAN_TOO_LONG
     verdict[~np.isfinite(value)] = NOT_FINITE
     verdict[at > sealed_ms + NEWEST_MS] = TOO_LATE

@@ -7,6 +7,7 @@ order.
 """
 
 import enum
+import time
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -14,10 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import sql
 
-from storage import pgcopy
+from storage import pgcopy, reading_days
 from storage.database import Connection, border, require_idle
 from storage.dead_letters import store_dead_letter
-from storage.gathered import GOOD, REASONS, Gathered, clocks, count_by_batch, gather, touched
+from storage.gathered import (
+    GOOD,
+    NEWEST_MS,
+    REASONS,
+    Gathered,
+    clocks,
+    count_by_batch,
+    gather,
+    touched,
+)
 from storage.incoming import IncomingBatch, ReadingColumns
 from storage.queries import query
 
@@ -45,11 +55,17 @@ class Outcome(enum.StrEnum):
     """The ledger has it with the same content: only the receipt is sent again."""
     FORKED = "forked"
     """The ledger has other content under its key: nothing of it was stored."""
+    WAITING = "waiting"
+    """Some of its days are still to be made: nothing of it was stored. Give it again."""
 
 
-def store_batches(conn: Connection, batches: Sequence[IncomingBatch]) -> list[Outcome]:
+def store_batches(
+    conn: Connection, batches: Sequence[IncomingBatch], *, most_new_days: int | None = None
+) -> list[Outcome]:
     """Store batches in one transaction, committed on return; say what became of each, in order.
 
+    At most `most_new_days` days of tables are made for them; what needs more is WAITING, and has
+    some of its days when it is given again. None: all are made.
     `conn` is in autocommit and in no transaction. Raises Unavailable when the outcome is unknown:
     giving the same batches again is safe. Raises Rejected where the database refuses a value: then
     none of them is stored, and the caller tries one by one to find which.
@@ -61,11 +77,14 @@ def store_batches(conn: Connection, batches: Sequence[IncomingBatch]) -> list[Ou
     for number, batch in enumerate(batches):
         first_of.setdefault(batch.key, number)
     with border():
-        ledger = _store_unique(conn, [batches[number] for number in first_of.values()])
+        unique = [batches[number] for number in first_of.values()]
+        ledger = _store_unique(conn, unique, most_new_days)
     outcomes = []
     for number, batch in enumerate(batches):
-        content_sha256, is_new = ledger[batch.key]
-        if batch.content_sha256 != content_sha256:
+        content_sha256, is_new = ledger.get(batch.key, (None, False))
+        if content_sha256 is None:
+            outcomes.append(Outcome.WAITING)
+        elif batch.content_sha256 != content_sha256:
             outcomes.append(Outcome.FORKED)
         elif is_new and number == first_of[batch.key]:
             outcomes.append(Outcome.STORED)
@@ -74,17 +93,20 @@ def store_batches(conn: Connection, batches: Sequence[IncomingBatch]) -> list[Ou
     return outcomes
 
 
-def _store_unique(conn: Connection, batches: list[IncomingBatch]) -> dict[Key, tuple[bytes, bool]]:
-    """Store batches of different keys; return per key the ledger's hash and whether it is new."""
-    groups, device_keys = gather(batches)
-    # Days are made and committed first: a partition without rows harms nobody, and a transaction
-    # that both makes days and copies could wait in a circle with another.
-    for table, of_table in groupby(groups, key=lambda group: group.table):
-        days = {day for group in of_table for day in group.days()}
-        if days:
-            conn.execute(
-                query("ensure_reading_days"), {"reading_table": table, "days": sorted(days)}
-            )
+def _store_unique(
+    conn: Connection, batches: list[IncomingBatch], most_new_days: int | None
+) -> dict[Key, tuple[bytes, bool]]:
+    """Store batches of different keys; return per key the ledger's hash and whether it is new.
+
+    Those that wait for their days are not in it.
+    """
+    latest_ms = _latest_ms(conn, batches)
+    groups, device_keys = gather(batches, latest_ms)
+    if waiting := reading_days.stand_for(conn, groups, most_new_days):
+        batches = [batch for number, batch in enumerate(batches) if number not in waiting]
+        groups, device_keys = gather(batches, latest_ms)
+    if not batches:
+        return {}
     with conn.transaction():
         new_ids = _enter_in_ledger(conn, batches, count_by_batch(groups, len(batches)))
         ledger = {
@@ -102,6 +124,20 @@ def _store_unique(conn: Connection, batches: list[IncomingBatch]) -> dict[Key, t
             _quarantine(conn, groups, ids, device_keys)
             _announce(conn, groups, ids, device_ids)
     return ledger
+
+
+def _latest_ms(conn: Connection, batches: Iterable[IncomingBatch]) -> int:
+    """Return up to when readings can be true: by this machine's clock, or the server's if later.
+
+    The server is asked where it matters: one clock of the district that stands behind must set
+    nothing aside.
+    """
+    own_ms = time.time_ns() // 1_000_000 + NEWEST_MS
+    columns = (columns.at_utc_ms for batch in batches for columns in batch.columns)
+    if all(at.max(initial=0) <= own_ms for at in columns):
+        return own_ms
+    row = conn.execute(query("clock_of_server")).fetchone()
+    return max(own_ms, int(row[0]) + NEWEST_MS) if row else own_ms
 
 
 def _enter_in_ledger(

@@ -48,7 +48,7 @@ class _Queue:
         self.held = 0
         """Waiting or in hand."""
         self.moved_mono_s = 0.0
-        """When something was settled last, or came while nothing was held."""
+        """When something was settled or done last, or came while nothing was held."""
 
     def size(self, message: Message) -> int:
         """Return what it takes; one longer than all of the lane is let in alone."""
@@ -119,6 +119,12 @@ class Buffer:
                     queue.room_bytes += queue.size(message)
                     queue.held -= 1
             self._changed.notify_all()
+
+    def goes_on(self) -> None:
+        """Note that something was done for what is held, though nothing is settled yet."""
+        with self._changed:
+            for queue in self._queues:
+                queue.moved_mono_s = time.monotonic()
 
     def stuck_s(self) -> float:
         """Return for how long nothing was settled though something is held; 0 when all moves."""

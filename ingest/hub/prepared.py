@@ -1,5 +1,6 @@
 """What one transaction will hold: messages opened, the sound ones apart from those to set aside."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from config.errors import Rejected
@@ -54,6 +55,19 @@ class Prepared:
         self.rows = 0
         """What the database will have to write, about: one for a message that is no batch."""
         self._seen: set[tuple[str, bytes]] = set()
+
+    def without(self, left: Sequence[Opened]) -> "Prepared":
+        """Return what is done with, its messages and rows alone, when these batches are left."""
+        done, kept_back = Prepared(self._secrets), {one.message for one in left}
+        done.messages = [message for message in self.messages if message not in kept_back]
+        done.rows = self.rows - sum(one.reading_count for one in left)
+        return done
+
+    def only(self, one: Opened) -> "Prepared":
+        """Return a batch of this set as a set of its own."""
+        again = Prepared(self._secrets)
+        again.sound, again.messages, again.rows = [one], [one.message], one.reading_count
+        return again
 
     def add(self, message: Message, keyring: Keyring, counters: Counters, times: Times) -> None:
         """Open a message. Raises Unavailable where its key cannot be looked up: add it again."""

@@ -178,6 +178,9 @@ class Hub:
                 return
 
     def _done(self, prepared: Prepared, took_s: float) -> None:
+        if not prepared.messages:  # only days were made
+            self._buffer.goes_on()
+            return
         now_s = time.monotonic()
         self.links[Lane.LIVE].ack(prepared.messages)
         self.links[Lane.HISTORY].ack(prepared.messages)

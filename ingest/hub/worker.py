@@ -33,6 +33,8 @@ log = structlog.get_logger()
 FORKED = "forked_spool"
 FORKED_EVENT = "forked_event"
 UNFORESEEN = "unforeseen"
+MOST_NEW_DAYS = 10
+"""Of all tables, in one turn: so long at most live batches wait for history of many days."""
 
 
 class Worker:
@@ -57,19 +59,24 @@ class Worker:
         self._conn, self._hub_key = conn, hub_key
         self._publish, self._counters, self._times = publish, counters, times
 
-    def settle(self, prepared: Prepared) -> None:
+    def settle(self, prepared: Prepared) -> list[Opened]:
         """Store or set aside every message, then send receipts: they may be acknowledged now.
 
-        Raises Unavailable: some may be stored, none may be acknowledged; call again with the same.
+        Returns the batches that are neither, because some days of their readings are still to be
+        made: to be given again, after others. Raises Unavailable: some may be stored, none may be
+        acknowledged; call again with the same.
         """
         aside = list(prepared.aside)
         committed: list[Identity] = []
+        left: list[Opened] = []
         self._send_events(self._stored_events(prepared.events, aside), ())
         self._keep_states(prepared.states, aside)
         with self._times.database:
             outcomes = self._stored(prepared.sound, aside)
         for one, outcome in outcomes:
-            if outcome is Outcome.FORKED:
+            if outcome is Outcome.WAITING:
+                left.append(one)
+            elif outcome is Outcome.FORKED:
                 detail = "this place in the chain holds another content: restored or cloned spool"
                 aside.append(SetAside(one.message, FORKED, detail, one.identity))
                 log.error("forked_spool", **_named(one.identity))
@@ -81,6 +88,7 @@ class Worker:
             kept = keep(self._conn, aside, self._allowance, self._counters)
         self._send((), [Refusal(a.identity, a.reason) for a in kept if a.identity is not None])
         self._send_events((), [(a.event, a.reason) for a in kept if a.event is not None])
+        return left
 
     def _stored_events(
         self, events: Sequence[OpenedEvent], aside: list[SetAside]
@@ -141,23 +149,26 @@ class Worker:
             self._counters.receipts += 1
 
     def _stored(
-        self, sound: Sequence[Opened], aside: list[SetAside]
+        self, sound: Sequence[Opened], aside: list[SetAside], most_new_days: int = MOST_NEW_DAYS
     ) -> list[tuple[Opened, Outcome]]:
         """Store all in one transaction; when the database refuses one, each in its own."""
         if not sound:
             return []
         try:
             with alone():
-                return list(zip(sound, self._in_one_transaction(sound), strict=True))
+                outcomes = self._in_one_transaction(sound, most_new_days)
+                return list(zip(sound, outcomes, strict=True))
         except Rejected as error:
             if len(sound) == 1:
                 aside.append(_refused(sound[0], error))
                 return []
-        return [pair for one in sound for pair in self._stored([one], aside)]
+        # The days of this turn are made: each of them by itself would make as many once more.
+        return [pair for one in sound for pair in self._stored([one], aside, most_new_days=0)]
 
-    def _in_one_transaction(self, sound: Sequence[Opened]) -> list[Outcome]:
+    def _in_one_transaction(self, sound: Sequence[Opened], most_new_days: int) -> list[Outcome]:
         self._counters.transactions += 1
-        return store_batches(self._conn, [one.batch for one in sound])
+        batches = [one.batch for one in sound]
+        return store_batches(self._conn, batches, most_new_days=most_new_days)
 
     def _count(self, outcomes: Sequence[tuple[Opened, Outcome]]) -> None:
         for one, outcome in outcomes:
@@ -167,7 +178,7 @@ class Worker:
                 self._counters.bytes += len(one.message.payload)
             elif outcome is Outcome.DUPLICATE:
                 self._counters.duplicate += 1
-            else:
+            elif outcome is Outcome.FORKED:
                 self._counters.forked += 1
 
     def _send(self, committed: Iterable[Identity], refused: Iterable[Refusal]) -> None:

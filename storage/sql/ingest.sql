@@ -57,6 +57,19 @@ ON CONFLICT (device_key) DO NOTHING;
 SELECT device_key, id FROM device
 WHERE device_key = ANY (string_to_array(%(lines)s, E'\n'));
 
+-- name: missing_reading_days
+-- Of days of tables, those that stand nowhere yet; a hypertable makes its own.
+SELECT wanted.reading_table, wanted.day
+FROM unnest(%(reading_tables)s::text[], %(days)s::date[]) AS wanted (reading_table, day)
+WHERE to_regclass('public.' || wanted.reading_table || to_char(wanted.day, '_YYYYMMDD')) IS NULL
+    AND EXISTS (
+        SELECT FROM pg_class
+        WHERE oid = to_regclass('public.' || wanted.reading_table) AND relkind = 'p'
+    );
+
+-- name: clock_of_server
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+
 -- name: ensure_reading_days
 SELECT ensure_reading_days(%(reading_table)s, %(days)s::date[]);
 

@@ -1,7 +1,8 @@
 """Batches into the database: each once, whole, or not at all."""
 
 import threading
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import psycopg
@@ -9,11 +10,19 @@ import pytest
 
 from config.errors import Rejected, Unavailable
 from storage.database import connect
+from storage.gathered import NEWEST_MS
 from storage.ingest import Outcome, store_batches
 from tests.batches import BOOT, DAY_MS, T0_MS, a_batch, a_gateway, columns
 
 STORED, DUPLICATE, FORKED = Outcome.STORED, Outcome.DUPLICATE, Outcome.FORKED
 TABLES = ("batch", "batch_payload", "heart_rate", "touched", "batch_queue", "quarantined_reading")
+
+
+@pytest.fixture
+def is_plain(conn):
+    """Whether days are made by us: TimescaleDB makes its own."""
+    kind = conn.execute("SELECT relkind FROM pg_class WHERE relname = 'heart_rate'").fetchone()
+    return kind == ("p",)
 
 
 def counts(conn):
@@ -154,6 +163,82 @@ def test_readings_that_cannot_be_true_are_set_aside_with_the_reason(conn):
     assert conn.execute(
         "SELECT extract(epoch FROM min_at) * 1000, extract(epoch FROM max_at) * 1000 FROM touched"
     ).fetchall() == [tuple(edges)]
+
+
+def late_by(ms):
+    return time.time_ns() // 1_000_000 + ms
+
+
+def test_what_lies_ahead_of_the_district_by_a_boxs_clock_makes_no_day_and_counts_for_nobody(conn):
+    sealed = late_by(300 * DAY_MS)
+    batch = a_batch(
+        a_gateway(conn),
+        1,
+        columns(
+            [late_by(-1000), late_by(NEWEST_MS - 60_000), sealed - 5, sealed + 5], [1, 2, 3, 4]
+        ),
+        sealed_utc_ms=sealed,
+    )
+
+    assert store_batches(conn, [batch]) == [STORED]
+
+    assert conn.execute("SELECT value FROM heart_rate ORDER BY value").fetchall() == [(1,), (2,)]
+    assert conn.execute("SELECT value, reason FROM quarantined_reading ORDER BY 1").fetchall() == [
+        (3, "clock_suspect"),
+        (4, "clock_suspect"),
+    ]
+    latest = f"heart_rate_{datetime.now(UTC) + timedelta(days=2):%Y%m%d}"
+    made = "SELECT count(*) FROM pg_class WHERE relname > %s AND relname ~ '^heart_rate_[0-9]{8}$'"
+    assert conn.execute(made, (latest,)).fetchone() == (0,)
+
+
+def test_a_hub_whose_clock_stands_behind_sets_nothing_aside(conn, monkeypatch):
+    now = time.time_ns()
+    batch = a_batch(
+        a_gateway(conn), 1, columns([now // 1_000_000], [60]), sealed_utc_ms=now // 1_000_000
+    )
+    monkeypatch.setattr("storage.ingest.time.time_ns", lambda: now - 10 * DAY_MS * 1_000_000)
+
+    store_batches(conn, [batch])
+
+    assert counts(conn)["heart_rate"] == 1
+
+
+def days_of(conn, count, seq, *, first=T0_MS):
+    ats = [first + number * DAY_MS for number in range(count)]
+    return a_batch(
+        conn, seq, columns(ats, [60] * count), sealed_utc_ms=first + count * DAY_MS, salt=b"d"
+    )
+
+
+def test_a_batch_of_many_days_waits_for_them_and_holds_nobody_up(conn, is_plain):
+    gateway = a_gateway(conn)
+    long, short = days_of(gateway, 37, 1), days_of(gateway, 2, 2, first=T0_MS - 9 * DAY_MS)
+
+    outcomes = [store_batches(conn, [long, short], most_new_days=10)]
+    while outcomes[-1][0] is not STORED:
+        assert counts(conn)["batch"] == 1
+        outcomes.append(store_batches(conn, [long], most_new_days=10))
+
+    assert outcomes[0] == ([Outcome.WAITING, STORED] if is_plain else [STORED, STORED])
+    assert len(outcomes) == (4 if is_plain else 1), "8, 10, 10 and 9 days"
+    assert counts(conn)["heart_rate"] == 39
+    assert store_batches(conn, [long], most_new_days=0) == [DUPLICATE]
+
+
+def test_without_a_bound_all_days_are_made_at_once(conn):
+    assert store_batches(conn, [days_of(a_gateway(conn), 37, 1)]) == [STORED]
+
+
+def test_no_new_day_may_be_made_and_what_needs_none_is_stored(conn, is_plain):
+    gateway = a_gateway(conn)
+    store_batches(conn, [days_of(gateway, 3, 1)])
+
+    outcomes = store_batches(
+        conn, [days_of(gateway, 4, 2), days_of(gateway, 2, 3)], most_new_days=0
+    )
+
+    assert outcomes == [Outcome.WAITING if is_plain else STORED, STORED]
 
 
 def test_a_batch_without_readings_is_entered_all_the_same(conn):
