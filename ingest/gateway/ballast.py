@@ -12,6 +12,8 @@ from pathlib import Path
 
 import structlog
 
+from ingest.gateway.box_keys import give_to_owner
+
 log = structlog.get_logger()
 
 BALLAST_FILE = "ballast"
@@ -47,6 +49,7 @@ class Ballast:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+            give_to_owner(self._path)
         except OSError as error:
             log.warning("ballast_not_taken", why=error.strerror)
             with contextlib.suppress(OSError):
@@ -62,10 +65,17 @@ class Ballast:
         """Give the room up; say whether there was any."""
         if not self.stands:
             return False
-        self._path.unlink()
+        try:
+            self._path.unlink()
+        except OSError as error:  # a disk that may be read alone, say: there is no room to be had
+            log.error("ballast_not_dropped", why=error.strerror)  # noqa: TRY400 - foreseen
+            return False
         log.error("ballast_dropped", bytes=self._size)  # what to do: make room on the disk
         return True
 
     def _free_bytes(self) -> int:
-        disk = os.statvfs(self._path.parent)
+        try:
+            disk = os.statvfs(self._path.parent)
+        except OSError:
+            return 0
         return disk.f_bavail * disk.f_frsize

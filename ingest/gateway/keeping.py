@@ -14,7 +14,8 @@ from ingest.gateway.clock import Clock, Part, Stamp
 from ingest.gateway.disk import Disk
 from ingest.gateway.handing import Held, hand_over
 from ingest.gateway.heard import Heard
-from ingest.gateway.spool_ground import SpoolFull
+from ingest.gateway.spool import Spool
+from ingest.gateway.spool_ground import CannotStore, SpoolFull
 
 log = structlog.get_logger()
 
@@ -37,9 +38,21 @@ class Keeper:
         self.ended = False
         """The source has no more, and all it had is on disk."""
         self.times_full = 0
-        self.has_unsure = any(map(spool.unsealed, LANES))
+        self.has_unsure = False
         """Readings wait of which it may not be known when they were heard."""
         self.ages = Ages()
+        self._has_room = True
+        self.spool_opened()
+
+    @property
+    def can_store(self) -> bool:
+        """Say whether what is heard reaches the disk; else it is held in memory for a while."""
+        return self._has_room and self._spool.is_open
+
+    def spool_opened(self) -> None:
+        """Take up what waits in the spool."""
+        self.has_unsure = self.has_unsure or any(map(self._spool.unsealed, LANES))
+        self.stored.set()
 
     async def collect(
         self, source: AsyncGenerator[Heard], and_then: Callable[[], Awaitable[None]] | None
@@ -71,17 +84,17 @@ class Keeper:
         for number, part in enumerate(parts, start=1):
             # Where the source stands is stored with the last of what it gave.
             end = heard if number == len(parts) else Heard([], heard.lane)
-            while not await self._store(end, *part):
-                await self.full()
+            await self._store(end, *part)
         self.stored.set()
 
-    async def full(self) -> None:
-        """Say that the spool is full, and wait a moment for room.
+    async def hold(self, why: CannotStore) -> None:
+        """Wait a moment for room, or for the disk; say that the spool is full.
 
         What to do: make the uplink work, or the quota larger, or room on the disk.
         """
-        self.times_full += 1
-        log.error("spool_full", gateway=self._gateway)
+        if isinstance(why, SpoolFull):
+            self.times_full += 1
+            log.error("spool_full", gateway=self._gateway)
         await asyncio.sleep(FULL_AGAIN_S)
 
     async def put_away(self) -> None:
@@ -94,22 +107,28 @@ class Keeper:
             raise Unavailable("what was heard last could not be stored before the end") from error
 
     async def cursor(self) -> Mapping[str, str]:
-        """Return where the sources stand."""
-        return await self._spool.do(lambda spool: spool.cursor)
+        """Return where the sources stand, once the spool can say so."""
+        while True:
+            try:
+                return await self._spool.do(lambda spool: spool.cursor)
+            except CannotStore as error:
+                await self.hold(error)
 
     async def _store(
         self, heard: Heard, readings: Sequence[Reading] | Chunk, stamp: Stamp | None
-    ) -> bool:
-        try:
-            await self._spool.do(
-                lambda spool: spool.append(
-                    readings, lane=heard.lane, cursor=heard.cursor, bad=heard.bad, stamp=stamp
-                ),
-                "store",
-            )
-        except SpoolFull:
-            return False
+    ) -> None:
+        def append(spool: Spool) -> None:
+            spool.append(readings, lane=heard.lane, cursor=heard.cursor, bad=heard.bad, stamp=stamp)
+
+        while True:
+            try:
+                await self._spool.once(append, "store")
+            except CannotStore as error:
+                self._has_room = False
+                await self.hold(error)
+            else:
+                break
+        self._has_room = True
         self.has_unsure = self.has_unsure or (stamp is not None and not stamp.known)
         if heard.lane == "live" and not isinstance(readings, Chunk):
             self.ages.stored(readings)
-        return True

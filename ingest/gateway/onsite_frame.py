@@ -10,10 +10,10 @@ from html import escape
 from importlib.resources import files
 
 from config.language import translator
-from ingest.gateway.standing import Standing
 from ingest.gateway.edge import Alarm, Here
 from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.onsite import TOKEN_FIELD, Page
+from ingest.gateway.standing import Standing
 
 SILENT_AFTER_MS = 15_000
 """A pulse older than this is shown as missing: the ceiling cannot be watched on it."""
@@ -46,6 +46,8 @@ class Sight:
     """There are people who may say that a band is theirs."""
     unsent_batches: int = 0
     """Sealed, and not answered for by the district."""
+    can_store: bool = True
+    """What is heard reaches the disk."""
     link_since_mono_ms: int | None = None
     """Since when the district is reached, or not; None: not known."""
     is_revoked: bool = False

@@ -162,6 +162,14 @@ def _box(sight: Sight, say: Say) -> str:
         lines.append(
             say("%(count)d messages wait for the district") % {"count": sight.events_waiting}
         )
+    if not sight.can_store:
+        lines.append(
+            "✕ "
+            + say(
+                "Readings cannot be stored now: the disk is full or fails. This page still warns. "
+                "Call the district"
+            )
+        )
     if sight.is_revoked:
         lines.append(
             "✕ "

@@ -14,7 +14,7 @@ from config.errors import AdhereError
 from config.gateway_settings import GatewaySettings
 from ingest.batch.keys import Keys
 from ingest.batch.to_hub import Recipient
-from ingest.gateway import disk
+from ingest.gateway import damaged_spool, disk
 from ingest.gateway.clock import BoxClock, Clock
 from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.files.inbox import Inbox
@@ -25,7 +25,7 @@ from ingest.gateway.safety import Edge
 from ingest.gateway.seal_turns import SealTurns
 from ingest.gateway.sealing import SealPolicy, TakenBytes, sealer
 from ingest.gateway.spool import Spool
-from ingest.gateway.spool_ground import SpoolFull
+from ingest.gateway.spool_ground import CannotStore
 from ingest.gateway.spool_rows import PAGE_BYTES
 from ingest.gateway.status import Status
 from ingest.gateway.telling import Teller
@@ -60,6 +60,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     look: Callable[[], Mapping[str, object]] | None = None,
     supervisor: Supervisor | None = None,
     scanners: Callable[[], Mapping[str, object]] | None = None,
+    spool_within_s: float | None = None,
 ) -> Status:
     """Run until `stop` is set; return the last status. Any part that fails ends all.
 
@@ -73,6 +74,8 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
     files. `box_time` is the edge's unless it is given. `hub_encryption`: batches are readable by
     that hub alone; None: they are only signed. `look` gives what `adhere gateway top` shows beside
     the status. `supervisor` is told that the gateway is ready, alive and stopping.
+    `spool_within_s`: a spool that cannot be opened is waited for so long, then all but the spool
+    begins; the source is given no cursor then. None: all needs the spool. Raises Unavailable.
     """
     if box_time is None:
         box_time = EdgeTime() if edge is None else edge.time
@@ -84,7 +87,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
         quota_pages=settings.spool.quota_mb * 2**20 // PAGE_BYTES,
         boot=boot,
     )
-    async with disk.opened(open_spool) as spool:
+    async with disk.opened(open_spool, wait_s=spool_within_s) as spool:
         keeper = Keeper(settings.gateway, spool, clock)
         link = Uplink(
             spool,
@@ -130,6 +133,7 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             edge.events.on_added = link.send_events
             edge.link_is_up = lambda: link.traffic.connected
             edge.unsent = lambda: spool.unsettled_batches
+            edge.can_store = lambda: keeper.can_store
         gateway = _Gateway(
             settings,
             spool,
@@ -142,8 +146,15 @@ async def run_gateway(  # noqa: PLR0913 - the parts of a gateway, each given by 
             inbox,
             supervisor or Supervisor(),
         )
+
+        def opened() -> None:
+            keeper.spool_opened()
+            link.wake()
+
+        spool.on_opened = opened
+        cursor = {} if spool_within_s is not None and not spool.is_open else await keeper.cursor()
         try:
-            await gateway.run(source(await keeper.cursor()), stop=stop, drain=drain)
+            await gateway.run(source(cursor), stop=stop, drain=drain)
         except ExceptionGroup as group:
             raise _foreseen(group) from group
         finally:
@@ -197,6 +208,7 @@ class _Gateway:
             "clock": self.watch_clock(),
             "refused": self.give_up_refused(),
             "glance": self.teller.show(),
+            "disk": self.spool.keep_open(),
             "watchdog": watch(
                 self.supervisor, self.spool, lambda: self.uplink.beat_mono_s, self.teller.in_words
             ),
@@ -216,11 +228,20 @@ class _Gateway:
             await asyncio.sleep(CLOCK_LOOK_S)
 
     async def give_up_refused(self) -> None:
-        """Release what the hub refused so long ago that nobody will look at it any more."""
+        """Release what the hub refused so long ago that nobody will look at it any more.
+
+        And what was put aside of a damaged spool.
+        """
         while True:
             if self.clock.knows_time():
-                before = self.clock.utc_ms() - self.settings.spool.refused_days * DAY_MS
-                await self.spool.do(partial(_release_before, utc_ms=before))
+                now_ms = self.clock.utc_ms()
+                before = now_ms - self.settings.spool.refused_days * DAY_MS
+                with contextlib.suppress(CannotStore):
+                    await self.spool.do(partial(_release_before, utc_ms=before))
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(
+                        damaged_spool.forget_old, self.settings.data_dir / SPOOL_FILE, now_ms
+                    )
             await asyncio.sleep(REFUSED_LOOK_S)
 
     async def drained(self) -> None:
@@ -235,9 +256,7 @@ class _Gateway:
 
 def _release_before(spool: Spool, utc_ms: int) -> None:
     """Give up batches that the hub refused and that were sealed before; a full disk can wait."""
-    old = [one.seq for one in spool.batches.refused() if one.sealed_utc_ms < utc_ms]
-    with contextlib.suppress(SpoolFull):
-        spool.batches.release(old)
+    spool.batches.release([b.seq for b in spool.batches.refused() if b.sealed_utc_ms < utc_ms])
 
 
 def _foreseen(group: ExceptionGroup) -> Exception:

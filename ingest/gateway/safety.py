@@ -1,7 +1,8 @@
 """The parts of edge safety together: roster book, guard, events, the on-site page.
 
-All of it works with the network down and the disk full. What it must not do is stop the gateway
-from storing readings: a page that cannot listen and a disk that cannot save are said and counted.
+All of it works with the network down and the disk full, or sick. What it must not do is stop the
+gateway from storing readings: a page that cannot listen and a disk that cannot save are said and
+counted.
 """
 
 import asyncio
@@ -104,6 +105,8 @@ class Edge:
         """Bands that are heard and not registered, for the page alone."""
         self.unsent: Callable[[], int] = int
         """Batches that the district has not answered for; the gateway sets it."""
+        self.can_store: Callable[[], bool] = _yes
+        """Whether what is heard reaches the disk; the gateway sets it."""
         self.link_is_up: Callable[[], bool] = bool
         """Whether the broker is there; the gateway sets it."""
         self.page_says = "off"
@@ -199,6 +202,7 @@ class Edge:
             refused=list(self.claims.refused.values()),
             can_claim=bool(self.book.claimers),
             unsent_batches=self.unsent(),
+            can_store=self.can_store(),
             is_revoked=self.is_revoked,
             link_since_mono_ms=self._link_since_mono_ms,
             token=self._token.text,
@@ -300,3 +304,8 @@ class Edge:
 
 def _nobody(_device_key: str) -> None:
     """Vibrate nobody's band."""
+
+
+def _yes() -> bool:
+    """Say that all is well."""
+    return True

@@ -18,6 +18,7 @@ import apsw
 
 from ingest.batch.content import BOOT_BYTES
 from ingest.gateway import wal_frames
+from ingest.gateway.damaged_spool import WORKING
 from ingest.gateway.spool_rows import (
     CHUNK_TABLE,
     FIELDS_TAGGED,
@@ -136,7 +137,7 @@ def _readings(rows: Rows, table: str) -> int:
 @contextlib.contextmanager
 def _checkpointed_copy(path: Path) -> Iterator[Path]:
     """Copy the file with all that is committed in its write-ahead log put in its place."""
-    with tempfile.TemporaryDirectory(prefix=".salvage-", dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=WORKING, dir=path.parent) as folder:
         copy = Path(folder, "copy")
         for suffix in ("", "-wal"):
             with contextlib.suppress(FileNotFoundError):

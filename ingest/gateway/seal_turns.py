@@ -13,7 +13,7 @@ from ingest.gateway.disk import Disk
 from ingest.gateway.keeping import Keeper
 from ingest.gateway.sealing import MANY_READINGS, SealPolicy, TakenBytes
 from ingest.gateway.spool import Spool
-from ingest.gateway.spool_ground import SpoolFull
+from ingest.gateway.spool_ground import CannotStore
 from ingest.gateway.uplink import Uplink
 
 SEAL_LOOK_S = 0.25
@@ -75,8 +75,8 @@ class SealTurns:
         )
         try:
             await self._spool.do(one_batch, "seal")
-        except SpoolFull:
-            await self._keeper.full()
+        except CannotStore as error:
+            await self._keeper.hold(error)
             return
         if not self._policy.is_fixed:
             # What was due with it and did not fit is due now.

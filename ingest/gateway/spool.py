@@ -49,7 +49,8 @@ class Spool:
     ) -> None:
         """Open or make the spool; `boot` names a new one (else random bytes do).
 
-        Raises Misconfigured: in use by another process, or written with another box's key.
+        Raises Misconfigured: in use by another process, or written with another box's key;
+        Unavailable: the disk fails.
         """
         self._ground = Ground(path, tag_key, quota_pages=quota_pages, boot=boot, ballast=ballast)
         self._chunks = Chunks(self._ground)
@@ -92,6 +93,11 @@ class Spool:
     def has_ballast(self) -> bool:
         """Say whether there is room for deleting on a full disk; any thread may look."""
         return self._ground.ballast.stands
+
+    @property
+    def chunks_heard(self) -> int:
+        """Count the chunks ever stored."""
+        return sum(self._ground.state.heard.values())
 
     def unsealed(self, lane: Lane) -> int:
         """Count the chunks of a lane that wait to be sealed."""

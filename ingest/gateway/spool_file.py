@@ -1,6 +1,7 @@
 """Opening the spool file: whose it is, whether it is whole, and what to do where it is not."""
 
 import contextlib
+import fcntl
 import functools
 import os
 import secrets
@@ -14,7 +15,8 @@ import structlog
 from config.errors import Misconfigured, Unavailable
 from config.language import _
 from ingest.batch.content import BOOT_BYTES
-from ingest.gateway import salvage, wal_frames
+from ingest.gateway import damaged_spool, salvage, wal_frames
+from ingest.gateway.box_keys import give_to_owner, sync_folder
 from ingest.gateway.spool_rows import (
     APPLICATION,
     PAGE_BYTES,
@@ -30,7 +32,7 @@ from ingest.gateway.spool_rows import (
 log = structlog.get_logger()
 
 
-_DISK_FAULTS = (apsw.IOError, apsw.FullError, apsw.CantOpenError, apsw.NoMemError)
+DISK_FAULTS = (apsw.IOError, apsw.FullError, apsw.CantOpenError, apsw.NoMemError)
 _DAMAGE = (
     apsw.CorruptError,
     apsw.NotADBError,
@@ -48,9 +50,23 @@ def open_spool_file(
 ) -> tuple[apsw.Connection, State]:
     """Open the spool, or make it; rebuild it from its rows where pages are destroyed.
 
-    Raises Misconfigured: another process has it, or another box's key made it.
+    Raises Misconfigured: another process has it, or another box's key made it; Unavailable: the
+    disk fails, or has no room to rebuild it. The file stays as it is then, to be tried again.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path):
+            return _opened_or_made(path, tagger, boot)
+    except (OSError, *DISK_FAULTS) as error:
+        raise Unavailable(f"the spool cannot be opened: {error}") from error
+
+
+def _opened_or_made(
+    path: Path, tagger: Tagger, boot: bytes | None
+) -> tuple[apsw.Connection, State]:
+    if not os.access(path.parent, os.W_OK):  # SQLite would call it a damaged header
+        raise Unavailable("the spool cannot be opened: its folder may be read alone")
+    damaged_spool.clear_up(path)
     if _ready(path).exists():
         _put_in_place(path)  # a kill fell between the steps
     if not path.exists():
@@ -61,10 +77,23 @@ def open_spool_file(
         log.error("spool_damaged", path=str(path))  # noqa: TRY400 - foreseen: no traceback
     try:
         _rebuild(path, tagger)
-    except (OSError, *_DISK_FAULTS) as error:
-        # The damaged file stays as it is: it is tried again when there is room, and a start later.
+    except (OSError, *DISK_FAULTS) as error:
         raise Unavailable(f"the damaged spool cannot be rebuilt now: {error}") from error
     return _open(path, tagger)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other openers away: a file that is rebuilt is open, and locked, in nobody's hands."""
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Misconfigured(_in_use(path)) from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def _rebuild(path: Path, tagger: Tagger) -> None:
@@ -72,13 +101,14 @@ def _rebuild(path: Path, tagger: Tagger) -> None:
     saved = salvage.read(path, tagger)
     if saved is None:
         raise Misconfigured(_not_ours(path))
+    damaged_spool.forget_all(path)
     fresh = path.with_name(f"{path.name}.rebuilt")
     _remove(fresh)
     _make(fresh, tagger, saved.state)
     with contextlib.closing(connect(fresh)) as db, transaction(db):
         salvage.write(db, saved)
     fresh.replace(_ready(path))
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     aside = _put_in_place(path)
     log.error("spool_rebuilt", kept_aside=str(aside), **saved.summary)
 
@@ -93,12 +123,9 @@ def _put_in_place(path: Path) -> Path:
 
     Never may a file without its log, or with another's, stand here alone: it would be opened.
     """
-    aside = _free_name(path)
-    for suffix in ("", "-wal"):
-        if path.with_name(path.name + suffix).exists():
-            path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
+    aside = damaged_spool.put_aside(path)
     _ready(path).replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return aside
 
 
@@ -144,11 +171,8 @@ def _open(path: Path, tagger: Tagger) -> tuple[apsw.Connection, State]:
             with contextlib.suppress(apsw.Error):
                 db.close()
         if isinstance(error, apsw.BusyError):
-            raise Misconfigured(
-                _("Another process has the spool %(path)s open: run one gateway at a time.")
-                % {"path": path}
-            ) from error
-        if isinstance(error, _DISK_FAULTS):
+            raise Misconfigured(_in_use(path)) from error
+        if isinstance(error, DISK_FAULTS):
             raise Unavailable(f"the spool cannot be opened: {error}") from error
         if isinstance(error, apsw.Error):
             raise SpoolDamaged("the spool file does not make sense") from error
@@ -212,6 +236,7 @@ def _make(path: Path, tagger: Tagger, state: State) -> None:
     part = path.with_name(f"{path.name}.part")
     _remove(part)
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    give_to_owner(part)
     with contextlib.closing(connect(part)) as db, transaction(db):
         db.execute(SCHEMA)
         db.execute(f"PRAGMA user_version = {SPOOL_VERSION}")
@@ -219,7 +244,13 @@ def _make(path: Path, tagger: Tagger, state: State) -> None:
         db.execute("INSERT INTO owner VALUES (1, ?)", (tagger.key_name,))
         write_state(db, tagger, state)
     part.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
+
+
+def _in_use(path: Path) -> str:
+    return _("Another process has the spool %(path)s open: run one gateway at a time.") % {
+        "path": path
+    }
 
 
 def _not_ours(path: Path) -> str:
@@ -229,21 +260,6 @@ def _not_ours(path: Path) -> str:
     ) % {"path": path}
 
 
-def _free_name(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    return aside
-
-
 def _remove(path: Path) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

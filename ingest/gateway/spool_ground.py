@@ -18,7 +18,12 @@ import structlog
 
 from config.errors import Unavailable
 from ingest.gateway.ballast import Ballast
-from ingest.gateway.spool_file import SpoolDamaged, damage_noticed, open_spool_file
+from ingest.gateway.spool_file import (
+    DISK_FAULTS,
+    SpoolDamaged,
+    damage_noticed,
+    open_spool_file,
+)
 from ingest.gateway.spool_rows import CHUNK_TABLE, Field, State, Tagger, transaction, write_state
 
 log = structlog.get_logger()
@@ -31,8 +36,12 @@ Damaged = tuple[int, tuple[Field, ...]]
 """A row's number, and its fields without the tag."""
 
 
-class SpoolFull(Unavailable):
-    """The quota is reached: hold or refuse what is heard, loudly; the uplink makes room."""
+class CannotStore(Unavailable):
+    """Nothing can be stored just now: hold or refuse what is heard, loudly, and try again."""
+
+
+class SpoolFull(CannotStore):
+    """The quota is reached, or the disk is full: the uplink makes room."""
 
 
 class Ground:
@@ -49,7 +58,8 @@ class Ground:
     ) -> None:
         """Open or make the file; `boot` names a new one (else random bytes do).
 
-        Raises Misconfigured: in use by another process, or written with another box's key.
+        Raises Misconfigured: in use by another process, or written with another box's key;
+        Unavailable: the disk fails.
         """
         self.tagger = Tagger(tag_key)
         self.quota_pages = quota_pages
@@ -63,11 +73,15 @@ class Ground:
                 raise
             self.db, self.state = open_spool_file(path, self.tagger, boot=boot)
         self.ballast.take()
-        self.used_pages = self._pages() - self._free_pages()
+        try:
+            self.used_pages = self._pages() - self._free_pages()
+        except (SpoolDamaged, *DISK_FAULTS) as error:
+            self.close()
+            raise Unavailable(f"the spool cannot be read: {error}") from error
 
     def close(self) -> None:
         """Put everything into the one file, and let go of it."""
-        with suppress(SpoolDamaged), damage_noticed():  # mended when it is opened again
+        with suppress(SpoolDamaged, *DISK_FAULTS), damage_noticed():  # taken up at the next opening
             self.db.close()
 
     def rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:

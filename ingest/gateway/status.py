@@ -39,6 +39,10 @@ class Status:
     spool_rebuilt: int
     spool_full: int
     """How often the spool was too full to store, since the start."""
+    storing: bool
+    """Whether what is heard reaches the disk; else it is held in memory while there is room."""
+    disk_faults: int
+    """How often the disk failed under the spool, which was opened again, since the start."""
     sent: int
     """Since the start, as the rest; each once, however often it was sent."""
     sent_batches: int

@@ -70,7 +70,8 @@ class Teller:
         """Say in a line how things stand: `systemctl status` shows it."""
         reached = "reached" if self.uplink.traffic.connected else "NOT reached"
         waiting = self.spool.unsettled_batches
-        return f"district {reached}, {waiting} batches wait"
+        stored = "" if self.keeper.can_store else ", NOTHING CAN BE STORED"
+        return f"district {reached}, {waiting} batches wait{stored}"
 
     def status(self) -> Status:
         """Say what all parts have counted."""
@@ -93,6 +94,8 @@ class Teller:
             bad_input=count["bad_input"],
             spool_rebuilt=count["rebuilt"],
             spool_full=self.keeper.times_full,
+            storing=self.keeper.can_store,
+            disk_faults=self.spool.faults,
             sent=traffic.sent_readings,
             sent_batches=traffic.sent_batches,
             resent_batches=traffic.resent_batches,

@@ -28,13 +28,12 @@ from ingest.batch.receipt import Receipt, open_receipt
 from ingest.batch.topics import Lane, event_topic, lane_topic
 from ingest.gateway.batches import Waiting
 from ingest.gateway.clock import BoxClock, Clock
-from ingest.gateway.disk import Disk
+from ingest.gateway.disk import Disk, SpoolAway
 from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.link import Dialect, Link, connected
 from ingest.gateway.safety import Edge
 from ingest.gateway.spool import Spool
-from ingest.gateway.spool_file import SpoolDamaged
-from ingest.gateway.spool_ground import SpoolFull
+from ingest.gateway.spool_ground import CannotStore
 
 log = structlog.get_logger()
 
@@ -201,8 +200,6 @@ class Uplink:
                     wait_s = self.policy.reconnect_least_s
                     log.info("broker_connected", gateway=self.gateway, mqtt=self.dialect.name)
                     await self._converse(self._link)
-            except SpoolDamaged:
-                raise  # not the broker's fault: the spool is mended when the gateway starts again
             except Unavailable as error:
                 log.warning("broker_away", gateway=self.gateway, why=str(error))
             finally:
@@ -263,10 +260,13 @@ class Uplink:
             await self.edge.take_roster(sealed)
 
     async def _send(self, link: Link) -> None:
-        while batch := await self._next("live", MAX_LIVE_ON_THE_WAY):
-            self._publish(link, batch, "live")
-        while batch := await self._next("backlog", MAX_BACKLOG_ON_THE_WAY):
-            self._publish(link, batch, "backlog")
+        try:
+            while batch := await self._next("live", MAX_LIVE_ON_THE_WAY):
+                self._publish(link, batch, "live")
+            while batch := await self._next("backlog", MAX_BACKLOG_ON_THE_WAY):
+                self._publish(link, batch, "backlog")
+        except SpoolAway:
+            return  # what the edge tells goes out all the same; the rest when it is open again
 
     async def _next(self, lane: Lane, most: int) -> Waiting | None:
         if sum(sent.lane == lane for sent in self._on_the_way.values()) >= most:
@@ -337,8 +337,9 @@ class Uplink:
         if receipt.committed or receipt.refused:
             try:
                 await self._settle(receipt)
-            except SpoolFull:
-                # A full disk deletes nothing: the batch is sent again, and receipted again.
+            except CannotStore:
+                # A full disk deletes nothing, nor does a sick one: the batch is sent again, and
+                # receipted again.
                 log.error("receipt_not_kept", gateway=self.gateway)  # noqa: TRY400 - foreseen
         self.settled.set()
 

@@ -2,10 +2,13 @@
 
 A ping is a proof and no timer. It is sent by the event loop, after the spool's thread has done a
 piece of work, if the uplink has taken a turn of late. If one of the three hangs, systemd starts
-the gateway anew. Without systemd (no NOTIFY_SOCKET) none of it does anything.
+the gateway anew. While the disk fails the spool's thread is not waited for: to start anew would
+not mend the disk, and cost who is on site their guard. Without systemd (no NOTIFY_SOCKET) none of
+it does anything.
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import time
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ingest.gateway.disk import Disk
+from ingest.gateway.disk import Disk, SpoolAway
 
 log = structlog.get_logger()
 
@@ -68,17 +71,22 @@ async def watch(
     """
     every_s = LOOK_S if supervisor.watchdog_s is None else supervisor.watchdog_s / 4
     pings = [] if supervisor.watchdog_s is None else ["WATCHDOG=1"]
-    await disk.do(_nothing, "watch")
+    await _turn(disk)
     supervisor.tell("READY=1", f"STATUS={state()}", *pings)
     while True:
         await (pause or asyncio.sleep)(every_s)
-        await disk.do(_nothing, "watch")  # hangs as long as the spool's thread does
+        await _turn(disk)  # hangs as long as the spool's thread does
         silent_s = clock() - uplink_beat_mono_s()
         if silent_s > UPLINK_TURN_S:
             log.error("uplink_hangs", for_s=round(silent_s))
             supervisor.tell(f"STATUS={state()}")
             continue
         supervisor.tell(f"STATUS={state()}", *pings)
+
+
+async def _turn(disk: Disk) -> None:
+    with contextlib.suppress(SpoolAway):
+        await disk.do(_nothing, "watch")
 
 
 def _nothing(_spool: object) -> None:

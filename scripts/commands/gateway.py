@@ -105,6 +105,7 @@ async def _serve(
     import signal
 
     from ingest.gateway.box_keys import load_box_keys
+    from ingest.gateway.disk import OPENS_SOON_S
     from ingest.gateway.run import run_gateway
     from ingest.gateway.safety import Edge
     from ingest.gateway.status import last_alive_utc_ms
@@ -124,6 +125,9 @@ async def _serve(
         parts["hub_encryption"] = hub.encryption
     if readings is None:
         parts["inbox"] = _inbox(settings, edge)
+    if readings is None and not until_receipted:
+        # Who is on site is guarded without a disk, too.
+        parts["spool_within_s"] = OPENS_SOON_S
     source: Source = partial(_source, readings, lane.value)
     if readings is None:
         source = _collectors(settings, edge, parts) or source

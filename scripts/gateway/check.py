@@ -253,8 +253,10 @@ class _Box:
 
     def _disk(self, folder: Path) -> Iterator[Finding]:
         from ingest.gateway.checks.disk import MIB, disk_findings
+        from ingest.gateway.run import SPOOL_FILE
 
-        spool = sum(path.stat().st_size for path in folder.glob("spool.sqlite*"))
+        parts = (folder / SPOOL_FILE, folder / f"{SPOOL_FILE}-wal")
+        spool = sum(path.stat().st_size for path in parts if path.exists())
         yield from disk_findings(
             folder,
             quota_bytes=self._settings.spool.quota_mb * MIB,
@@ -263,13 +265,14 @@ class _Box:
         )
 
     def _spool(self, folder: Path) -> Iterator[Finding]:
-        from ingest.gateway.checks.spool import resting_findings, running_findings
+        from ingest.gateway.checks.spool import aside_findings, resting_findings, running_findings
         from ingest.gateway.run import SPOOL_FILE
 
         if self._said is not None:
             yield from running_findings(self.status)
         elif self._identity is not None:
             yield from resting_findings(folder / SPOOL_FILE, self._identity.keys.spool_tag_key())
+        yield from aside_findings(folder / SPOOL_FILE)
 
     def _roster_findings(self, folder: Path) -> Iterator[Finding]:
         from ingest.gateway.checks.identity import roster_findings

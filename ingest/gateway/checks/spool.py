@@ -13,6 +13,7 @@ import apsw
 
 from config.language import _
 from ingest.gateway.checks.finding import Finding
+from ingest.gateway.damaged_spool import KEPT_DAYS, aside_of
 from ingest.gateway.spool_chunks import MAX_BAD_INPUT_KEPT
 from ingest.gateway.spool_rows import FIELDS_TAGGED, Tagger
 
@@ -20,12 +21,37 @@ from ingest.gateway.spool_rows import FIELDS_TAGGED, Tagger
 def running_findings(status: Mapping[str, object]) -> Iterator[Finding]:
     """Yield what the status of a running gateway says of its spool."""
     count = {name: value for name, value in status.items() if isinstance(value, int)}
+    if status.get("storing") is False:
+        yield Finding(
+            "spool",
+            "bad",
+            _("what is heard cannot be stored: memory holds it while there is room, no longer"),
+            _("look why: df, dmesg; then make room, or replace the disk. It is tried on and on"),
+        )
+    if count.get("disk_faults"):
+        yield Finding(
+            "spool",
+            "warn",
+            _("the disk failed %(count)d times under it since the start")
+            % {"count": count["disk_faults"]},
+            _("the disk fails: replace it in good order"),
+        )
     if count.get("spool_full"):
         yield Finding(
             "spool",
             "bad",
             _("it was full %(count)d times since the start") % {"count": count["spool_full"]},
             _("see to the connection with the broker, or write a larger spool.quota_mb"),
+        )
+    if dropped := _number(status, "radio", "dropped_live") + _number(
+        status, "scanners", "readings_dropped"
+    ):
+        yield Finding(
+            "spool",
+            "bad",
+            _("%(count)d readings were heard and lost since the start: memory was full")
+            % {"count": dropped},
+            _("the disk is too slow, full or sick: see what is said of it"),
         )
     yield from _counted(count)
     yield Finding(
@@ -38,6 +64,23 @@ def running_findings(status: Mapping[str, object]) -> Iterator[Finding]:
             "waiting": count.get("waiting_batches", 0),
         },
     )
+
+
+def aside_findings(path: Path) -> Iterator[Finding]:
+    """Yield what is kept of a damaged spool."""
+    kept = aside_of(path)
+    if kept:
+        said = {"mib": -(-sum(file.stat().st_size for file in kept) // 2**20), "days": KEPT_DAYS}
+        yield Finding(
+            "spool",
+            "warn",
+            _(
+                "it was damaged and has been rebuilt; the damaged file (%(mib)d MiB) stays beside "
+                "it for %(days)d days"
+            )
+            % said,
+            _("the disk fails: replace it in good order"),
+        )
 
 
 def resting_findings(path: Path, tag_key: bytes) -> Iterator[Finding]:
@@ -72,6 +115,12 @@ def resting_findings(path: Path, tag_key: bytes) -> Iterator[Finding]:
         )
     yield from _counted({"refused_batches": refused})
     yield Finding("spool", "ok", _("%(readings)d readings wait in it") % {"readings": readings})
+
+
+def _number(status: Mapping[str, object], part: str, name: str) -> int:
+    counts = status.get(part)
+    number = counts.get(name) if isinstance(counts, dict) else None
+    return number if isinstance(number, int) else 0
 
 
 def _counted(count: Mapping[str, int]) -> Iterator[Finding]:

@@ -26,6 +26,8 @@ log = structlog.get_logger()
 LOOK_S = 2.0
 FAULT_S = 30.0
 TIDY_S = 3_600.0
+FAULTS = (OSError, apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)
+"""Of a disk that is full, fails, or may be read alone."""
 MOST_WAITING_BATCHES = 64
 """Beyond, the spool belongs to what is heard now."""
 
@@ -58,18 +60,32 @@ class Inbox:
                 await asyncio.sleep(self._look_s)
             await put(heard)
 
+        while True:
+            try:
+                async with _journal(self._data_dir, self._now_ms() - OLDEST_MS) as journal:
+                    await self._look(journal, put_when_free, cursor)
+            except FAULTS as error:
+                # What to do: see to the disk. Nothing is taken meanwhile, and nothing is lost.
+                log.error("inbox_waits", why=str(error))  # noqa: TRY400 - foreseen
+                await asyncio.sleep(FAULT_S)
+
+    async def _look(
+        self,
+        journal: Journal,
+        put: Put,
+        cursor: Callable[[], Awaitable[Mapping[str, str]]],
+    ) -> None:
         tidied_s = None
-        async with _journal(self._data_dir, self._now_ms() - OLDEST_MS) as journal:
-            while True:
-                if tidied_s is None or time.monotonic() - tidied_s > TIDY_S:
-                    await asyncio.to_thread(jobs.tidy, self._data_dir)
-                    tidied_s = time.monotonic()
-                notes = await asyncio.to_thread(jobs.waiting, self._data_dir)
-                for left, note in enumerate(notes):
-                    self._counts["waiting"] = len(notes) - left
-                    await self._one(note, journal, put_when_free, cursor)
-                self._counts["waiting"] = 0
-                await asyncio.sleep(self._look_s)
+        while True:
+            if tidied_s is None or time.monotonic() - tidied_s > TIDY_S:
+                await asyncio.to_thread(jobs.tidy, self._data_dir)
+                tidied_s = time.monotonic()
+            notes = await asyncio.to_thread(jobs.waiting, self._data_dir)
+            for left, note in enumerate(notes):
+                self._counts["waiting"] = len(notes) - left
+                await self._one(note, journal, put, cursor)
+            self._counts["waiting"] = 0
+            await asyncio.sleep(self._look_s)
 
     def status(self) -> Mapping[str, int]:
         """Say how things stand, for the gateway's status."""
@@ -98,7 +114,7 @@ class Inbox:
             where = jobs.DONE if account.is_clean else jobs.REFUSED
             said = account.as_dict() | {"finished_utc_ms": self._now_ms()}
             await asyncio.to_thread(jobs.finish, note, where, said)
-        except (OSError, apsw.FullError, apsw.IOError) as error:
+        except FAULTS as error:
             # What to do: see to the disk. The file is begun again, and nothing counts twice.
             log.error("import_waits", job=note.stem, why=str(error))  # noqa: TRY400 - foreseen
             await asyncio.sleep(FAULT_S)

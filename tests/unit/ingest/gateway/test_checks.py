@@ -13,7 +13,7 @@ from ingest.gateway.checks.finding import Finding, worst
 from ingest.gateway.checks.identity import Identity, identity_findings, roster_findings
 from ingest.gateway.checks.permissions import permission_findings
 from ingest.gateway.checks.scanners import away_findings
-from ingest.gateway.checks.spool import resting_findings, running_findings
+from ingest.gateway.checks.spool import aside_findings, resting_findings, running_findings
 from ingest.gateway.spool import Spool
 from ingest.gateway.spool_chunks import MAX_BAD_INPUT_KEPT
 
@@ -327,6 +327,29 @@ def test_of_a_running_gateway_its_own_word_is_taken():
 
     assert states(running_findings(well)) == ["ok"]
     assert states(running_findings(sick)) == ["bad", "bad", "warn", "ok", "ok"]
+
+
+def test_a_disk_that_fails_under_a_running_gateway_is_said():
+    sick = {"storing": False, "disk_faults": 2}
+    lost = {"radio": {"dropped_live": 3}, "scanners": {"readings_dropped": 4}}
+
+    assert states(running_findings({"storing": True, "disk_faults": 0, "radio": {}})) == ["ok"]
+    assert states(running_findings(sick)) == ["bad", "warn", "ok"]
+    found = list(running_findings(lost))
+    assert states(found) == ["bad", "ok"]
+    assert "7 readings" in found[0].says
+
+
+def test_what_is_kept_of_a_damaged_spool_is_said(tmp_path):
+    path = tmp_path / "spool.sqlite"
+    assert states(aside_findings(path)) == []
+    path.with_name("spool.sqlite.damaged-3").write_bytes(bytes(2**20))
+    path.with_name("spool.sqlite.damaged-3-wal").write_bytes(b"1")
+
+    (found,) = aside_findings(path)
+
+    assert found.state == "warn"
+    assert "2 MiB" in found.says
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,15 @@ def test_a_real_full_file_system_drains(mounted, keys, box):
         assert spool.append(CHUNK, lane="backlog") == len(CHUNK)
 
 
+def test_on_a_disk_that_may_be_read_alone_the_ballast_gives_no_room(mounted):
+    ballast = Ballast(mounted, BALLAST_BYTES)
+    assert ballast.take()
+    subprocess.run(["/usr/bin/mount", "-o", "remount,ro", str(mounted)], check=True)
+
+    assert ballast.drop() is False
+    assert ballast.stands
+
+
 def test_a_gateway_starts_on_a_full_file_system_and_drains(mounted, keys, box):
     path = mounted / "spool.sqlite"
     with open_spool(path, keys, Ballast(mounted, BALLAST_BYTES)) as spool:

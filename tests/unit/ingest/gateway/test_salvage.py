@@ -1,4 +1,9 @@
+import fcntl
+import os
 import random
+import signal
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -7,6 +12,8 @@ from hypothesis import strategies as st
 from config.errors import Misconfigured
 from ingest.batch.keys import make_keys
 from ingest.batch.reading import Quantity, Reading
+from ingest.gateway import damaged_spool
+from ingest.gateway.ballast import BALLAST_FILE
 from ingest.gateway.spool_file import SpoolDamaged
 from tests.unit.ingest.gateway.conftest import NOON_UTC_MS
 
@@ -173,3 +180,104 @@ def test_random_damage_never_invents_or_silently_loses_a_reading(box, spots):
     assert len(left) == len(set(left))
     if spool.counters["stored"] == len(readings):  # else both copies of the state were hit
         assert len(left) + lost == len(readings)
+
+
+def damage_a_page(path):
+    damage(path, lambda data: data.__setitem__(slice(3 * PAGE, 4 * PAGE), b"\xff" * PAGE))
+
+
+DIES = """
+import os, sys
+from pathlib import Path
+import ingest.gateway.salvage
+ingest.gateway.salvage.rows_on_leaves = lambda *_: os.kill(os.getpid(), 9)
+from ingest.gateway.spool import Spool
+Spool(Path(sys.argv[1]), bytes.fromhex(sys.argv[2]), quota_pages=10_000)
+"""
+
+
+def names(folder):
+    """Without the ballast, and logs with nothing in them."""
+    paths = (path for path in folder.iterdir() if path.name != BALLAST_FILE)
+    return sorted(path.name for path in paths if path.stat().st_size)
+
+
+def test_a_rebuilding_that_was_killed_leaves_no_copies(box, keys):
+    readings = filled(box)
+    damage_a_page(box.path)
+    for _ in range(2):
+        words = [sys.executable, "-c", DIES, box.path, keys.spool_tag_key().hex()]
+        killed = subprocess.run(words, check=False, capture_output=True)
+        assert killed.returncode == -signal.SIGKILL
+
+    left = [name for name in names(box.path.parent) if name.startswith(".salvage-")]
+    assert len(left) == 1, "the second has cleared up after the first"
+    spool = box.open()
+    spool.close()
+
+    assert names(box.path.parent) == ["spool.sqlite", "spool.sqlite.damaged-1"]
+    assert accounted(box.open(), box) == (readings, 0)
+
+
+def test_of_damaged_files_one_is_kept(box):
+    filled(box)
+    for _ in range(3):
+        damage_a_page(box.path)
+        box.open().close()
+
+    asides = [name for name in names(box.path.parent) if "damaged" in name]
+    assert asides == ["spool.sqlite.damaged-1"]
+
+
+def test_a_damaged_file_goes_after_two_weeks(box):
+    filled(box)
+    damage_a_page(box.path)
+    box.open()
+    aside = box.path.with_name("spool.sqlite.damaged-1")
+    now_ms = round(1000 * aside.stat().st_mtime)
+
+    damaged_spool.forget_old(box.path, now_ms + (damaged_spool.KEPT_DAYS - 1) * 86_400_000)
+    assert aside.exists()
+    damaged_spool.forget_old(box.path, now_ms + (damaged_spool.KEPT_DAYS + 1) * 86_400_000)
+    assert not aside.exists()
+
+
+def test_a_file_put_aside_while_the_clock_was_years_ahead_is_not_kept_for_years(box):
+    filled(box)
+    damage_a_page(box.path)
+    box.open()
+    aside = box.path.with_name("spool.sqlite.damaged-1")
+    then_ms = round(1000 * aside.stat().st_mtime) - 10_000 * 86_400_000
+
+    damaged_spool.forget_old(box.path, then_ms)
+    damaged_spool.forget_old(box.path, then_ms + (damaged_spool.KEPT_DAYS + 1) * 86_400_000)
+
+    assert not aside.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")
+def test_what_root_rebuilds_stays_the_gateways(box):
+    """As `sudo adhere gateway refused list` does."""
+    filled(box)
+    for path in (box.path.parent, *box.path.parent.iterdir()):
+        os.chown(path, 1234, 1234)
+    damage_a_page(box.path)
+    box.path.with_name(BALLAST_FILE).unlink()
+
+    spool = box.open()
+    spool.append(noise(EACH), lane="live")
+
+    owners = {path.name: path.stat().st_uid for path in box.path.parent.iterdir()}
+    assert set(owners.values()) == {1234}, owners
+
+
+def test_two_who_open_it_at_once_are_one_too_many(box):
+    """The one that rebuilds it holds no lock of SQLite's."""
+    handle = os.open(box.path.parent, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+
+    with pytest.raises(Misconfigured, match="Another process has the spool"):
+        box.open()
+
+    os.close(handle)
+    box.open()

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from ingest.gateway.disk import SpoolAway
 from ingest.gateway.watchdog import Supervisor, watch
 
 
@@ -30,12 +31,14 @@ class Disk:
     """A spool's thread that works, or hangs from one turn on."""
 
     def __init__(self):
-        self.turns, self.hangs = 0, False
+        self.turns, self.hangs, self.fails = 0, False, False
 
     async def do(self, what, part):
         assert part == "watch"
         if self.hangs:
             await asyncio.Event().wait()
+        if self.fails:
+            raise SpoolAway("the disk fails")
         self.turns += 1
         what(None)
 
@@ -111,6 +114,19 @@ def test_a_spools_thread_that_hangs_is_pinged_for_no_more(systemd):
         await turn()
         await turn()
         assert heard() == []
+
+    asyncio.run(scene(address, then))
+
+
+def test_while_the_disk_fails_the_rest_is_pinged_for(systemd):
+    address, heard = systemd
+
+    async def then(disk, clock, beat, turn):
+        heard()
+        disk.fails = True
+        beat[0] = clock.now_s + 30
+        await turn()
+        assert heard() == [["STATUS=all is well", "WATCHDOG=1"]]
 
     asyncio.run(scene(address, then))
 
