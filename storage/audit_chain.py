@@ -68,7 +68,9 @@ class Row(NamedTuple):
     detail: str
 
 
-FaultKind = Literal["edited", "removed", "added", "block_missing", "chain_broken", "other_anchor"]
+FaultKind = Literal[
+    "edited", "removed", "added", "block_missing", "chain_broken", "other_anchor", "reported_anchor"
+]
 
 
 class Fault(NamedTuple):
@@ -118,16 +120,26 @@ def newest(conn: Connection) -> Anchor | None:
 
 
 def verify(conn: Connection, held_to: Anchor | None = None) -> Verified:
-    """Compute every block anew from its rows; `held_to` is an anchor from elsewhere, on paper say.
+    """Compute every block anew from its rows, and look for the anchors that reports have named.
 
-    Who changed rows and wrote the chain anew is found by that anchor alone.
+    Whoever cut off the end of the trail, or changed rows and wrote the chain anew, and changed what
+    is kept of the reports as well, is found by `held_to` alone: an anchor from elsewhere, on paper.
     """
     with snapshot(conn):
         blocks = [Block._make(row) for row in conn.execute(query("read_audit_blocks"))]
+        known = conn.execute(query("knows_reported_anchors")).fetchone()
+        reported = (
+            [
+                Anchor(int(number), bytes(sha256))
+                for number, sha256 in conn.execute(query("read_reported_anchors"))
+            ]
+            if known and known[0]
+            else []
+        )
         with conn.cursor(name="audit_rows") as cursor:
             cursor.itersize = FETCHED_AT_ONCE
             cursor.execute(query("read_audit_rows"))
-            return _verified(blocks, (Row(*row) for row in cursor), held_to)
+            return _verified(blocks, (Row(*row) for row in cursor), held_to, reported)
 
 
 def digest(block: Block, rows: Iterable[Row]) -> tuple[bytes, int]:
@@ -147,7 +159,9 @@ def _netstrings(fields: Iterable[str]) -> bytes:
     return b"".join(b"%d:%b," % (len(data), data) for data in (text.encode() for text in fields))
 
 
-def _verified(blocks: list[Block], rows: Iterator[Row], held_to: Anchor | None) -> Verified:
+def _verified(
+    blocks: list[Block], rows: Iterator[Row], held_to: Anchor | None, reported: Iterable[Anchor]
+) -> Verified:
     """Walk along blocks and rows together, both in order."""
     faults: list[Fault] = []
     sealed = unsealed = 0
@@ -179,7 +193,11 @@ def _verified(blocks: list[Block], rows: Iterator[Row], held_to: Anchor | None) 
             kind: FaultKind = "edited" if more == 0 else "added" if more > 0 else "removed"
             faults.append(_fault(kind, each))
         before = each
-    if held_to is not None and held_to not in {Anchor(b.number, b.sha256) for b in blocks}:
+    held = {Anchor(block.number, block.sha256) for block in blocks}
+    faults += [
+        Fault("reported_anchor", anchor.number, 0, 0) for anchor in reported if anchor not in held
+    ]
+    if held_to is not None and held_to not in held:
         faults.append(Fault("other_anchor", held_to.number, 0, 0))
     anchor = Anchor(before.number, before.sha256) if blocks else None
     return Verified(len(blocks), sealed, unsealed, anchor, tuple(faults))

@@ -22,6 +22,9 @@ SAID: Mapping[str, str] = {
     "block_missing": later("before block %(block)d a block is missing"),
     "chain_broken": later("block %(block)d does not follow the block before it"),
     "other_anchor": later("the chain does not hold the anchor of block %(block)d"),
+    "reported_anchor": later(
+        "the chain does not hold the anchor of block %(block)d that a report of a night names"
+    ),
 }
 
 audit = typer.Typer(no_args_is_help=True)

@@ -22,3 +22,16 @@ ORDER BY id;
 
 -- name: count_unsealed_audit
 SELECT count(*) FROM audit WHERE id > (SELECT coalesce(max(to_id), 0) FROM audit_block);
+
+-- name: knows_reported_anchors
+-- Not in a backup of before they were kept with their hash.
+SELECT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = to_regclass('nightly_run') AND attname = 'audit_sha256' AND NOT attisdropped
+);
+
+-- name: read_reported_anchors
+-- What the covers of reports name.
+SELECT DISTINCT audit_block, audit_sha256 FROM nightly_run
+WHERE audit_sha256 IS NOT NULL
+ORDER BY audit_block;

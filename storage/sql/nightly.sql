@@ -539,13 +539,14 @@ SELECT coalesce(max(revision), 0) + 1 FROM nightly_run WHERE night = %(night)s;
 INSERT INTO nightly_run (
     night, revision, language, started_at, method_version, input_sha256, workbook_name, workbook_sha256,
     data_until, batches, readings, quarantined, dead_letters, quality, uncounted_batches,
-    audit_block
+    audit_block, audit_sha256
 )
 VALUES (
     %(night)s, %(revision)s, %(language)s, %(started_at)s, %(method_version)s, %(input_sha256)s,
     %(workbook_name)s, %(workbook_sha256)s,
     %(data_until)s, %(batches)s, %(readings)s, %(quarantined)s, %(dead_letters)s,
-    %(quality)s::jsonb, %(uncounted_batches)s, %(audit_block)s
+    %(quality)s::jsonb, %(uncounted_batches)s, %(audit_block)s,
+    (SELECT sha256 FROM audit_block WHERE number = %(audit_block)s::bigint)
 );
 
 -- name: put_audit

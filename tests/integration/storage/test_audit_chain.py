@@ -5,6 +5,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from config.errors import Misconfigured, Unavailable
@@ -12,6 +13,7 @@ from scripts.db.audit import audit
 from storage.audit import note
 from storage.audit_chain import Anchor, newest, seal, verify
 from storage.database import connect, snapshot
+from storage.queries import query
 from storage.roles import Role
 from tests.patience import PATIENCE_S
 from tests.postgres import new_database
@@ -118,6 +120,71 @@ def test_a_chain_written_anew_is_found_by_an_anchor_on_paper(conn):
         conn.execute("DELETE FROM audit WHERE id > 6")  # and the end of it cut off
 
     assert verify(conn, printed).faults[-1] == ("other_anchor", 3, 0, 0)
+
+
+def reported(conn):
+    """A night whose cover names the newest block, as the night itself writes it."""
+    anchor = newest(conn)
+    conn.execute(
+        query("put_run"),
+        {
+            **dict.fromkeys(("data_until", "quality", "uncounted_batches")),
+            **dict.fromkeys(("batches", "readings", "quarantined", "dead_letters"), 0),
+            **dict.fromkeys(("workbook_name", "method_version"), "x"),
+            **dict.fromkeys(("workbook_sha256", "input_sha256"), bytes(32)),
+            "night": "2026-11-20",
+            "revision": 1,
+            "language": "en",
+            "started_at": "2026-11-21T00:00:00Z",
+            "audit_block": anchor.number,
+        },
+    )
+    return anchor
+
+
+def test_an_end_that_was_cut_off_is_found_by_the_report_that_named_it(conn, database):
+    three_blocks(conn)
+    assert reported(conn) == newest(conn)
+    assert verify(conn).faults == ()
+    conn.execute("SET session_replication_role = replica")  # a night holds to its block otherwise
+    with tampering(conn):
+        conn.execute("DELETE FROM audit WHERE id > 3")
+        conn.execute("DELETE FROM audit_block WHERE number >= 2")
+    conn.execute("SET session_replication_role = origin")
+
+    with connect(database, role=Role.AUDITOR) as auditor:
+        assert verify(auditor).faults == (("reported_anchor", 3, 0, 0),)
+
+
+def test_an_end_that_nothing_names_is_cut_off_unseen(conn):
+    """Said openly in docs/howto/restore.md: only a kept anchor finds it."""
+    three_blocks(conn)
+    kept = newest(conn)
+    with tampering(conn):
+        conn.execute("DELETE FROM audit WHERE id > 3")
+        conn.execute("DELETE FROM audit_block WHERE number >= 2")
+
+    assert verify(conn).faults == ()
+    assert verify(conn, kept).faults == (("other_anchor", 3, 0, 0),)
+
+
+def test_a_chain_written_anew_is_found_by_the_report_that_named_it(conn):
+    three_blocks(conn)
+    reported(conn)
+    conn.execute("SET session_replication_role = replica")
+    with tampering(conn):
+        conn.execute("UPDATE audit SET subject = 'p9' WHERE id = 8")
+        conn.execute("DELETE FROM audit_block WHERE number = 3")
+    seal(conn)
+
+    assert verify(conn).faults == (("reported_anchor", 3, 0, 0),)
+
+
+def test_a_database_of_before_anchors_were_kept_is_verified_too(conn):
+    three_blocks(conn)
+    conn.execute("ALTER TABLE nightly_run DROP COLUMN audit_sha256")
+
+    assert verify(conn).faults == ()
 
 
 def test_an_anchor_that_is_none_is_said(conn):
@@ -237,7 +304,8 @@ def test_the_command_seals_prints_the_anchor_and_ends_with_1_where_something_was
     conn, database
 ):
     def adhere_db_audit(*words):
-        return CliRunner().invoke(audit, words, env={"ADHERE_DATABASE_DSN": database})
+        with capture_logs():  # of the login, which is a superuser here
+            return CliRunner().invoke(audit, words, env={"ADHERE_DATABASE_DSN": database})
 
     write(conn, "p1")
     sealed = json.loads(adhere_db_audit("seal", "--json").stdout)
