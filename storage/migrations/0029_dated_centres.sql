@@ -64,6 +64,9 @@ CREATE TRIGGER keep_first_centre AFTER INSERT ON patient
 CREATE TRIGGER keep_centre AFTER UPDATE ON patient
     FOR EACH ROW WHEN (OLD.centre_id <> NEW.centre_id) EXECUTE FUNCTION keep_centre();
 
-GRANT SELECT ON patient_centre TO adhere_core, adhere_reports, adhere_operator;
+GRANT SELECT ON patient_centre TO adhere_core, adhere_reports, adhere_operator, adhere_portal;
 GRANT EXECUTE ON FUNCTION move_patient TO adhere_operator;
 SELECT protect_rows('patient_centre');
+-- The page of a week says by which centre's gateways it was judged.
+CREATE POLICY pages ON patient_centre FOR SELECT TO adhere_portal
+    USING (patient_id IN (SELECT reader_patients()));
