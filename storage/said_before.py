@@ -11,6 +11,7 @@ import struct
 
 import polars as pl
 
+from storage import pgcopy
 from storage.database import Connection
 from storage.queries import query
 
@@ -24,6 +25,7 @@ KEPT = pl.Schema(
         "sealed_ms": pl.Int64,
     }
 )
+MEMORY_TABLES = ("heart_rate", "steps", "steps_counter")
 _STAMP = ["reading_table", "device_id", "device_ts_ms"]
 _NO_SPAN_MS = -1
 """No reading has it: a value that is not known is like no value that is."""
@@ -60,3 +62,27 @@ def with_deleted(conn: Connection, stamped: pl.DataFrame, device_id: int) -> pl.
         pl.col("span_ms").fill_null(_NO_SPAN_MS),
     )
     return pl.concat([stamped, deleted.select(stamped.columns)])
+
+
+def remember(conn: Connection, deleted: pl.DataFrame) -> None:
+    """Keep of these stamped readings what is kept; the caller deletes them and commits.
+
+    `deleted` has reading_table, device_id, device_ts_ms, at_us (PostgreSQL's own), value, span_ms
+    and sealed_ms. The functions that delete from the tables do the same there.
+    """
+    at_ms = pl.col("at_us") // pgcopy.MS_US + pgcopy.POSTGRES_EPOCH_MS
+    memory = deleted.filter(pl.col("reading_table").is_in(MEMORY_TABLES)).with_columns(at_ms=at_ms)
+    for (table, device_id), rows in memory.group_by(
+        "reading_table", "device_id", maintain_order=True
+    ):
+        some = rows.sort("device_ts_ms", "at_ms")
+        said = some.select("device_ts_ms", "value", "span_ms").rows()
+        given = {
+            "reading_table": table,
+            "device_id": device_id,
+            "stamps": some["device_ts_ms"].to_list(),
+            "at_ms": some["at_ms"].to_list(),
+            "sealed_ms": some["sealed_ms"].to_list(),
+            "said": bytes(said_byte(*one) for one in said),
+        }
+        conn.execute(query("put_said_before"), given)

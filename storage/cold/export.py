@@ -86,7 +86,7 @@ def export_days(
         with files.usable(folder):
             files.make_folder(folder)
             _require_mounted(conn)
-            _clear_unfinished(conn)
+            clear_unfinished(conn)
             for day in days:
                 done = _export_day(conn, day, folder, buckets, watch)
                 if done is not None:
@@ -99,7 +99,7 @@ def _require_mounted(conn: Connection) -> None:
         files.manifest_path(part.folder, part.day, part.part).stat()
 
 
-def _clear_unfinished(conn: Connection) -> None:
+def clear_unfinished(conn: Connection) -> None:
     """Remove what a killed export left behind: files first, so that the row remembers them."""
     with border():
         rows = conn.execute(query("unfinished_cold_parts")).fetchall()
@@ -224,44 +224,57 @@ class _Writer:
 
 def _finish(conn: Connection, writer: _Writer, buckets: int) -> Exported | None:
     """Put the manifest, then say in one transaction that the part is there."""
-    place = {"day": writer.day, "part": writer.part}
     if not writer.files:
         with border():
-            conn.execute(query("forget_cold_part"), place)
+            conn.execute(query("forget_cold_part"), {"day": writer.day, "part": writer.part})
         return None
-    manifest = manifest_bytes(writer.day, writer.part, buckets, writer.files)
-    sha256 = hashlib.sha256(manifest).digest()
-    path = files.manifest_path(writer.folder, writer.day, writer.part)
-    files.put(path, lambda unfinished: unfinished.write_bytes(manifest))
-    done = Exported(
-        writer.day,
-        writer.part,
-        sum(file.readings for file in writer.files),
-        sum(file.size for file in writer.files) + len(manifest),
-        len(writer.files),
-        sha256,
-    )
+    done = put_manifest(writer.day, writer.part, writer.folder, buckets, writer.files)
     with border(), conn.transaction():
-        said = {"manifest_sha256": sha256, "readings": done.readings, "bytes": done.size}
-        conn.execute(query("finish_cold_part"), place | said)
-        with conn.cursor() as cursor, cursor.copy(query("copy_cold_content")) as copy:
-            for file in writer.files:
-                for band in file.bands:
-                    copy.write_row(
-                        (
-                            *(writer.day, writer.part, file.reading_table, file.bucket, file.piece),
-                            *(band.patient_id, band.device_id, band.readings),
-                            band.content_sha256,
-                        )
-                    )
-        audit.note(
-            conn,
-            actor="adhere db export",
-            action="export_readings",
-            subject=f"day {writer.day} part {writer.part}",
-            detail={"readings": done.readings, "manifest_sha256": sha256.hex()},
-        )
+        say_finished(conn, done, writer.files)
     log.info(
         "part_exported", day=str(done.day), part=done.part, readings=done.readings, bytes=done.size
     )
     return done
+
+
+def put_manifest(day: date, part: int, folder: Path, buckets: int, written: list[File]) -> Exported:
+    """Write the manifest of a part whose files stand, and return what was written."""
+    manifest = manifest_bytes(day, part, buckets, written)
+    path = files.manifest_path(folder, day, part)
+    files.put(path, lambda unfinished: unfinished.write_bytes(manifest))
+    return Exported(
+        day,
+        part,
+        sum(file.readings for file in written),
+        sum(file.size for file in written) + len(manifest),
+        len(written),
+        hashlib.sha256(manifest).digest(),
+    )
+
+
+def say_finished(conn: Connection, done: Exported, written: list[File]) -> None:
+    """Let a part count whose manifest stands; the caller commits."""
+    place = {"day": done.day, "part": done.part}
+    said = {
+        "manifest_sha256": done.manifest_sha256,
+        "readings": done.readings,
+        "bytes": done.size,
+    }
+    conn.execute(query("finish_cold_part"), place | said)
+    with conn.cursor() as cursor, cursor.copy(query("copy_cold_content")) as copy:
+        for file in written:
+            for band in file.bands:
+                copy.write_row(
+                    (
+                        *(done.day, done.part, file.reading_table, file.bucket, file.piece),
+                        *(band.patient_id, band.device_id, band.readings),
+                        band.content_sha256,
+                    )
+                )
+    audit.note(
+        conn,
+        actor="adhere db export",
+        action="export_readings",
+        subject=f"day {done.day} part {done.part}",
+        detail={"readings": done.readings, "manifest_sha256": done.manifest_sha256.hex()},
+    )

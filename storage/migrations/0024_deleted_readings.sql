@@ -230,6 +230,15 @@ BEGIN
                 readings := readings + coalesce((SELECT sum(n) FROM unnest(counted) AS c (n)), 0);
                 all_batches := all_batches || batches;
             END LOOP;
+            UPDATE cold_part SET has_unowned = true
+            FROM cold_content
+            WHERE cold_content.device_id = of_device
+                AND (cold_content.day, cold_content.part) = (cold_part.day, cold_part.part)
+                AND cold_part.dropped_at IS NOT NULL
+                AND gap && tstzrange(
+                    cold_part.day::timestamp AT TIME ZONE 'UTC',
+                    (cold_part.day + 1)::timestamp AT TIME ZONE 'UTC'
+                );
         END LOOP;
     END LOOP;
     -- The signed bytes of a batch of which nothing is left hold nothing but nobody's readings.
@@ -295,6 +304,10 @@ END
 $$;
 COMMENT ON FUNCTION nobody_since IS 'Since when the newest readings of nobody on a UTC day are here as nobody''s: when they came, or the end of the day on which the assignment that covered them was taken back; -infinity where there are none.';
 REVOKE ALL ON FUNCTION nobody_since FROM PUBLIC;
+
+ALTER TABLE cold_part ADD COLUMN has_unowned boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN cold_part.has_unowned IS 'Of a dropped part: it may hold readings that have been nobody''s for their days; the next purge of the archive looks.';
+UPDATE cold_part SET has_unowned = true WHERE dropped_at IS NOT NULL;
 
 DROP FUNCTION drop_exported_day(date);
 CREATE FUNCTION drop_exported_day(of_day date, nobody_days integer) RETURNS text
@@ -366,7 +379,22 @@ BEGIN
             RAISE 'a day of % was not dropped', reading_tables[number];
         END IF;
     END LOOP;
-    UPDATE public.cold_part SET dropped_at = clock_timestamp()
+    -- What was purged from the tables after its export is in the files yet.
+    UPDATE public.cold_part
+    SET dropped_at = clock_timestamp(),
+        has_unowned = EXISTS (
+            SELECT FROM public.cold_content
+            WHERE (cold_content.day, cold_content.part) = (cold_part.day, cold_part.part)
+                AND NOT tstzrange(
+                    of_day::timestamp AT TIME ZONE 'UTC', (of_day + 1)::timestamp AT TIME ZONE 'UTC'
+                ) <@ coalesce(
+                    (
+                        SELECT range_agg(held.worn) FROM public.device_assignment AS held
+                        WHERE held.device_id = cold_content.device_id
+                    ),
+                    '{}'
+                )
+        )
     WHERE day = of_day AND dropped_at IS NULL;
     INSERT INTO public.dropped_day AS old (day, is_exported)
     VALUES (of_day, true)
@@ -382,6 +410,63 @@ $$;
 COMMENT ON FUNCTION drop_exported_day IS 'Drop a UTC day out of the reading tables if it is, to the reading, what its files were compared with, and readings of nobody on it have been nobody''s for so many days: ''dropped'', or ''changed'', ''not_verified'' or ''too_young'' and nothing is done.';
 REVOKE ALL ON FUNCTION drop_exported_day FROM PUBLIC;
 
-GRANT SELECT ON said_before TO adhere_core;
-GRANT EXECUTE ON FUNCTION nobody_since TO adhere_core;
+CREATE FUNCTION hold_bands(devices integer[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM device WHERE id = ANY (devices) ORDER BY id FOR UPDATE;
+    PERFORM FROM device_assignment WHERE device_id = ANY (devices) ORDER BY id FOR UPDATE;
+END
+$$;
+COMMENT ON FUNCTION hold_bands IS 'Let nobody assign these bands, or change whose they were, until the transaction ends: a new assignment refers to the device, a changed one is locked.';
+REVOKE ALL ON FUNCTION hold_bands FROM PUBLIC;
+
+CREATE FUNCTION replace_cold_part(
+    of_day date, old_part smallint, new_part smallint, purged_readings bigint
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp
+AS $$
+DECLARE
+    old cold_part%ROWTYPE;
+BEGIN
+    SELECT * INTO old FROM cold_part
+    WHERE day = of_day AND part = old_part AND dropped_at IS NOT NULL
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'only a dropped part is replaced';
+    END IF;
+    IF new_part IS NOT NULL THEN
+        UPDATE cold_part
+        SET verified_at = clock_timestamp(), verified_state = old.verified_state,
+            dropped_at = old.dropped_at
+        WHERE day = of_day AND part = new_part AND exported_at IS NOT NULL AND dropped_at IS NULL
+            AND readings = old.readings - purged_readings;
+        IF NOT FOUND THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'the new part is not the rest of the old';
+        END IF;
+    ELSIF purged_readings <> old.readings THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'readings of the old part are left';
+    END IF;
+    DELETE FROM cold_content WHERE day = of_day AND part = old_part;
+    -- As of an export that was killed: its files are removed, then the row.
+    UPDATE cold_part
+    SET exported_at = NULL, manifest_sha256 = NULL, readings = NULL, bytes = NULL,
+        verified_at = NULL, verified_state = NULL, dropped_at = NULL, has_unowned = false
+    WHERE day = of_day AND part = old_part;
+    INSERT INTO audit (actor, action, subject, detail)
+    VALUES (
+        'adhere db export', 'purge_exported_readings', format('day %s part %s', of_day, old_part),
+        jsonb_build_object('by', new_part, 'readings', purged_readings)
+    );
+END
+$$;
+COMMENT ON FUNCTION replace_cold_part IS 'Let another part count instead of a dropped one that had readings of nobody, or none where it had no others; the old one becomes as one that was never finished.';
+REVOKE ALL ON FUNCTION replace_cold_part FROM PUBLIC;
+
+GRANT UPDATE (has_unowned) ON cold_part TO adhere_core;
+GRANT SELECT, INSERT (device_id, reading_table, device_ts_ms, at, sealed_at, said) ON said_before
+TO adhere_core;
+GRANT EXECUTE ON FUNCTION hold_bands, nobody_since, replace_cold_part TO adhere_core;
 GRANT EXECUTE ON FUNCTION drop_exported_day TO adhere_operator;

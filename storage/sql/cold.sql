@@ -81,7 +81,8 @@ FROM device_assignment
 WHERE device_id = ANY (%(devices)s)
     AND worn && tstzrange(
         %(day)s::timestamp AT TIME ZONE 'UTC', (%(day)s::date + 1)::timestamp AT TIME ZONE 'UTC'
-    );
+    )
+ORDER BY 1, 2, 3;
 
 -- name: not_worn_all_day
 -- The bands in these parts of a day that nobody wore for some of it.
@@ -94,6 +95,35 @@ WHERE c.day = %(day)s AND c.part = ANY (%(parts)s)
         (SELECT range_agg(a.worn) FROM device_assignment AS a WHERE a.device_id = c.device_id), '{}'
     )
 ORDER BY c.device_id;
+
+-- name: waiting_on_day
+-- When on a day a band's readings may still become somebody's, in the server's own microseconds since
+-- 2000: an assignment of then was taken back on that day or later.
+SELECT
+    device_id,
+    ((extract(epoch FROM greatest(lower(during), %(day)s::timestamp AT TIME ZONE 'UTC')) - 946684800)
+        * 1000000)::bigint AS from_us,
+    ((extract(epoch FROM least(upper(during), (%(day)s::date + 1)::timestamp AT TIME ZONE 'UTC'))
+        - 946684800) * 1000000)::bigint AS to_us
+FROM unowned_span
+WHERE device_id = %(device)s
+    AND came_on >= %(came_before)s
+    AND during && tstzrange(
+        %(day)s::timestamp AT TIME ZONE 'UTC', (%(day)s::date + 1)::timestamp AT TIME ZONE 'UTC'
+    )
+ORDER BY 1, 2, 3;
+
+-- name: cold_parts_with_unowned
+SELECT day, part FROM cold_part WHERE has_unowned AND dropped_at IS NOT NULL ORDER BY day, part;
+
+-- name: have_no_unowned
+UPDATE cold_part SET has_unowned = false WHERE day = %(day)s AND part = %(part)s;
+
+-- name: hold_bands
+SELECT hold_bands(%(devices)s);
+
+-- name: replace_cold_part
+SELECT replace_cold_part(%(day)s, %(part)s::smallint, %(by)s::smallint, %(readings)s);
 
 -- name: drop_exported_day
 SELECT drop_exported_day(%(day)s, %(nobody_days)s);

@@ -55,6 +55,20 @@ CROSS JOIN LATERAL unnest(b.device_ts_ms, b.at, b.sealed_at)
     WITH ORDINALITY AS piece (device_ts_ms, at, sealed_at, place)
 WHERE b.device_id = %(device_id)s;
 
+-- name: put_said_before
+INSERT INTO said_before (device_id, reading_table, device_ts_ms, at, sealed_at, said)
+SELECT
+    %(device_id)s, %(reading_table)s, %(stamps)s::bigint[],
+    ARRAY(
+        SELECT timestamptz 'epoch' + ms * interval '1 millisecond'
+        FROM unnest(%(at_ms)s::bigint[]) WITH ORDINALITY AS t (ms, place) ORDER BY place
+    ),
+    ARRAY(
+        SELECT timestamptz 'epoch' + ms * interval '1 millisecond'
+        FROM unnest(%(sealed_ms)s::bigint[]) WITH ORDINALITY AS t (ms, place) ORDER BY place
+    ),
+    %(said)s::bytea;
+
 -- name: make_said_again
 CREATE TEMPORARY TABLE IF NOT EXISTS new_said_again (LIKE said_again INCLUDING DEFAULTS) ON COMMIT DROP;
 
