@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,6 +121,29 @@ def verify(
         export_shown.show_verified(found)
     if not all(seen.is_sound for seen in found):
         raise typer.Exit(EXIT_FAULTS)
+
+
+@app.command()
+def purge(*, as_json: AsJson = False) -> None:
+    """Delete from the archive what has been nobody's for as long as nobody's readings are kept.
+
+    The files of a part that has such readings are written anew without them. Killed at any moment
+    it begins that part anew. Doing it again does nothing.
+    """
+    from config.retention import load_retention
+    from scripts.db import export_shown
+    from storage.cold.purge import purge_days
+    from storage.database import connect
+    from storage.roles import Role
+
+    nobody_days = round(load_retention().unowned_readings.value)
+    came_before = datetime.now(UTC).date() - timedelta(days=nobody_days)
+    with connect(_dsn(), application="adhere db export", role=Role.CORE) as conn:
+        done = list(purge_days(conn, came_before=came_before))
+    if as_json:
+        typer.echo(json.dumps([part._asdict() for part in done], default=str))
+    else:
+        export_shown.show_purged(done)
 
 
 @app.command("list")

@@ -9,6 +9,7 @@ from config.language import _, later
 from storage.cold.drop import Gone
 from storage.cold.export import Exported
 from storage.cold.parts import Part
+from storage.cold.purge import Purged
 from storage.cold.verify import Verified
 
 FAULTS: Mapping[str, str] = {
@@ -92,6 +93,17 @@ def show_verified(found: list[Verified]) -> None:
         _show_faults(seen)
     if not found:
         typer.echo(_("Nothing has been exported."))
+
+
+def show_purged(done: list[Purged]) -> None:
+    """Tell what was deleted from the archive."""
+    for part in done:
+        typer.echo(
+            _("%(day)s, part %(part)d: %(readings)d readings of nobody are deleted")
+            % part._asdict()
+        )
+    if not done:
+        typer.echo(_("Nothing to delete."))
 
 
 def show_parts(parts: list[Part]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -14,9 +15,11 @@ from scripts.score import archive as score_archive
 from scripts.score.inputs import Files
 from scripts.score.run import run
 from storage.cold import export, files
+from storage.cold.drop import DROPPED, drop_day
 from storage.cold.export import export_days
 from storage.cold.verify import verify_days
-from storage.database import connect
+from storage.database import connect, working_as
+from storage.retention import Policies, apply_policies
 from storage.roles import Role
 from tests.cold import DAYS, NIGHT, filled
 from tests.district import District
@@ -137,6 +140,35 @@ def test_the_command_exports_compares_and_drops(conn, database, district, archiv
     assert f"{path} was changed" in err
     code, _out, err = adhere("--to", str(archive), dsn=database)
     assert (code, "--before" in err) == (2, True)
+
+
+def test_the_command_deletes_what_is_nobodys_by_now(conn, database, district, archive):
+    with working_as(conn, Role.CORE):
+        list(export_days(conn, DAYS, archive, 2))
+        assert all(seen.is_sound for seen in verify_days(conn))
+    with working_as(conn, Role.OPERATOR):
+        assert [drop_day(conn, day, nobody_days=-1) for day in DAYS] == [DROPPED, DROPPED]
+    conn.execute(
+        "DELETE FROM device_assignment"
+        " WHERE device_id = (SELECT id FROM device WHERE device_key = 'p2')"
+    )
+    conn.execute("UPDATE unowned_span SET came_on = came_on - 31")
+    apply_policies(
+        conn,
+        Policies(compress_after_days=None, retain_readings_days=None, purge_unowned_after_days=30),
+        now=datetime.now(UTC),
+        actor="nightly",
+        archive=True,
+    )
+
+    code, out, _err = adhere("verify", dsn=database)
+    assert (code, out.count("belong to nobody by now")) == (0, 2)
+    code, out, _err = adhere("purge", dsn=database)
+    assert (code, out.count("readings of nobody are deleted")) == (0, 2)
+    code, out, _err = adhere("verify", dsn=database)
+    assert (code, out.count("nobody")) == (0, 0)
+    assert json.loads(adhere("purge", "--json", dsn=database)[1]) == []
+    assert adhere("purge", dsn=database)[1] == "Nothing to delete.\n"
 
 
 def test_score_reads_the_archive_as_the_night_reads_the_tables(
