@@ -143,5 +143,6 @@ def _foreseen(request: Request, fault: Exception) -> Response:
 def _page(request: Request, status: int) -> Response:
     is_read = request.method == "GET"
     retry_s = RETRY_S if status == 503 and is_read else None  # noqa: PLR2004 - HTTP's Service Unavailable
-    here = address(request) if is_read else "/"
+    # A page that does not exist is the same for every address: it tells nothing of what was asked.
+    here = "/" if retry_s is None else address(request)
     return portal_of(request).pages.fault(language(request), status, here=here, retry_s=retry_s)

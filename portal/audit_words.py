@@ -30,37 +30,61 @@ SUBJECTS: Mapping[str, str] = {
 }
 
 DETAILS: Mapping[str, str] = {
+    "account": later("worked as the account"),
     "action": later("did what"),
     "actor": later("who"),
     "alert": later("alert"),
     "amount": later("amount"),
+    "at": later("at"),
+    "backup": later("backup"),
     "band": later("wristband"),
+    "batches": later("batches"),
+    "before": later("from before"),
+    "by": later("by"),
     "centre": later("centre"),
+    "claim": later("claim"),
     "count": later("count"),
     "day": later("day"),
     "entry": later("entry"),
+    "family": later("band family"),
+    "folder": later("folder"),
+    "identity_key": later("identity key"),
+    "input_sha256": later("input hash"),
     "kind": later("kind"),
+    "lender": later("lender"),
+    "letters": later("dead letters"),
+    "lines": later("lines"),
+    "login": later("login"),
+    "manifest_sha256": later("hash of the manifest"),
     "month": later("month"),
     "new": later("after"),
     "of": later("filtered by"),
     "old": later("before"),
     "outcome": later("outcome"),
     "page": later("page"),
+    "parts": later("parts"),
+    "patient_days": later("patient-days"),
+    "patient_weeks": later("patient-weeks"),
     "patients": later("patients"),
+    "payloads": later("signed batches"),
     "purpose": later("purpose"),
     "readings": later("readings"),
+    "removed": later("removed"),
     "role": later("role"),
     "route": later("asked for"),
     "since": later("since"),
     "staff": later("staff code"),
     "state": later("state"),
     "subject": later("about whom"),
+    "sums_sha256": later("hash of the sums"),
     "until": later("until"),
     "use": later("for"),
     "version": later("version"),
     "week": later("week of"),
+    "whole": later("whole"),
     "why": later("because"),
     "why_ended": later("ended because"),
+    "written": later("written"),
     "wrong_before": later("wrong passwords before"),
 }
 
@@ -75,10 +99,16 @@ USES: Mapping[str, str] = {
 }
 """What raw readings were read for."""
 
+PAGES: Mapping[str, str] = {
+    "prescription": later("exercise prescription"),
+}
+"""Pages of a patient beside the patient's own."""
+
 CODES: Mapping[str, Mapping[str, str]] = {
     "action": ACTIONS,
     "kind": KINDS,
     "outcome": OUTCOMES,
+    "page": PAGES,
     "role": ROLES,
     "state": LINE_STATES,
     "use": USES,

@@ -88,7 +88,8 @@ def _drawn(
         ),
         described=_described(reader, samples),
         zone=_zone_words(reader, zone_bpm),
-        ceiling=str(reader.gettext("ceiling %(bpm)s", bpm=reader.number(ceiling))),
+        ceiling=str(reader.gettext("ceiling %(bpm)s bpm", bpm=reader.number(ceiling))),
+        unit=str(reader.gettext("bpm")),
     )
     svg = picture(
         samples,
@@ -121,7 +122,7 @@ def _zone_words(reader: Reader, zone_bpm: tuple[float, float] | None) -> str:
     if zone_bpm is None:
         return ""
     low, high = (reader.number(bpm) for bpm in zone_bpm)
-    return str(reader.gettext("target %(low)s-%(high)s", low=low, high=high))
+    return str(reader.gettext("target %(low)s-%(high)s bpm", low=low, high=high))
 
 
 def _bands(reader: Reader, version: Version | None) -> list[Band]:

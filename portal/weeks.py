@@ -85,12 +85,16 @@ def strip(reader: Reader, day: Day) -> Markup:
 
 def hours() -> Markup:
     """Return the hours of the day above the strips."""
-    # In shares of its width, so that the letters keep their size where it is narrow.
+    # In shares of its width, so that the letters keep their size where it is narrow; there the
+    # hours between go.
     drawn = ['<svg width="100%" height="16" aria-hidden="true" font-size="11">']
     for hour in range(0, 25, 3):
         anchor = "start" if hour == 0 else "end" if hour == 24 else "middle"  # noqa: PLR2004 - hours of a day
         share = hour / 24 * 100
-        drawn.append(f'<text x="{share:.1f}%" y="12" text-anchor="{anchor}">{hour:02d}:00</text>')
+        rare = "" if hour % 6 == 0 else ' class="rare"'
+        drawn.append(
+            f'<text x="{share:.1f}%" y="12" text-anchor="{anchor}"{rare}>{hour:02d}:00</text>'
+        )
     drawn.append("</svg>")
     return Markup("".join(drawn))  # noqa: S704 - numbers
 

@@ -244,7 +244,7 @@ COVER = (
     later("Patients"),
     later("Enrolled patient-weeks"),
     later("Of these over and judged"),
-    later("Completeness"),
+    later("Share of weeks judged"),
     later("Method version"),
     later("Conventions (SHA-256)"),
     later("Data of this workbook (SHA-256)"),

@@ -160,7 +160,7 @@ DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ),
         ("adherent_from_pct",),
     ),
-    later("Completeness"): (
+    later("Share of weeks judged"): (
         later(
             "Patient-weeks judged / patient-weeks over, of the period. A week that is not over "
             "is in neither."

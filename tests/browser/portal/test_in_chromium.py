@@ -1,5 +1,6 @@
 """The pages as Chromium shows them, without any script: by role and label, in both languages."""
 
+import itertools
 import shutil
 from datetime import timedelta
 
@@ -184,6 +185,23 @@ def test_every_page_fits_a_telephone(new_page, house, locale):
     for button in page.locator("td.acts .button").all():
         box = button.bounding_box()
         assert box["x"] + box["width"] <= TELEPHONE["width"]
+
+
+@pytest.mark.parametrize("screen", [TELEPHONE, SCREEN])
+def test_the_hours_above_the_strips_stand_apart(new_page, house, screen):
+    house.exercise()
+    house.week()
+    page = enter(new_page(), house)
+    page.set_viewport_size(screen)
+    page.goto(f"/patients/p1/weeks/{MONDAY}")
+
+    hours = [hour for hour in page.locator("th.wide-strip text").all() if hour.is_visible()]
+    boxes = [hour.bounding_box() for hour in hours]
+
+    assert [hours[0].inner_html(), hours[-1].inner_html()] == ["00:00", "24:00"]
+    assert len(boxes) == (5 if screen == TELEPHONE else 9)
+    for left, right in itertools.pairwise(boxes):
+        assert left["x"] + left["width"] < right["x"]
 
 
 def test_the_trace_is_named_for_whoever_cannot_see_it(new_page, house):

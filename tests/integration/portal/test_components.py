@@ -274,7 +274,7 @@ def test_weeks_show_each_part_and_why_names_what_held_them_back(doctor, house, w
     why = doctor.get(f"/patients/p3/weeks/{START}").text
 
     assert "resistance training 50%" in page
-    assert "balance training 33%" in page
+    assert "balance training 33.3%" in page
     assert "0 / 3" in page
     assert "/ 60</td>" in page  # minutes asked in the first phase
     assert "Held back by:" in why

@@ -5,11 +5,13 @@ import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from portal.audit_words import details
+from portal.audit_words import DETAILS, details
 from portal.reading import Reader
 from portal.words import ACTIONS
 
 ROOT = Path(__file__).resolve().parents[3]
+NOT_KEYS = {None, "actor", "action", "subject", "detail"}
+NOTES = {"note", "_note", "note_command"}
 ROOMS = ("alerts", "ingest", "portal", "reports", "scripts", "storage")
 
 
@@ -52,6 +54,38 @@ def test_every_action_has_a_word_for_the_auditor():
 
     assert len(noted) > 15
     assert {(action, where) for action, where in noted if action not in ACTIONS} == set()
+
+
+def detail_keys():
+    """Yield every key that is written out where the detail of a row is made."""
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            text = path.read_text("utf-8")
+            if "audit" in text or "visit.note" in text:
+                for node in ast.walk(ast.parse(text)):
+                    yield from ((key, path.name) for key in _keys(node, in_pages=room == "portal"))
+
+
+def _keys(node, *, in_pages):
+    """The keys of `detail = {...}` and `note(detail={...})`, in pages of `note(key=...)`."""
+    made = []
+    if isinstance(node, ast.Assign | ast.AugAssign):
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        made = [node.value] if _name(target) in {"detail", "totals"} else []
+    elif isinstance(node, ast.Call) and _name(node.func) in NOTES:
+        made = [one.value for one in node.keywords if one.arg == "detail"]
+        if in_pages:
+            yield from (one.arg for one in node.keywords if one.arg not in NOT_KEYS)
+    for inner in (inner for value in made for inner in ast.walk(value)):
+        if isinstance(inner, ast.Dict):
+            yield from (text for key in inner.keys if key for text in _texts(key))
+
+
+def test_every_key_of_a_detail_has_a_word_for_the_auditor():
+    found = set(detail_keys())
+
+    assert len({key for key, _where in found}) > 25
+    assert {(key, where) for key, where in found if key not in DETAILS} == set()
 
 
 def test_details_are_said_in_local_time_and_a_zero_is_no_gap():

@@ -15,7 +15,7 @@ from portal.trace import LONGEST_GAP_MS, Band, Frame, Mark, Samples, Words, pict
 
 DAY_MS = 86_400_000
 FRAME = Frame(0, DAY_MS, 40.0, 200.0)
-WORDS = Words("title <1>", "described & told", "target 100-145", "ceiling 150")
+WORDS = Words("title <1>", "described & told", "target 100-145", "ceiling 150", "bpm")
 
 
 def samples(*pairs):

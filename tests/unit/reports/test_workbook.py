@@ -285,7 +285,7 @@ def test_the_cover_says_completeness_of_the_weeks_that_are_over(content):
 
     assert tuple(cover) == COVER
     assert cover["Of these over and judged"] == "3 / 5"
-    assert cover["Completeness"] == 0.6
+    assert cover["Share of weeks judged"] == 0.6
     assert cover["Data committed until"] == "2026-11-16 01:59:03 (Asia/Shanghai)"
     assert cover["Period"] == "2026-11-02 - 2026-11-15"
 
