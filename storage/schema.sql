@@ -872,7 +872,22 @@ BEGIN
             RAISE 'a day of % was not dropped', reading_tables[number];
         END IF;
     END LOOP;
-    UPDATE public.cold_part SET dropped_at = clock_timestamp()
+    -- What was purged from the tables after its export is in the files yet.
+    UPDATE public.cold_part
+    SET dropped_at = clock_timestamp(),
+        has_unowned = EXISTS (
+            SELECT FROM public.cold_content
+            WHERE (cold_content.day, cold_content.part) = (cold_part.day, cold_part.part)
+                AND NOT tstzrange(
+                    of_day::timestamp AT TIME ZONE 'UTC', (of_day + 1)::timestamp AT TIME ZONE 'UTC'
+                ) <@ coalesce(
+                    (
+                        SELECT range_agg(held.worn) FROM public.device_assignment AS held
+                        WHERE held.device_id = cold_content.device_id
+                    ),
+                    '{}'
+                )
+        )
     WHERE day = of_day AND dropped_at IS NULL;
     INSERT INTO public.dropped_day AS old (day, is_exported)
     VALUES (of_day, true)
@@ -1321,6 +1336,22 @@ $$;
 -- Name: FUNCTION gateways_looked_after(of_staff integer); Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON FUNCTION public.gateways_looked_after(of_staff integer) IS 'The gateways of an operator: those of the own centre, and of all centres below the own organisation; centres that stand below nothing are everybody''s who is of no centre. Nobody else has any.';
+
+-- Name: hold_bands(integer[]); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.hold_bands(devices integer[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM FROM device WHERE id = ANY (devices) ORDER BY id FOR UPDATE;
+    PERFORM FROM device_assignment WHERE device_id = ANY (devices) ORDER BY id FOR UPDATE;
+END
+$$;
+
+-- Name: FUNCTION hold_bands(devices integer[]); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.hold_bands(devices integer[]) IS 'Let nobody assign these bands, or change whose they were, until the transaction ends: a new assignment refers to the device, a changed one is locked.';
 
 -- Name: patient; Type: TABLE; Schema: public; Owner: -
 
@@ -2723,6 +2754,15 @@ BEGIN
                 readings := readings + coalesce((SELECT sum(n) FROM unnest(counted) AS c (n)), 0);
                 all_batches := all_batches || batches;
             END LOOP;
+            UPDATE cold_part SET has_unowned = true
+            FROM cold_content
+            WHERE cold_content.device_id = of_device
+                AND (cold_content.day, cold_content.part) = (cold_part.day, cold_part.part)
+                AND cold_part.dropped_at IS NOT NULL
+                AND gap && tstzrange(
+                    cold_part.day::timestamp AT TIME ZONE 'UTC',
+                    (cold_part.day + 1)::timestamp AT TIME ZONE 'UTC'
+                );
         END LOOP;
     END LOOP;
     -- The signed bytes of a batch of which nothing is left hold nothing but nobody's readings.
@@ -3005,6 +3045,51 @@ $_$;
 -- Name: FUNCTION remember_said(reading_table text, of_day date); Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON FUNCTION public.remember_said(reading_table text, of_day date) IS 'Keep of a UTC day of a reading table what stands in said_before, before the day is dropped.';
+
+-- Name: replace_cold_part(date, smallint, smallint, bigint); Type: FUNCTION; Schema: public; Owner: -
+
+CREATE FUNCTION public.replace_cold_part(of_day date, old_part smallint, new_part smallint, purged_readings bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    old cold_part%ROWTYPE;
+BEGIN
+    SELECT * INTO old FROM cold_part
+    WHERE day = of_day AND part = old_part AND dropped_at IS NOT NULL
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'only a dropped part is replaced';
+    END IF;
+    IF new_part IS NOT NULL THEN
+        UPDATE cold_part
+        SET verified_at = clock_timestamp(), verified_state = old.verified_state,
+            dropped_at = old.dropped_at
+        WHERE day = of_day AND part = new_part AND exported_at IS NOT NULL AND dropped_at IS NULL
+            AND readings = old.readings - purged_readings;
+        IF NOT FOUND THEN
+            RAISE invalid_parameter_value USING MESSAGE = 'the new part is not the rest of the old';
+        END IF;
+    ELSIF purged_readings <> old.readings THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'readings of the old part are left';
+    END IF;
+    DELETE FROM cold_content WHERE day = of_day AND part = old_part;
+    -- As of an export that was killed: its files are removed, then the row.
+    UPDATE cold_part
+    SET exported_at = NULL, manifest_sha256 = NULL, readings = NULL, bytes = NULL,
+        verified_at = NULL, verified_state = NULL, dropped_at = NULL, has_unowned = false
+    WHERE day = of_day AND part = old_part;
+    INSERT INTO audit (actor, action, subject, detail)
+    VALUES (
+        'adhere db export', 'purge_exported_readings', format('day %s part %s', of_day, old_part),
+        jsonb_build_object('by', new_part, 'readings', purged_readings)
+    );
+END
+$$;
+
+-- Name: FUNCTION replace_cold_part(of_day date, old_part smallint, new_part smallint, purged_readings bigint); Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON FUNCTION public.replace_cold_part(of_day date, old_part smallint, new_part smallint, purged_readings bigint) IS 'Let another part count instead of a dropped one that had readings of nobody, or none where it had no others; the old one becomes as one that was never finished.';
 
 -- Name: require_flat_spans(bigint[], integer[], bigint[], bigint[]); Type: FUNCTION; Schema: public; Owner: -
 
@@ -4211,6 +4296,7 @@ CREATE TABLE public.cold_part (
     verified_at timestamp with time zone,
     verified_state bytea,
     dropped_at timestamp with time zone,
+    has_unowned boolean DEFAULT false NOT NULL,
     CONSTRAINT cold_part_buckets_check CHECK (((buckets >= 1) AND (buckets <= 1000))),
     CONSTRAINT cold_part_bytes_check CHECK ((bytes > 0)),
     CONSTRAINT cold_part_check CHECK ((num_nulls(exported_at, manifest_sha256, readings, bytes) = ANY (ARRAY[0, 4]))),
@@ -4250,6 +4336,10 @@ COMMENT ON COLUMN public.cold_part.verified_state IS 'state_of_day of the tables
 -- Name: COLUMN cold_part.dropped_at; Type: COMMENT; Schema: public; Owner: -
 
 COMMENT ON COLUMN public.cold_part.dropped_at IS 'From then on its readings are in the files alone, and are read there.';
+
+-- Name: COLUMN cold_part.has_unowned; Type: COMMENT; Schema: public; Owner: -
+
+COMMENT ON COLUMN public.cold_part.has_unowned IS 'Of a dropped part: it may hold readings that have been nobody''s for their days; the next purge of the archive looks.';
 
 -- Name: consent; Type: TABLE; Schema: public; Owner: -
 
@@ -4876,8 +4966,8 @@ COMMENT ON VIEW public.ledger_down IS 'Boxes that are down, and the hour of the 
 
 CREATE VIEW public.ledger_gap AS
  SELECT gap.id,
-    gap.gateway_id,
-    gap.boot,
+    told.gateway_id,
+    told.boot,
     gap.first_seq,
     gap.last_seq,
     ((gap.last_seq - gap.first_seq) + 1) AS batches,
@@ -4957,7 +5047,7 @@ END AS readings,
                           WINDOW until_here AS (PARTITION BY event.gateway_id, event.boot ORDER BY event.seq, event.place)) summed
                   WINDOW until_here AS (PARTITION BY summed.gateway_id, summed.boot ORDER BY summed.seq, summed.place)) netted
           WINDOW spool AS (PARTITION BY netted.gateway_id, netted.boot)) told
-     JOIN public.expected gap ON (((gap.id = told.gap_id) AND (gap.gateway_id = told.gateway_id))));
+     JOIN public.expected gap ON ((gap.id = told.gap_id)));
 
 -- Name: VIEW ledger_gap; Type: COMMENT; Schema: public; Owner: -
 
@@ -8468,6 +8558,10 @@ CREATE POLICY pages ON public.ledger_finding FOR SELECT TO adhere_portal USING (
 
 CREATE POLICY pages ON public.patient FOR SELECT TO adhere_portal USING ((id IN ( SELECT public.reader_patients() AS reader_patients)));
 
+-- Name: patient_centre pages; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY pages ON public.patient_centre FOR SELECT TO adhere_portal USING ((patient_id IN ( SELECT public.reader_patients() AS reader_patients)));
+
 -- Name: pause pages; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY pages ON public.pause FOR SELECT TO adhere_portal USING ((enrolment_id IN ( SELECT public.reader_enrolments() AS reader_enrolments)));
@@ -9031,6 +9125,11 @@ REVOKE ALL ON FUNCTION public.gateways_looked_after(of_staff integer) FROM PUBLI
 GRANT ALL ON FUNCTION public.gateways_looked_after(of_staff integer) TO adhere_alerts;
 GRANT ALL ON FUNCTION public.gateways_looked_after(of_staff integer) TO adhere_portal;
 
+-- Name: FUNCTION hold_bands(devices integer[]); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.hold_bands(devices integer[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.hold_bands(devices integer[]) TO adhere_core;
+
 -- Name: TABLE patient; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT,INSERT ON TABLE public.patient TO adhere_operator;
@@ -9315,6 +9414,11 @@ REVOKE ALL ON FUNCTION public.refuse_change() FROM PUBLIC;
 -- Name: FUNCTION remember_said(reading_table text, of_day date); Type: ACL; Schema: public; Owner: -
 
 REVOKE ALL ON FUNCTION public.remember_said(reading_table text, of_day date) FROM PUBLIC;
+
+-- Name: FUNCTION replace_cold_part(of_day date, old_part smallint, new_part smallint, purged_readings bigint); Type: ACL; Schema: public; Owner: -
+
+REVOKE ALL ON FUNCTION public.replace_cold_part(of_day date, old_part smallint, new_part smallint, purged_readings bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.replace_cold_part(of_day date, old_part smallint, new_part smallint, purged_readings bigint) TO adhere_core;
 
 -- Name: FUNCTION require_flat_spans(numbers bigint[], patients integer[], from_ms bigint[], to_ms bigint[]); Type: ACL; Schema: public; Owner: -
 
@@ -9678,6 +9782,10 @@ GRANT UPDATE(verified_at) ON TABLE public.cold_part TO adhere_core;
 
 GRANT UPDATE(verified_state) ON TABLE public.cold_part TO adhere_core;
 
+-- Name: COLUMN cold_part.has_unowned; Type: ACL; Schema: public; Owner: -
+
+GRANT UPDATE(has_unowned) ON TABLE public.cold_part TO adhere_core;
+
 -- Name: TABLE consent; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT,INSERT ON TABLE public.consent TO adhere_operator;
@@ -10036,6 +10144,7 @@ GRANT SELECT,INSERT ON TABLE public.outcome TO adhere_operator;
 GRANT SELECT ON TABLE public.patient_centre TO adhere_core;
 GRANT SELECT ON TABLE public.patient_centre TO adhere_reports;
 GRANT SELECT ON TABLE public.patient_centre TO adhere_operator;
+GRANT SELECT ON TABLE public.patient_centre TO adhere_portal;
 
 -- Name: TABLE patient_team; Type: ACL; Schema: public; Owner: -
 
@@ -10129,6 +10238,30 @@ GRANT SELECT ON TABLE public.said_again TO adhere_reports;
 -- Name: TABLE said_before; Type: ACL; Schema: public; Owner: -
 
 GRANT SELECT ON TABLE public.said_before TO adhere_core;
+
+-- Name: COLUMN said_before.device_id; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(device_id) ON TABLE public.said_before TO adhere_core;
+
+-- Name: COLUMN said_before.reading_table; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(reading_table) ON TABLE public.said_before TO adhere_core;
+
+-- Name: COLUMN said_before.device_ts_ms; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(device_ts_ms) ON TABLE public.said_before TO adhere_core;
+
+-- Name: COLUMN said_before.at; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(at) ON TABLE public.said_before TO adhere_core;
+
+-- Name: COLUMN said_before.sealed_at; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(sealed_at) ON TABLE public.said_before TO adhere_core;
+
+-- Name: COLUMN said_before.said; Type: ACL; Schema: public; Owner: -
+
+GRANT INSERT(said) ON TABLE public.said_before TO adhere_core;
 
 -- Name: TABLE side_day; Type: ACL; Schema: public; Owner: -
 

@@ -268,7 +268,7 @@ COMMENT ON FUNCTION ledger_anew() IS 'Forget the counts and count every batch ag
 
 CREATE OR REPLACE VIEW ledger_gap AS
 SELECT
-    gap.id, gap.gateway_id, gap.boot, gap.first_seq, gap.last_seq,
+    gap.id, told.gateway_id, told.boot, gap.first_seq, gap.last_seq,
     gap.last_seq - gap.first_seq + 1 AS batches, told.readings,
     CASE
         WHEN told.readings IS NOT NULL THEN greatest(
@@ -317,7 +317,7 @@ FROM (
     ) AS netted
     WINDOW spool AS (PARTITION BY gateway_id, boot)
 ) AS told
-JOIN expected AS gap ON gap.id = told.gap_id AND gap.gateway_id = told.gateway_id;
+JOIN expected AS gap ON gap.id = told.gap_id;
 COMMENT ON VIEW ledger_gap IS 'Open gaps: how many readings are missing (null: the box does not say), and how many of them it has declared lost. A loss explains what is missing before the batch that declares it, the oldest first; what was given up and then stored by a retry is taken off.';
 
 CREATE OR REPLACE VIEW ledger_on_box AS

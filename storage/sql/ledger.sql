@@ -48,7 +48,7 @@ SELECT
     coalesce(of_hours.quarantined, 0), coalesce(of_hours.clock_suspect, 0),
     state.online, state.came_at, on_box.pending,
     (SELECT max(newest_came_at) FROM ledger_spool AS spool WHERE spool.gateway_id = gateway.id),
-    (SELECT count(*) FROM ledger_gap AS gap WHERE gap.gateway_id = gateway.id),
+    coalesce(of_gaps.gaps, 0),
     (
         SELECT count(*) FROM ledger_finding AS finding
         WHERE finding.gateway_id = gateway.id AND seen_at IS NULL
@@ -70,6 +70,9 @@ LEFT JOIN (
     WHERE hour >= %(since)s AND hour < %(until)s
     GROUP BY gateway_id
 ) AS of_hours ON of_hours.gateway_id = gateway.id
+LEFT JOIN (
+    SELECT gateway_id, count(*) AS gaps FROM ledger_gap GROUP BY gateway_id
+) AS of_gaps ON of_gaps.gateway_id = gateway.id
 LEFT JOIN gateway_state AS state ON state.gateway_id = gateway.id
 LEFT JOIN ledger_on_box AS on_box ON on_box.gateway_id = gateway.id
 LEFT JOIN ledger_down AS down ON down.gateway_id = gateway.id
