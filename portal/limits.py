@@ -20,7 +20,8 @@ BAD_RATING = later(
     "A rating of perceived exertion lies within 6 and 20, its lower end below its upper end."
 )
 BAD_AMOUNT = later(
-    "Sessions must be 1 to 14 a week, of 5 to 180 minutes; the minutes of a week at most 2,000."
+    "Sessions must be 1 to 7 a week, as one a day counts, of 5 to 180 minutes; "
+    "the minutes of a week at most 2,000."
 )
 BAD_CEILING = later("The ceiling must lie above the zone's upper end and be at most 220 bpm.")
 BAD_DAY = later("A version takes effect tomorrow at the earliest.")
@@ -87,7 +88,8 @@ def check_aerobic(terms: Prescription, before: Prescription) -> None:
         if figures not in left:
             low, high, session, sessions, weekly = (cast("float", value) for value in figures)
             _check_zone(terms.intensity_kind, low, high)
-            if not (1 <= sessions <= 14 and 5 <= session <= 180 and session <= weekly <= 2_000):  # noqa: PLR2004 - as the sentence says
+            is_fit = 5 <= session <= 180 and session <= weekly <= 2_000  # noqa: PLR2004 - as the sentence says
+            if not (1 <= sessions <= WEEK_DAYS and is_fit):
                 raise Faulty(BAD_AMOUNT)
 
 

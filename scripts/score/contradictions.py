@@ -8,9 +8,9 @@ from adherence.schema import HRR, PRESCRIBED, RPE
 from config.components import load_components
 from config.language import _, later
 from scripts.score.components import AMOUNTS, Wrong
-from scripts.score.phases import PHASE_TYPE, not_ascending
+from scripts.score.phases import LAST_WEEK, PHASE_TYPE, not_ascending
 
-NOT_ASCENDING = later("phases must begin in week 1 or later, each after the one before")
+NOT_ASCENDING = later("phases must begin in week 1 to %(last)d, each after the one before")
 NO_FIRST_DAY = later("phases need start_day, the first day of the prescription")
 NOTHING_TO_CHANGE = later("phases change aerobic work, and the case prescribes none")
 NO_ROOM = later("rest_days leaves no room for so many sessions of resistance in a week")
@@ -52,16 +52,17 @@ def contradictions(columns: dict[str, pl.Series], no_aerobic: pl.Series) -> Wron
         for name in ("resistance_per_week", "balance_per_week")
     ]
     found: Wrong = [(_where(frame, faulty), sentence) for faulty, sentence in rows]
-    found.append((not_ascending(frame["phases"]), _(NOT_ASCENDING)))
-    return found + _zone_contradictions(frame)
+    found.append((not_ascending(frame["phases"]), _(NOT_ASCENDING) % {"last": LAST_WEEK}))
+    return found + _aerobic_contradictions(frame)
 
 
-def _zone_contradictions(frame: pl.DataFrame) -> Wrong:
-    """Return where the zone of the case, or of one of its phases, cannot be meant."""
+def _aerobic_contradictions(frame: pl.DataFrame) -> Wrong:
+    """Return where zone or sessions of the case, or of one of its phases, cannot be meant."""
     scale = load_components()
     lowest, highest = scale.rpe_lowest, scale.rpe_highest
     is_rating = pl.col("intensity_kind") == RPE
     rows = {
+        _(OFTENER) % {"column": "sessions_per_week"}: pl.col("sessions_per_week") > WEEK_DAYS,
         _(UPSIDE_DOWN): pl.col("zone_hi") <= pl.col("zone_lo"),
         _(NO_RATING) % {"lowest": lowest, "highest": highest}: is_rating
         & ((pl.col("zone_lo") < lowest) | (pl.col("zone_hi") > highest)),
@@ -72,13 +73,14 @@ def _zone_contradictions(frame: pl.DataFrame) -> Wrong:
     phased = (frame.select("row", "phases").drop_nulls().explode("phases").unnest("phases")).join(
         own, on="row", suffix="_own"
     )
-    zones = phased.select(
-        "row", *(pl.coalesce(name, f"{name}_own") for name in ("zone_lo", "zone_hi"))
-    ).join(others, on="row")
+    names = ("zone_lo", "zone_hi", "sessions_per_week")
+    asked = phased.select("row", *(pl.coalesce(name, f"{name}_own") for name in names)).join(
+        others, on="row"
+    )
     found: Wrong = []
     for sentence, faulty in rows.items():
         found.append((_where(frame, faulty), sentence))
-        in_phase = zones.filter(faulty.fill_null(value=False))["row"]
+        in_phase = asked.filter(faulty.fill_null(value=False))["row"]
         phased_only = frame["row"].is_in(in_phase.implode()) & ~found[-1][0]
         found.append((phased_only, _(IN_A_PHASE) % {"what": sentence}))
     return found

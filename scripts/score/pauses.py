@@ -4,9 +4,11 @@ In a CSV `2026-05-01/2026-05-07; 2026-06-01/2026-06-01`; in Parquet the same, or
 of `first_day` and `last_day`.
 """
 
-from datetime import date, datetime
+from datetime import date
 
 import polars as pl
+
+from scripts.score.words import day_bounds, local_day
 
 Span = dict[str, date]
 SPAN_TYPE = pl.Struct({"first_day": pl.Date, "last_day": pl.Date})
@@ -57,11 +59,11 @@ def _span(*bounds: object) -> Span:
 
 
 def _day(said: object) -> date:
-    if isinstance(said, datetime):
-        return said.date()
-    if isinstance(said, date):
-        return said
     try:
-        return date.fromisoformat(str(said).strip())
-    except ValueError as error:
+        day = local_day(said) if isinstance(said, date) else date.fromisoformat(str(said).strip())
+    except (ValueError, OverflowError) as error:
         raise NoPauseError from error
+    first, last = day_bounds()
+    if not first <= day <= last:
+        raise NoPauseError
+    return day

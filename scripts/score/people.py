@@ -104,15 +104,25 @@ def _moved(
             target = folder / str(block)
             target.mkdir(parents=True, exist_ok=True)
             spooled(some.drop("block").lazy(), target / f"{number}.parquet", parts[0].path)
-    moved, new_where = [], []
-    for number, block in enumerate(blocks["block"].unique(maintain_order=True)):
+    nobody = pl.DataFrame(
+        schema={"person": where.schema["person"]}
+        | dict.fromkeys(("part", "first", "rows"), pl.Int64)
+    )
+    moved, new_where = [], [nobody]
+    with_rows = [
+        block
+        for block in blocks["block"].unique(maintain_order=True)
+        if (folder / str(block)).is_dir()  # else each of their rows breaks a rule
+    ]
+    for number, block in enumerate(with_rows):
         target = spool / f"{shape.table}-block-{number}.parquet"
         rows = pl.scan_parquet(folder / str(block) / "*.parquet").sort("person", "ts")
         spooled(rows, target, parts[0].path)
         moved.append(ours(target, shape))
-        new_where.append(people_of(moved[-1]).with_columns(part=pl.lit(number, pl.Int64)))
+        its_people = people_of(moved[-1]).with_columns(part=pl.lit(number, pl.Int64))
+        new_where.append(its_people.select(nobody.columns))
     rmtree(folder, ignore_errors=True)
-    return Recorded(shape, moved, pl.concat(new_where).select("person", "part", "first", "rows"))
+    return Recorded(shape, moved, pl.concat(new_where))
 
 
 def _pieces(parts: Sequence[Rows], person: pl.DataType, block_rows: int) -> Iterator[pl.DataFrame]:

@@ -13,6 +13,8 @@ from adherence.prescription import in_phases
 from adherence.schema import PRESCRIBED
 
 PHASES = ("adapt", "progress", "reach", "hold")
+LAST_WEEK = 520
+"""Ten years: no phase begins later, as on the doctor's form."""
 Phase = dict[str, Any]
 PHASE_TYPE = pl.Struct({"phase": pl.String, "from_week": pl.Int64, **PRESCRIBED})
 
@@ -74,17 +76,20 @@ def _phase(name: object, week: object, said: dict[str, Any]) -> Phase:
         raise NoPhaseError from error
     if not all(math.isfinite(value) and value > 0 for value in numbers.values()):
         raise NoPhaseError
+    from_week = min(max(from_week, 0), LAST_WEEK + 1)  # what lies outside is `not_ascending`
     nothing = dict.fromkeys(PRESCRIBED)
     return {"phase": str(name).strip().lower(), "from_week": from_week, **nothing, **numbers}
 
 
 def not_ascending(phases: pl.Series) -> pl.Series:
-    """Find the rows whose phases do not begin in week 1 or later, each after the one before."""
+    """Find the rows whose phases do not begin in week 1 to 520, each after the one before."""
     weeks = phases.to_frame().select(
         week=pl.col(phases.name).list.eval(pl.element().struct.field("from_week"))
     )
-    wrong = (pl.col("week").list.min() < 1) | (
-        pl.col("week").list.diff(null_behavior="drop").list.min() < 1
+    wrong = (
+        (pl.col("week").list.min() < 1)
+        | (pl.col("week").list.max() > LAST_WEEK)
+        | (pl.col("week").list.diff(null_behavior="drop").list.min() < 1)
     )
     return weeks.select(wrong.fill_null(value=False)).to_series()
 

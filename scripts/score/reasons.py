@@ -61,3 +61,11 @@ def refusal(path: Path, case: Mapping[str, Any]) -> str:
         **case,
         "case": "?" if case["case"] is None else case["case"],
     }
+
+
+def without_weeks(path: Path, case: Mapping[str, Any]) -> str:
+    """Say that a case has not one week, with its place in the file; `case`: case, row."""
+    return _(
+        "%(path)s: case %(case)s (row %(row)d) has no week: nothing was recorded on a day on which "
+        "it is in force; check start_day and the days of the recording"
+    ) % {"path": path, **case}

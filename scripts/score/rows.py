@@ -16,7 +16,15 @@ from config.language import _
 from scripts.score.archive import is_archive, manifests_of, unpacked
 from scripts.score.disk import stored_for_a_while
 from scripts.score.keys import can_name, key
-from scripts.score.rules import FAILURES, NO_NUMBER, NO_PERSON, NO_TIME, SENTENCES, Shape
+from scripts.score.rules import (
+    FAILURES,
+    FAR_TIME,
+    NO_NUMBER,
+    NO_PERSON,
+    NO_TIME,
+    SENTENCES,
+    Shape,
+)
 from scripts.score.table import (
     BEYOND,
     RAGGED,
@@ -30,7 +38,7 @@ from scripts.score.table import (
     readable,
 )
 from scripts.score.table import scan as scan_table
-from scripts.score.times import can_tell_time, instant, keeps_every_time
+from scripts.score.times import can_tell_time, instant, is_far, keeps_every_time
 
 MOST_RUNS = 1_000_000
 """Of rows of one person, in memory at a time: more are counted by person straight away."""
@@ -99,17 +107,21 @@ def _opened(
     if is_csv:  # blanks around a name are the file's, not the name's
         person = person.str.strip_chars()
     ts = instant("ts", schema["ts"], zone=zone, conventions=conventions)
+    far = is_far("ts", schema["ts"])
+    no_time = ts.is_null() & ~far.fill_null(value=False)
     value, no_number = number(shape.value, schema[shape.value])
     if pl.String not in (schema["ts"], schema[shape.value]):
         if schema[shape.value].is_integer():  # need not be made wider here
             value = pl.col(shape.value)
-        no_time = ts.is_null()
         if keeps_every_time(schema["ts"], zone=zone, conventions=conventions):
             no_time = pl.col("ts").is_null()  # which Parquet's statistics know
-        breaks = {NO_PERSON: person.is_null(), NO_TIME: no_time}
+        breaks = {NO_PERSON: person.is_null(), NO_TIME: no_time, FAR_TIME: far}
         return Rows(path, shape, raw, person, ts, value, breaks, is_csv)
     columns = {"person": person, "ts": ts, shape.value: value}
-    found = {NO_PERSON: person.is_null(), NO_TIME: ts.is_null(), NO_NUMBER: no_number}
+    if schema["ts"] == pl.String:  # of which a year may be read though the whole is no time
+        no_time, far = ts.is_null(), far & ts.is_not_null()
+    found = {NO_PERSON: person.is_null(), NO_TIME: no_time, FAR_TIME: far.fill_null(value=False)}
+    found[NO_NUMBER] = no_number
     if is_csv:  # where fields have shifted, what stands in which column is anybody's guess
         ragged = pl.col(BEYOND).is_not_null()
         found = {rule: broken & ~ragged for rule, broken in found.items()} | {RAGGED: ragged}
@@ -130,7 +142,7 @@ def _refuse_useless_types(path: Path, shape: Shape, schema: pl.Schema) -> None:
     faults = [
         fault(path, column, _("every row"), _(SENTENCES[rule]))
         for rule, column in shape.rules.items()
-        if not able[rule](schema[column])
+        if rule in able and not able[rule](schema[column])
     ]
     if faults:
         raise Misconfigured("\n".join(faults))

@@ -11,11 +11,13 @@ import polars as pl
 from config.language import later
 from scripts.score.table import RAGGED, TOO_LONG
 
-NO_PERSON, NO_TIME, NO_NUMBER = "no_person", "no_time", "no_number"
+NO_PERSON, NO_TIME, FAR_TIME = "no_person", "no_time", "far_time"
+NO_NUMBER = "no_number"
 
 SENTENCES = {
     NO_PERSON: later("names nobody: give text or a whole number"),
     NO_TIME: later("is not a time like 2026-05-01 07:30:00 or 2026-05-01T07:30:00+08:00"),
+    FAR_TIME: later("lies in a year that no recording is of: the clock or the unit is wrong"),
     NO_NUMBER: later("is not a number: correct it or leave it empty"),
     RAGGED: TOO_LONG,
 }
@@ -38,7 +40,7 @@ class Shape(NamedTuple):
     @property
     def rules(self) -> dict[str, str]:
         """The rules of a row, each with the column it looks at; RAGGED looks at the whole line."""
-        return {NO_PERSON: "person", NO_TIME: "ts", NO_NUMBER: self.value}
+        return {NO_PERSON: "person", NO_TIME: "ts", FAR_TIME: "ts", NO_NUMBER: self.value}
 
 
 HEART_RATE = Shape("hr", value="hr")

@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from adherence.whole import whole
+from config.components import load_components
 from config.conventions import Conventions
 from config.side_figures import load_side_figures
-from reports.nightly.evidence import conventions_sha256
+from reports.nightly.evidence import conventions_sha256, sha256_of_facts
 from scripts.score.blocks import BLOCK_ROWS, Block, by_block, rows_of
 from scripts.score.cases import SECTION_13
 from scripts.score.inputs import Files, Found, find_inputs
@@ -39,6 +40,8 @@ class Outcome:
     """case, person, reason: the usable cases for which nothing can be computed."""
     refused: pl.DataFrame
     """case, person, row, reason: those that contradict themselves, and those of unknown people."""
+    weekless: pl.DataFrame
+    """case, person, row: the cases that are computed and have not one week, in their order."""
     found: Found
 
     @property
@@ -68,18 +71,21 @@ def run(
         found = find_inputs(
             files, zone=zone, conventions=conventions, spool=spool, block_rows=block_rows
         )
-        parts, silent = Parts(spool), []
+        parts, silent, with_weeks = Parts(spool), [], []
         done, rows = 0, rows_of(found)
         watch(done, rows)
         compute = partial(results_of, conventions=conventions, with_side=with_side)
         for of_block, tables in by_block(found, compute, block_rows=block_rows):
             parts.add(tables)
             silent.append(tables["people"].drop_nulls("reason"))
+            with_weeks.append(tables["weeks"].select("case").unique())
             done += of_block
             watch(done, rows)
         metadata = {
             "adhere.method_version": conventions.version,
             "adhere.conventions_sha256": conventions_sha256(conventions).hex(),
+            "adhere.components_version": load_components().version,
+            "adhere.components_sha256": components_sha256().hex(),
             "adhere.input_sha256": input_sha256.result(),
         }
         if with_side:
@@ -88,6 +94,7 @@ def run(
         without_figures = pl.concat(silent).select("case", "person", "reason").sort("case")
         late = refused_late(without_figures, found.unknown, found.case_rows)
         refused = pl.concat([found.refused, late], how="vertical_relaxed").sort("row")
+        weekless = weekless_of(found, pl.concat([*with_weeks, without_figures.select("case")]))
         for name, table in (("refused", refused), ("failures", found.failures)):
             write_table(table.lazy(), out / f"{name}.parquet", metadata)
     return Outcome(
@@ -95,8 +102,20 @@ def run(
         rows=dict(parts.rows) | {"refused": refused.height},
         without_figures=without_figures,
         refused=refused,
+        weekless=weekless.join(refused, on="case", how="anti"),
         found=found,
     )
+
+
+def components_sha256() -> bytes:
+    """Hash the numbers of section 13 as those of the method are hashed."""
+    return sha256_of_facts(load_components().model_dump(mode="json", exclude={"sources"}))
+
+
+def weekless_of(found: Found, accounted: pl.DataFrame) -> pl.DataFrame:
+    """Return case, person and row of the cases that `accounted` (case) does not name."""
+    cases = found.cases.select("case", "person").join(accounted, on="case", how="anti")
+    return cases.join(found.case_rows, on="case").sort("row")
 
 
 def results_of(

@@ -24,7 +24,7 @@ NO_MINUTES, NO_RATING = "no_minutes", "no_rating"
 
 SENTENCES = {
     NO_CASE: later("names no case of the cases file"),
-    NO_DAY: later("is not a day like 2026-05-04"),
+    NO_DAY: later("is not a day like 2026-05-04, in a year that a recording may be of"),
     NO_COMPONENT: later("must be aerobic, resistance or balance"),
     NO_MINUTES: later("must be a number above 0 or empty"),
     NO_RATING: later("must be a rating from 6 to 20 or empty"),

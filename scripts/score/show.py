@@ -11,7 +11,7 @@ import typer
 
 from config.language import _
 from scripts.score.inputs import Files
-from scripts.score.reasons import in_words, refusal
+from scripts.score.reasons import in_words, refusal, without_weeks
 from scripts.score.run import Outcome, Watch
 
 SHOWN = 20
@@ -61,6 +61,7 @@ def as_json(outcome: Outcome, out: Path) -> str:
             "rows": outcome.rows,
             "without_figures": _counts(outcome.without_figures["reason"]),
             "refused": outcome.refused.to_dicts(),
+            "without_weeks": outcome.weekless.to_dicts(),
             "unknown": found.unknown.to_dicts(),
             "failures": found.failures.to_dicts(),
         },
@@ -94,6 +95,11 @@ def show(outcome: Outcome, files: Files, out: Path) -> None:
         ],
         silent.height,
         out / "people.parquet",
+    )
+    _tell(
+        [without_weeks(files.cases, case) for case in outcome.weekless.head(SHOWN).to_dicts()],
+        outcome.weekless.height,
+        files.cases,
     )
     _tell(
         [refusal(files.cases, case) for case in outcome.refused.head(SHOWN).to_dicts()],

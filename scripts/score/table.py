@@ -16,7 +16,10 @@ Read = TypeVar("Read")
 ALIKE = 0.8
 """Of difflib's likeness, 0 to 1: two letters changed in `ceiling_bpm`, one in `mode`."""
 
+FLOAT32_DIGITS = 7
+"""A number of so many digits or fewer can be read out of 32 bits as it was written into them."""
 PARQUET_MAGIC = b"PAR1"
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SHOWN_ROWS = 5
 ROW = "row of the file"
 """Counts rows from 0. It is asked for where a file is opened: so Parquet's own statistics can still
@@ -92,7 +95,7 @@ def read_table(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] =
     Other columns are the file's own affair, but not one that is nearly an optional one: a misspelt
     ceiling would be no ceiling.
     """
-    frame, is_csv = scan(path, columns)
+    frame, is_csv = scan(path, columns, optional)
     names = frame.collect_schema().names()
     for name in names:
         if name not in (*columns, *optional, ROW, BEYOND) and (
@@ -110,13 +113,16 @@ def read_table(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] =
     return Table(path, rows.drop(BEYOND), is_csv, rows[BEYOND].is_not_null())
 
 
-def scan(path: Path, columns: tuple[str, ...]) -> tuple[pl.LazyFrame, bool]:
+def scan(
+    path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> tuple[pl.LazyFrame, bool]:
     """Return ROW and all columns of a file, to be read later, and whether it is a CSV.
 
     A CSV has BEYOND as well: a line that is too long is one bad line, not the end of the file. A
     line that is too short lacks its last values.
 
-    Raises Misconfigured if the file cannot be read or has not all `columns`.
+    Raises Misconfigured if the file cannot be read, has not all `columns`, or one of these or of
+    the `optional` ones twice.
     """
     is_csv = _is_csv(path)
     if is_csv:
@@ -137,6 +143,7 @@ def scan(path: Path, columns: tuple[str, ...]) -> tuple[pl.LazyFrame, bool]:
             % {"path": path, "missing": ", ".join(missing), "columns": ", ".join(columns)}
         )
     if is_csv:
+        _require_once(path, (*columns, *optional))
         frame = pl.scan_csv(
             path,
             schema=dict.fromkeys([*names, BEYOND], pl.String),
@@ -147,15 +154,36 @@ def scan(path: Path, columns: tuple[str, ...]) -> tuple[pl.LazyFrame, bool]:
     return frame, is_csv
 
 
+def _require_once(path: Path, wanted: tuple[str, ...]) -> None:
+    """Raise Misconfigured where a wanted heading of a CSV stands twice: either may be meant."""
+    heading = readable(
+        lambda: pl.read_csv(
+            path, has_header=False, n_rows=1, infer_schema=False, truncate_ragged_lines=True
+        ),
+        path,
+    ).row(0)
+    twice = [name for name in wanted if heading.count(name) > 1]
+    if twice:
+        raise Misconfigured(
+            _("%(path)s has the column %(names)s more than once: leave one, rename the others")
+            % {"path": path, "names": ", ".join(twice)}
+        )
+
+
 def _is_csv(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return file.read(len(PARQUET_MAGIC)) != PARQUET_MAGIC
+            first = file.read(len(PARQUET_MAGIC))
     except OSError as error:
         raise Misconfigured(
             _("%(path)s cannot be read (%(why)s): give the path of a Parquet or CSV file")
             % {"path": path, "why": error.strerror or _("not a readable file")}
         ) from error
+    if first.startswith(UTF_16_MARKS):
+        raise Misconfigured(
+            _("%(path)s is text in UTF-16: save it again as CSV in UTF-8") % {"path": path}
+        )
+    return first != PARQUET_MAGIC
 
 
 def readable(read: Callable[[], Read], path: Path) -> Read:
@@ -186,7 +214,10 @@ def number(name: str, dtype: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
         missing = column.is_null() | text.str.to_lowercase().is_in(MISSING_WORDS)
         return parsed, parsed.is_null() & ~missing
     if can_count(dtype):
-        return column.cast(pl.Float64), column.is_null() & False
+        wide = column.cast(pl.Float64)
+        if dtype == pl.Float32:  # as it was written: 128.2, and not 128.199997
+            wide = wide.round_sig_figs(FLOAT32_DIGITS)
+        return wide, column.is_null() & False
     return pl.lit(None, dtype=pl.Float64), column.is_not_null()
 
 

@@ -1,7 +1,14 @@
 """Words, yes or no, and days in a column of a file, and where a cell says none of them."""
 
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
 import polars as pl
 
+from config.conventions import load_conventions
+from config.recording_years import load_recording_years
+
+WRITTEN_DAY = r"^\d{4}-\d{1,2}-\d{1,2}$"
 TRUE_WORDS = ("true", "1", "yes", "y")
 FALSE_WORDS = ("false", "0", "no", "n")
 
@@ -28,11 +35,37 @@ def yes_or_no(column: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def days(column: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return the column as Date, null where empty, and where it says no day like 2026-05-04."""
+    """Return the column as Date, null where empty, and where it says no day like 2026-05-04.
+
+    A day lies in the years of a recording. That of a zoned time is the local one (convention C1).
+    """
     if column.dtype == pl.String:
         text = column.str.strip_chars().str.replace_all("/", "-").replace("", None)
-        day = text.str.to_date("%Y-%m-%d", strict=False)
-        return day, text.is_not_null() & day.is_null()
+        written = text.set(~text.str.contains(WRITTEN_DAY).fill_null(value=True), None)
+        return _near(written.str.to_date("%Y-%m-%d", strict=False), text.is_not_null())
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None:
+        column = column.dt.convert_time_zone(load_conventions().time_zone)
     if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
-        return column.cast(pl.Date), column.is_null() & False
+        return _near(column.dt.date(), column.is_not_null())
     return pl.Series(column.name, [None] * len(column), dtype=pl.Date), column.is_not_null()
+
+
+def _near(day: pl.Series, said: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return the days of the years of a recording, and where another or none was `said`."""
+    near = day.is_between(*day_bounds()).fill_null(value=False)
+    return day.set(~near, None), said & ~near
+
+
+def day_bounds() -> tuple[date, date]:
+    """Return the first and the last day that a file may speak of."""
+    years = load_recording_years()
+    return date(years.first.value, 1, 1), date(years.last.value, 12, 31)
+
+
+def local_day(said: date) -> date:
+    """Return a day as it is, and that of a time where it is one: of a zoned one the local day."""
+    if not isinstance(said, datetime):
+        return said
+    if said.tzinfo is not None:
+        said = said.astimezone(ZoneInfo(load_conventions().time_zone))
+    return said.date()

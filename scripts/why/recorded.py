@@ -23,7 +23,7 @@ from scripts.score.blocks import BLOCK_ROWS
 from scripts.score.inputs import Files, Found, find_inputs
 from scripts.score.judging import judged
 from scripts.score.phases import versions_of
-from scripts.score.reasons import in_words, refusal, refused_late
+from scripts.score.reasons import in_words, refusal, refused_late, without_weeks
 from scripts.why.account import TARGETS, WEEK_DAYS, Account, Logged, days_without_limits
 
 PERSON = pl.lit(0, pl.Int32)
@@ -57,6 +57,9 @@ def recorded_week(
     row = recorded.weeks.filter(pl.col("week") == week)
     if row.is_empty():
         listed = recorded.weeks["week"]
+        if listed.is_empty():
+            mine = recorded.case.join(recorded.case_rows, on="case").row(0, named=True)
+            raise Misconfigured(without_weeks(files.cases, mine))
         raise Misconfigured(
             _("case %(case)s has no week %(week)s: its weeks go from %(first)s to %(last)s")
             % {"case": case, "week": week, "first": listed.min(), "last": listed.max()}

@@ -11,8 +11,9 @@ from datetime import datetime
 import polars as pl
 import pytest
 
+from config.components import load_components
 from config.conventions import load_conventions
-from reports.nightly.evidence import conventions_sha256
+from reports.nightly.evidence import conventions_sha256, sha256_of_facts
 from tests.recordings import adhere
 
 CASE = "{case},{person},40,M,false,60,160,40,60,15,1,15"
@@ -32,6 +33,7 @@ COLUMNS = {
     "intensity duration adherent adherence_pct",
 }
 
+DAY = datetime(2026, 5, 4)  # noqa: DTZ001 - the site's wall clock
 NO_TIME = "is not a time like 2026-05-01 07:30:00 or 2026-05-01T07:30:00+08:00"
 
 
@@ -108,6 +110,10 @@ def test_each_result_has_its_columns_and_says_what_it_was_made_of(folder, name):
     assert metadata["adhere.method_version"] == "c1"
     assert metadata["adhere.input_sha256"] == summary["input_sha256"]
     assert metadata["adhere.conventions_sha256"] == conventions_sha256(load_conventions()).hex()
+    assert metadata["adhere.components_version"] == summary["components_version"] == "c1"
+    assert metadata["adhere.components_sha256"] == summary["components_sha256"]
+    numbers = load_components().model_dump(mode="json", exclude={"sources"})
+    assert summary["components_sha256"] == sha256_of_facts(numbers).hex()
     assert metadata["adhere.side_version"] == summary["side_version"] == "s1"
 
 
@@ -276,7 +282,7 @@ def test_rows_that_break_a_rule_are_left_out_counted_and_told(folder):
 
 def test_a_program_is_told_of_rows_left_out(folder):
     pl.DataFrame(
-        {"person": ["7", None, "7", "7"], "ts": [None, *range(3)], "hr": [70, 70, None, 400]},
+        {"person": ["7", None, "7", "7"], "ts": [None, *[DAY] * 3], "hr": [70, 70, None, 400]},
         schema_overrides={"ts": pl.Datetime("ms")},
     ).write_parquet(folder / "hr.csv")
 
@@ -288,6 +294,42 @@ def test_a_program_is_told_of_rows_left_out(folder):
         {"table": "hr", "file": "hr.csv", "rule": "no_time", "rows": 1, "first_rows": [1]},
     ]
     assert result(folder, "people")["n_in"].to_list() == [2]  # what no wrist shows is no failure
+
+
+def test_a_clock_that_broke_is_left_out_and_the_rest_scored(folder):
+    whole = pl.read_csv(folder / "hr.csv").with_columns(pl.col("ts").str.to_datetime())
+    odd = pl.DataFrame({"person": [7, 7], "ts": [2**63 - 1, 253_402_300_799_000], "hr": [110, 110]})
+    odd = odd.with_columns(pl.col("ts").cast(pl.Datetime("ms")))
+    pl.concat([whole.cast({"ts": pl.Datetime("ms")}), odd]).write_parquet(folder / "hr.csv")
+
+    done = run_score(folder, "--json")
+
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["failures"] == [
+        {"table": "hr", "file": "hr.csv", "rule": "far_time", "rows": 2, "first_rows": [74, 75]}
+    ]
+    assert result(folder, "weeks")["bout_credit_min"].to_list() == [12.0]
+
+
+def test_a_case_without_a_week_is_told_with_its_row(folder):
+    write_cases(
+        folder,
+        CASE.format(case="now", person=7) + ",2026-05-04",
+        CASE.format(case="later", person=7) + ",2026-06-01",
+        CASE.format(case="unknown", person=8) + ",2026-05-04",
+        heading=HEADING + ",start_day",
+    )
+
+    done = run_score(folder, "--json")
+    assert done.returncode == 3  # of the unknown person alone
+    assert json.loads(done.stdout)["without_weeks"] == [{"case": "later", "person": 7, "row": 3}]
+    told = run_score(folder).stderr
+    assert "case later (row 3) has no week: nothing was recorded on a day on which it is" in told
+    assert told.count("has no week") == 1
+    why = run_why(folder, "later")
+    assert why.returncode == 2
+    assert "case later (row 3) has no week" in why.stderr
+    assert "None" not in why.stderr
 
 
 def test_without_a_bad_row_the_table_of_failures_is_empty(folder):

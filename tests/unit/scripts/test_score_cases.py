@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -25,6 +26,19 @@ GOOD = {
     "weekly_min": "150",
 }
 LIKE = "must read like 2026-05-01/2026-05-07, several separated by ;"
+NO_START = "start_day must be a day like 2026-05-04"
+OFTENER = "sessions_per_week must be 7 or less: one session a day counts"
+IN_ORDER = "phases must begin in week 1 to 520, each after the one before"
+OUT_OF_ORDER = (
+    "adapt@0",
+    "adapt@-9000000000000000000000",
+    "adapt@3; progress@3",
+    "adapt@5; progress@3",
+    "adapt@521",
+    "adapt@613566757",
+    "adapt@1; progress@9000000000000000000",
+    "adapt@1; progress@90000000000000000000000",
+)
 ONE_PHASE = "phases must read like adapt@1 zone_hi=50 session_min=20; progress@5 zone_lo=50"
 NO_AEROBIC = dict.fromkeys(
     ("zone_lo", "zone_hi", "session_min", "sessions_per_week", "weekly_min"), ""
@@ -112,18 +126,16 @@ def test_zone_session_and_weekly_numbers_must_be_given_and_above_0(column, value
         (START | {"phases": "adapt@1 zone_hi=0"}, ONE_PHASE),
         (START | {"phases": "adapt@1 zone_hi=50=60"}, ONE_PHASE),
         (START | {"phases": "adapt@1 ceiling_bpm=120"}, ONE_PHASE),
-        (
-            START | {"phases": "adapt@0"},
-            "phases must begin in week 1 or later, each after the one before",
-        ),
-        (
-            START | {"phases": "adapt@3; progress@3"},
-            "phases must begin in week 1 or later, each after the one before",
-        ),
-        (
-            START | {"phases": "adapt@5; progress@3"},
-            "phases must begin in week 1 or later, each after the one before",
-        ),
+        *[(START | {"phases": written}, IN_ORDER) for written in OUT_OF_ORDER],
+        ({"sessions_per_week": "8"}, OFTENER),
+        ({"sessions_per_week": "7.5"}, OFTENER),
+        (START | {"phases": "adapt@1 sessions_per_week=10"}, f"in a phase, {OFTENER}"),
+        ({"start_day": "26-05-04"}, NO_START),
+        ({"start_day": "5/4/26"}, NO_START),
+        ({"start_day": "0026-05-04"}, NO_START),
+        ({"start_day": "9999-12-31"}, NO_START),
+        ({"pauses": "0026-05-01/2026-05-07"}, f"pauses {LIKE}"),
+        ({"pauses": "2026-05-01/9999-12-31"}, f"pauses {LIKE}"),
         (
             NO_AEROBIC | START | {"balance_per_week": "3", "phases": "adapt@1"},
             "phases change aerobic work, and the case prescribes none",
@@ -143,6 +155,33 @@ def test_a_faulty_case_is_refused_in_words(fault, said):
 
     assert good.height == 0
     assert refused["reason"].to_list() == [said]
+
+
+def test_phases_may_go_on_for_ten_years_and_sessions_may_be_one_a_day():
+    good, refused = checked(
+        START | {"phases": "adapt@1; progress@520", "sessions_per_week": "7"},
+    )
+
+    assert refused.is_empty()
+    assert versions_of(good)["from_day"].to_list()[-1] == date(2036, 4, 14)
+
+
+MIDNIGHT = datetime(2026, 5, 4, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+def test_the_day_of_a_zoned_time_is_the_local_one():
+    later = datetime(2026, 5, 10, 23, 59, tzinfo=ZoneInfo("Asia/Shanghai"))
+    pauses = pl.Series([[{"first_day": MIDNIGHT, "last_day": later}]])
+    frame = pl.DataFrame([GOOD]).with_columns(pauses=pauses, start_day=MIDNIGHT)
+
+    for zone in ("Asia/Shanghai", "UTC", "America/New_York"):
+        moved = frame.with_columns(pl.col("start_day").dt.convert_time_zone(zone))
+        good, _ = check_cases(Table(Path("cases"), moved, is_csv=False))
+
+        assert good["start_day"].to_list() == [date(2026, 5, 4)]
+        assert good["pauses"].to_list() == [
+            [{"first_day": date(2026, 5, 4), "last_day": date(2026, 5, 10)}]
+        ]
 
 
 def test_every_fault_of_a_case_is_told_at_once_with_its_row():

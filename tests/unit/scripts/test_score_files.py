@@ -29,6 +29,17 @@ NOON_UTC_MS = 1_777_896_000_000  # 2026-05-04T12:00:00Z
         ("2026-05-04T12:00:00.5+00:00", 500),
         ("2026-05-04T08:00:00-0400", 0),
         ("2026-05-04 17:30:00+05:30", 0),
+        ("2026-05-04 20:00:00+08", 0),
+        ("2026-05-04 20:00:00.5 +08", 500),
+        ("2026-05-05 02:00+14:00", 0),
+        ("2026-05-04 20:00:00+99:99", None),
+        ("2026-05-04 20:00:00+15:00", None),
+        ("2026-05-04 20:00:00+08:60", None),
+        ("26-05-04 20:00:00", None),
+        ("5/4/26 20:00", None),
+        ("04/05/26 20:00", None),
+        ("-2026-05-04 20:00:00", None),
+        ("2026-05-04 20", None),
         ("2026-05-04", None),
         ("20:00:00", None),
         ("2026-13-04 20:00:00", None),
@@ -78,9 +89,17 @@ def test_a_date_or_a_number_is_no_time():
         assert times.to_list() == [None]
 
 
-def test_a_zone_that_is_none_is_refused():
-    with pytest.raises(Misconfigured, match="Asia/Shanghei"):
-        known_zone("Asia/Shanghei")
+NO_ZONES = ["Asia/Shanghei", "localtime", "posix/Asia/Shanghai", "right/Asia/Shanghai", "Factory"]
+
+
+@pytest.mark.parametrize("name", NO_ZONES)
+def test_a_zone_that_is_none_is_refused(name):
+    with pytest.raises(Misconfigured, match=name):
+        known_zone(name)
+
+
+def test_a_zone_by_another_name_is_one():
+    assert known_zone("PRC") == "PRC"
 
 
 @pytest.mark.parametrize(
@@ -97,6 +116,15 @@ def test_a_number_is_a_number_or_missing_or_a_fault(column, values, faulty):
 
     assert wrong.sum() == faulty
     assert values is None or parsed.to_list() == values
+
+
+def test_a_number_of_32_bits_is_the_one_that_was_written():
+    written = [128.2, 100.3, 33.3, 6000.1, 9.99, 50_000.0, None]
+
+    parsed, wrong = numbers(pl.Series(written, dtype=pl.Float32))
+
+    assert parsed.to_list() == written
+    assert not wrong.any()
 
 
 def test_names_are_numbers_only_where_all_tables_write_them_so():
@@ -150,3 +178,31 @@ def test_a_heading_of_the_files_own_is_left_alone(tmp_path):
     path.write_text("case,note,ward,mode\n1,2,3,site\n", "utf-8")
 
     assert read_table(path, ("case",), SECTION_13).frame.columns == ["case", "mode"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"), [("case,mode,case", "case"), ('case,mode,"mode"', "mode")]
+)
+def test_a_heading_that_stands_twice_is_refused(tmp_path, heading, name):
+    path = tmp_path / "cases.csv"
+    path.write_text(f"{heading}\n1,site,worn\n", "utf-8")
+
+    with pytest.raises(Misconfigured, match=f"column {name} more than once"):
+        read_table(path, ("case",), SECTION_13)
+
+
+def test_a_heading_of_the_files_own_may_stand_twice(tmp_path):
+    path = tmp_path / "cases.csv"
+    path.write_text("case,note,note\n1,2,3,4\n5,6\n", "utf-8")
+
+    assert read_table(path, ("case",), SECTION_13).frame["case"].to_list() == ["1", "5"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_text_in_utf_16_is_told_as_such(tmp_path, encoding):
+    mark = {"utf-16": b"", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}[encoding]
+    path = tmp_path / "cases.csv"
+    path.write_bytes(mark + "case,mode\n1,site\n".encode(encoding))
+
+    with pytest.raises(Misconfigured, match="UTF-16: save it again as CSV in UTF-8"):
+        read_table(path, ("case",), SECTION_13)

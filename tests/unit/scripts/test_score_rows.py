@@ -110,6 +110,59 @@ def test_an_hour_that_the_sites_clocks_skipped_is_no_time(tmp_path, spool):
     assert looked(path, spool=spool).failures.is_empty()
 
 
+FAR = {
+    "far in the future": 2**63 - 1,
+    "before all time": -(2**63) + 1,
+    "the year 9999": 253_402_300_799_000,
+    "a clock that was never set": 0,
+    "the last second of 1989": 631_151_999_000,
+    "the first of 2101": 4_133_980_800_000,
+}
+NEAR = {"the first second of 1990": 631_152_000_000, "the last of 2100": 4_133_980_799_000}
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "Europe/Paris"])
+@pytest.mark.parametrize("time_zone", [None, "UTC"])
+@pytest.mark.parametrize("at", FAR)
+def test_a_time_of_a_year_that_no_recording_is_of_is_left_out(tmp_path, spool, at, time_zone, zone):
+    ts = pl.Series([FAR[at], *NEAR.values(), None]).cast(pl.Datetime("ms", time_zone))
+    path = written(tmp_path, pl.DataFrame({"person": ["a"] * 4, "ts": ts, "hr": [70] * 4}))
+
+    found = looked(path, spool=spool, zone=zone)
+
+    assert found.failures.select("rule", "first_rows").rows() == [
+        ("no_time", [4]),
+        ("far_time", [1]),
+    ]
+    assert found.good().height == 2
+
+
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_the_unit_of_a_time_changes_no_year(tmp_path, spool, unit):
+    ts = pl.Series([*NEAR.values(), 0, FAR["the first of 2101"]]).cast(pl.Datetime("ms"))
+    frame = pl.DataFrame({"person": ["a"] * 4, "ts": ts.cast(pl.Datetime(unit)), "hr": [70] * 4})
+
+    found = looked(written(tmp_path, frame), spool=spool)
+
+    assert found.failures.select("rule", "first_rows").rows() == [("far_time", [3, 4])]
+
+
+def test_a_text_of_such_a_year_is_left_out_and_one_of_two_digits_is_no_time(tmp_path, spool):
+    times = ["9999-12-31 07:00", "0026-05-04T07:00:00Z", "5/4/26 7:00", "2026/5/4 7:00", "9999-99"]
+    (tmp_path / "hr.csv").write_text("\n".join(["person,ts,hr", *(f"a,{at},70" for at in times)]))
+
+    found = looked(tmp_path / "hr.csv", spool=spool)
+
+    assert found.failures.select("rule", "first_rows").rows() == [
+        ("no_time", [4, 6]),
+        ("far_time", [2, 3]),
+    ]
+    assert found.told[1].endswith(
+        "lies in a year that no recording is of: the clock or the unit is wrong"
+    )
+    assert found.good().height == 1
+
+
 def test_blanks_around_a_name_are_the_csvs_and_a_blank_name_is_nobody(tmp_path, spool):
     (tmp_path / "hr.csv").write_text(
         "person,ts,hr\n 7,2026-05-04 12:00,80\n7 ,2026-05-04 12:01,80\n  ,2026-05-04 12:01,80\n"
@@ -181,3 +234,15 @@ def test_an_empty_folder_is_named(tmp_path, spool):
 def test_a_folder_for_temporary_files_that_is_gone_is_named(tmp_path):
     with pytest.raises(Unavailable, match="set TMPDIR"):
         spooled(TYPED.lazy(), tmp_path / "gone" / "x.parquet", Path("hr.csv"))
+
+
+def test_people_of_whom_every_row_breaks_a_rule_have_none_however_mixed_they_are(tmp_path, spool):
+    far = datetime(9999, 1, 1)  # noqa: DTZ001 - the site's wall clock
+    frame = pl.DataFrame({"person": ["a", "b", "a"], "ts": [far] * 3, "hr": [70] * 3})
+    found = looked(written(tmp_path, frame), spool=spool)
+
+    rows = recorded(HEART_RATE, found.parts, found.where, spool, block_rows=2)
+
+    codes = pl.DataFrame({"person": ["a"], "code": [0]}, schema_overrides={"code": pl.Int32})
+    assert rows.where.is_empty()
+    assert rows.read(codes).is_empty()
