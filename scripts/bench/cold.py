@@ -105,7 +105,7 @@ def run(
         with _measured(figures, "from_tables"), working_as(conn, Role.CORE):
             recompute(conn, through=through, conventions=conventions)
         in_tables = _results(conn)
-        with working_as(conn, Role.OPERATOR):
+        with working_as(conn, Role.CORE):
             dropped = [drop_day(conn, day, nobody_days=0) for day in listed]
         progress(_("Computing from the files"), 0)
         _touch_everything(conn)

@@ -12,9 +12,8 @@ from config.language import _
 from storage.cold.export import export_days
 from storage.cold.parts import parts_of
 from storage.cold.verify import Verified, verify_days
-from storage.database import Connection, alone_with_days, border, exclusively, working_as
+from storage.database import Connection, alone_with_days, border, exclusively
 from storage.queries import query
-from storage.roles import Role
 
 log = structlog.get_logger()
 
@@ -90,7 +89,7 @@ def drop_days(
 ) -> Gone:
     """Compare each exported day with the tables, and drop it as far as it may be dropped.
 
-    `conn` works as the core; what drops works as the operator.
+    `conn` works as the core.
     """
     gone = Gone()
     for day in days:
@@ -108,11 +107,10 @@ def drop_days(
             if free > datetime.now(UTC):
                 kept = Kept(day, "too_young", free)
                 break
-            with working_as(conn, Role.OPERATOR):
-                if drop_day(conn, day, nobody_days=nobody_days) == DROPPED:
-                    gone.dropped.append(day)
-                    kept = None
-                    break
+            if drop_day(conn, day, nobody_days=nobody_days) == DROPPED:
+                gone.dropped.append(day)
+                kept = None
+                break
             list(export_days(conn, [day], folder, buckets))
         if kept is not None:
             gone.kept.append(kept)

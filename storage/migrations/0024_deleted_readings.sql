@@ -468,5 +468,7 @@ REVOKE ALL ON FUNCTION replace_cold_part FROM PUBLIC;
 GRANT UPDATE (has_unowned) ON cold_part TO adhere_core;
 GRANT SELECT, INSERT (device_id, reading_table, device_ts_ms, at, sealed_at, said) ON said_before
 TO adhere_core;
-GRANT EXECUTE ON FUNCTION hold_bands, nobody_since, replace_cold_part TO adhere_core;
-GRANT EXECUTE ON FUNCTION drop_exported_day TO adhere_operator;
+-- Whoever exports drops: it is one command, and the files' own account.
+GRANT EXECUTE ON FUNCTION
+    drop_exported_day, hold_bands, nobody_since, replace_cold_part
+TO adhere_core;

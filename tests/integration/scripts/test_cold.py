@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from config.conventions import load_conventions
 from reports.nightly.recompute import recompute
@@ -20,7 +23,7 @@ from storage.cold.export import export_days
 from storage.cold.verify import verify_days
 from storage.database import connect, working_as
 from storage.retention import Policies, apply_policies
-from storage.roles import Role
+from storage.roles import LOGINS, Role
 from tests.cold import DAYS, NIGHT, filled
 from tests.district import District
 
@@ -142,11 +145,36 @@ def test_the_command_exports_compares_and_drops(conn, database, district, archiv
     assert (code, "--before" in err) == (2, True)
 
 
+@pytest.fixture
+def nightly(database):
+    """A login with the roles of the account that runs the nights, and no others."""
+    name = f"nightly_{uuid.uuid4().hex[:8]}"
+    roles = sql.SQL(", ").join(sql.Identifier(role) for role in LOGINS["adhere-nightly"])
+    with connect(database) as conn:
+        made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+        conn.execute(made.format(sql.Identifier(name), sql.Literal(name)))
+        conn.execute(sql.SQL("GRANT {} TO {}").format(roles, sql.Identifier(name)))
+        yield make_conninfo(database, user=name, password=name)
+        conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def test_the_account_of_the_nights_may_do_all_of_it(conn, nightly, district, archive):
+    conn.execute("DELETE FROM heart_rate WHERE value = 77")
+    to = ("--to", str(archive))
+
+    code, out, _err = adhere("--before", "2026-11-15", *to, "--drop", dsn=nightly)
+    assert (code, out.count("until")) == (3, 2)  # cold.keep_days
+    with connect(nightly, role=Role.CORE) as mine:
+        assert [drop_day(mine, day, nobody_days=30) for day in DAYS] == [DROPPED, DROPPED]
+    for command in ("verify", "list", "purge"):
+        assert adhere(command, dsn=nightly)[0] == 0
+
+
 def test_the_command_deletes_what_is_nobodys_by_now(conn, database, district, archive):
     with working_as(conn, Role.CORE):
         list(export_days(conn, DAYS, archive, 2))
         assert all(seen.is_sound for seen in verify_days(conn))
-    with working_as(conn, Role.OPERATOR):
+    with working_as(conn, Role.CORE):
         assert [drop_day(conn, day, nobody_days=-1) for day in DAYS] == [DROPPED, DROPPED]
     conn.execute(
         "DELETE FROM device_assignment"

@@ -56,7 +56,7 @@ def verified(conn):
 
 def dropped(conn, days=DAYS):
     """Drop them, as if readings of nobody had been here for their days."""
-    with working_as(conn, Role.OPERATOR):
+    with working_as(conn, Role.CORE):
         return [drop_day(conn, day, nobody_days=-1) for day in days]
 
 
@@ -228,7 +228,7 @@ def test_what_an_assignment_left_to_nobody_stays_for_its_days(conn, district, ar
     seen = verified(conn)[DAYS[0]]
 
     assert seen.nobody_since.date() == today + timedelta(days=1)
-    with working_as(conn, Role.OPERATOR):
+    with working_as(conn, Role.CORE):
         assert drop_day(conn, DAYS[0], nobody_days=30) == TOO_YOUNG
     with working_as(conn, Role.CORE):
         gone = drop_days(conn, DAYS[:1], archive, 3, nobody_days=30, keep_days=1)
@@ -237,7 +237,7 @@ def test_what_an_assignment_left_to_nobody_stays_for_its_days(conn, district, ar
 
     conn.execute("UPDATE unowned_span SET came_on = came_on - 31")
     verified(conn)
-    with working_as(conn, Role.OPERATOR):
+    with working_as(conn, Role.CORE):
         assert drop_day(conn, DAYS[0], nobody_days=30) == DROPPED
 
 
@@ -252,7 +252,7 @@ def test_what_is_somebodys_again_keeps_no_day(conn, district, archive):
     exported(conn, archive)
 
     assert verified(conn)[DAYS[0]].nobody_since == came
-    with working_as(conn, Role.OPERATOR):
+    with working_as(conn, Role.CORE):
         assert drop_day(conn, DAYS[0], nobody_days=30) == DROPPED
 
 

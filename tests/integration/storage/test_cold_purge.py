@@ -33,7 +33,7 @@ def district(conn, archive):
     with working_as(conn, Role.CORE):
         list(export_days(conn, days_before(conn, NIGHT), archive, 3))
         list(verify_days(conn))
-    with working_as(conn, Role.OPERATOR):
+    with working_as(conn, Role.CORE):
         assert [drop_day(conn, day, nobody_days=-1) for day in DAYS] == [DROPPED, DROPPED]
     return district
 
@@ -152,7 +152,7 @@ def test_what_was_purged_from_the_tables_leaves_the_files_after_the_drop(conn, a
     assert set(rows_of(archive).filter(pl.col("ts") > HALF_TIME)["person"]) == {"p1", "p2"}
     with working_as(conn, Role.CORE):
         assert all(seen.is_sound for seen in verify_days(conn))
-    with working_as(conn, Role.OPERATOR):
+    with working_as(conn, Role.CORE):
         assert [drop_day(conn, day, nobody_days=-1) for day in DAYS] == [DROPPED, DROPPED]
 
     assert [one.by for one in purged(conn)] == [2, 2]

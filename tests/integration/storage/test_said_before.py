@@ -117,7 +117,7 @@ def test_a_session_counts_once_after_its_day_left_for_files(conn, district, tmp_
     with working_as(conn, Role.CORE):
         list(export_days(conn, [FIRST], tmp_path / "archive", 1))
         assert all(seen.is_sound for seen in verify_days(conn))
-    with working_as(conn, Role.OPERATOR):
+    with working_as(conn, Role.CORE):
         assert drop_exported(conn, FIRST, nobody_days=30) == DROPPED
     if not stays:
         conn.execute("UPDATE dropped_day SET is_exported = false")
@@ -139,7 +139,7 @@ def test_what_nobody_wore_on_a_day_that_left_for_files_is_known_again(conn, dist
         list(export_days(conn, [FIRST], tmp_path / "archive", 1))
         assert all(seen.is_sound for seen in verify_days(conn))
     conn.execute("TRUNCATE unowned_span")
-    with working_as(conn, Role.OPERATOR):
+    with working_as(conn, Role.CORE):
         assert drop_exported(conn, FIRST, nobody_days=30) == DROPPED
 
     tell(district, 7)
