@@ -332,7 +332,8 @@ BEGIN
     IF public.reader_role() IS DISTINCT FROM 'auditor' THEN
         RETURN;
     END IF;
-    RETURN QUERY SELECT id FROM public.audit WHERE detail -> 'patients' ? wanted;
+    RETURN QUERY
+        SELECT id FROM public.audit WHERE detail ? 'patients' AND detail -> 'patients' ? wanted;
 END
 $$;
 
@@ -7090,7 +7091,7 @@ CREATE INDEX audit_actor_id_idx ON public.audit USING btree (actor, id);
 
 -- Name: audit_patients; Type: INDEX; Schema: public; Owner: -
 
-CREATE INDEX audit_patients ON public.audit USING gin (((detail -> 'patients'::text)));
+CREATE INDEX audit_patients ON public.audit USING gin (((detail -> 'patients'::text))) WHERE (detail ? 'patients'::text);
 
 -- Name: audit_reading; Type: INDEX; Schema: public; Owner: -
 
@@ -8975,7 +8976,7 @@ GRANT ALL ON FUNCTION public.drop_claimed_assignment(of_assignment bigint, over_
 -- Name: FUNCTION drop_exported_day(of_day date, nobody_days integer); Type: ACL; Schema: public; Owner: -
 
 REVOKE ALL ON FUNCTION public.drop_exported_day(of_day date, nobody_days integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.drop_exported_day(of_day date, nobody_days integer) TO adhere_operator;
+GRANT ALL ON FUNCTION public.drop_exported_day(of_day date, nobody_days integer) TO adhere_core;
 
 -- Name: TABLE dead_letter; Type: ACL; Schema: public; Owner: -
 

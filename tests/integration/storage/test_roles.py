@@ -256,6 +256,7 @@ def test_an_auditor_reads_the_audit_trail_and_nothing_else():
         ("select", "audit"),
         ("select", "audit_block"),
         ("select", "migration"),
+        ("select", "nightly_run"),  # the anchors on its covers, by two columns
         ("execute", "is_owner"),
     }
 
