@@ -43,8 +43,76 @@ def sick(_spool):
     raise apsw.IOError("disk I/O error")
 
 
-def store(count):
-    return lambda spool: spool.append(pulses(count), lane="live")
+def store(count, first=0):
+    return lambda spool: spool.append(pulses(count, first), lane="backlog")
+
+
+class SickDisk(apsw.VFS):
+    """Files on a disk that fails at one kind of call, as often as `fails` says."""
+
+    def __init__(self, call):
+        self.name, self.call, self.fails = f"sick-{call}", call, 0
+        super().__init__(self.name, "unix", makedefault=True)
+
+    def xOpen(self, name, flags):  # noqa: N802 - SQLite's name
+        return SickFile(self, name, flags)
+
+
+class SickFile(apsw.VFSFile):
+    def __init__(self, disk, name, flags):
+        super().__init__("unix", name, flags)
+        self.disk = disk
+
+    def xWrite(self, data, offset):  # noqa: N802
+        self.maybe_fail("xWrite")
+        super().xWrite(data, offset)
+
+    def xSync(self, flags):  # noqa: N802
+        self.maybe_fail("xSync")
+        super().xSync(flags)
+
+    def maybe_fail(self, call):
+        if self.disk.fails and call == self.disk.call:
+            self.disk.fails -= 1
+            raise apsw.IOError("the disk fails")
+
+
+@pytest.fixture(params=["xWrite", "xSync"])
+def sick_disk(request):
+    made = SickDisk(request.param)
+    yield made
+    made.unregister()
+
+
+async def stored(spool, what):
+    """Store as the gateway does: again and again, until it is done."""
+    while True:
+        try:
+            await spool.once(what, "store")
+        except SpoolAway:
+            await asyncio.sleep(0.001)
+        else:
+            return
+
+
+def test_on_a_disk_that_fails_again_and_again_all_is_there_once(sick_disk, box):
+    async def go():
+        async with kept_open(box.open) as (spool, _):
+            for number in range(30):
+                sick_disk.fails = number % 4
+                await stored(spool, store(10, 10 * number))
+            sick_disk.fails = 0
+            await until_open(spool)
+            return spool.counters["stored"], spool.faults
+
+    count, faults = asyncio.run(go())
+    with box.open() as spool:
+        box.seal_all(spool)
+        delivered = box.delivered(spool)
+
+    assert faults > 5
+    assert count == 300
+    assert sorted(delivered) == sorted(pulses(300))
 
 
 def test_a_spool_under_which_the_disk_failed_is_opened_again(box):
