@@ -56,7 +56,7 @@ def release(
 ) -> None:
     """Give up refused batches for good; the box declares their readings to the hub as lost.
 
-    The hub has the bytes of each in its dead letters. Stop the gateway first.
+    The hub keeps the bytes of each in its dead letters, for 90 days. Stop the gateway first.
     """
     from ingest.gateway.opened_spool import opened_spool
 
