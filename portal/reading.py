@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from math import floor
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -12,12 +11,11 @@ from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
 from config.language import LANGUAGES, translator
+from reports.workbook.rounding import rounded_down
 
 DEFAULT_LANGUAGE = "zh_CN"
 NOTHING = "–"
 """Stands where there is no value; a zero is written as 0."""
-FUZZ_PLACES = 9
-"""What floating point adds lies behind these; a single reading of a week lies before."""
 
 
 def language_of(cookie: str | None, accept_language: str) -> str:
@@ -138,7 +136,7 @@ class Reader:
 
     def done(self, minutes: float | None) -> str:
         """Return minutes done beside minutes asked for: whole ones, never rounded up to enough."""
-        return self.number(None if minutes is None else floor(round(minutes, FUZZ_PLACES)))
+        return self.number(None if minutes is None else rounded_down(minutes, 0))
 
     def share(self, value: float | None) -> str:
         """Return a share of 1 as a percentage with at most one place, rounded down.
@@ -147,5 +145,4 @@ class Reader:
         """
         if value is None:
             return NOTHING
-        tenths = floor(round(1000 * value, FUZZ_PLACES))
-        return format_percent(tenths / 1000, "#,##0.#%", locale=self.language)
+        return format_percent(rounded_down(value, 3), "#,##0.#%", locale=self.language)

@@ -103,7 +103,7 @@ PATIENTS = (
     Column(
         "mean_adherence_pct",
         later("Mean adherence, %"),
-        "number",
+        "done_pct",
         10,
         "Mean of adherence_pct over the patient's judged weeks; empty without any.",
     ),
@@ -182,12 +182,12 @@ DETAIL = (
     Column(
         "adherence_pct",
         later("Adherence, %"),
-        "number",
+        "done_pct",
         10,
         "The lowest of the parts prescribed, which the next four columns show.",
     ),
     *[
-        Column(f"{part}_pct", heading, "number", 10, meaning)
+        Column(f"{part}_pct", heading, "done_pct", 10, meaning)
         for part, (heading, meaning) in PARTS.items()
     ],
     Column("wear_min", later("Wear, minutes"), "number", 10, "Held heart-rate time of the week."),
@@ -212,7 +212,7 @@ EXCLUSIONS = (
     Column(
         "adherence_pct",
         later("Adherence, %"),
-        "number",
+        "done_pct",
         10,
         "What was recorded all the same; it counts nowhere.",
     ),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from reports.workbook.rounding import rounded_down
+
 if TYPE_CHECKING:
     from xlsxwriter.format import Format
 
@@ -27,8 +29,11 @@ Kind = Literal[
     "money",
     "factor",
     "percent",
+    "done_pct",
     "hash",
 ]
+SHOWN_PLACES = {"percent": 3, "left_percent": 3, "done_pct": 1}
+"""Kinds that are held against a mark, and with how many places they are shown."""
 WRAPPED = ("wrapped", "note")
 A4 = 9
 TITLE_ROW, NOTE_ROW, HEADING_ROW, FIRST_ROW = 0, 1, 2, 3
@@ -60,6 +65,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
     "money": {"num_format": "#,##0.00", "valign": "top"},
     "factor": {"num_format": "0.0000", "valign": "top"},
     "number": {"num_format": "#,##0.0", "valign": "top"},
+    "done_pct": {"num_format": "#,##0.0", "valign": "top"},
     "left": {"num_format": "#,##0", "align": "left"},
     "left_percent": {"num_format": "0.0%", "align": "left"},
     "percent": {"num_format": "0.0%", "valign": "top"},
@@ -123,7 +129,7 @@ class Book:
         return sheet
 
     def write(self, sheet: Worksheet, row: int, column: int, value: object, kind: str) -> None:
-        """Write one value as its kind; None leaves the cell empty."""
+        """Write one value as its kind, a share rounded down; None leaves the cell empty."""
         style = self.formats[kind]
         if value is None:
             sheet.write_blank(row, column, None, style)
@@ -136,6 +142,9 @@ class Book:
             sheet.write_string(row, column, value.hex(), style)
         elif kind in {"date", "month"}:
             sheet.write_datetime(row, column, value, style)
+        elif kind in SHOWN_PLACES and isinstance(value, int | float):
+            shown = rounded_down(value, SHOWN_PLACES[kind])
+            sheet.write_number(row, column, shown, style)
         else:
             sheet.write_number(row, column, value, style)
 

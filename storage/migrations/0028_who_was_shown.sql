@@ -1,7 +1,7 @@
 -- Who was shown is found by whoever it was, in a list too; and a box that was taken out is known as such.
 -- A row about a list names the people it showed in its detail. Row security looks at each row before
 -- an operator that it does not trust, so an index on those names is of use to a function alone.
-CREATE INDEX audit_patients ON audit USING gin ((detail -> 'patients'));
+CREATE INDEX audit_patients ON audit USING gin ((detail -> 'patients')) WHERE detail ? 'patients';
 
 CREATE FUNCTION audit_about(wanted text) RETURNS SETOF bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -11,7 +11,8 @@ BEGIN
     IF public.reader_role() IS DISTINCT FROM 'auditor' THEN
         RETURN;
     END IF;
-    RETURN QUERY SELECT id FROM public.audit WHERE detail -> 'patients' ? wanted;
+    RETURN QUERY
+        SELECT id FROM public.audit WHERE detail ? 'patients' AND detail -> 'patients' ? wanted;
 END
 $$;
 COMMENT ON FUNCTION audit_about(text) IS 'The rows of the trail about a list that showed this person, for an auditor.';
