@@ -42,6 +42,8 @@ class StoredWeek:
     session_min: float | None
     sessions_per_week: float | None
     weekly_min: float | None
+    ceiling_bpm: float | None
+    """Nothing is credited from there on; None: there is none."""
     resistance_per_week: float | None
     resistance_min: float | None
     rest_days: int

@@ -53,7 +53,8 @@ DEFINITIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     later("Creditable time"): (
         later(
             "Time with the heart rate in the prescribed zone: lower limit <= reserve < upper "
-            "limit. Time at or above the upper limit is shown and never credited."
+            "limit. Time at or above the upper limit, or the ceiling where that is lower, is shown "
+            "and never credited."
         ),
         (),
     ),

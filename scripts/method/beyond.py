@@ -22,13 +22,19 @@ KINDS: dict[str, dict[str, Any]] = {
 
 def kinds() -> dict[str, tuple[int, int]]:
     """Find the lowest and the highest whole bpm credited, under each way to write a zone."""
+    return {name: _credited(**kind) for name, kind in KINDS.items()}
+
+
+def ceiling() -> tuple[int, int]:
+    """Find the same where a ceiling lies in the zone."""
+    return _credited(zone_hi=85.0, ceiling_bpm=120.0)
+
+
+def _credited(**said: Any) -> tuple[int, int]:  # noqa: ANN401 - a case's columns
     bpms = range(60, 200)
-    found = {}
-    for name, kind in KINDS.items():
-        days = score(one_a_day(bpms), **kind).days
-        credited = [bpm for bpm, ms in zip(bpms, days["credit_ms"], strict=True) if ms]
-        found[name] = (min(credited), max(credited))
-    return found
+    days = score(one_a_day(bpms), **said).days
+    credited = [bpm for bpm, ms in zip(bpms, days["credit_ms"], strict=True) if ms]
+    return min(credited), max(credited)
 
 
 def phases() -> list[dict[str, Any]]:
@@ -144,6 +150,7 @@ def beyond() -> dict[str, Any]:
     """Compute all examples of section 13."""
     return {
         "kinds": kinds(),
+        "ceiling": ceiling(),
         "phases": phases(),
         "components": components(),
         "rated": rated(),

@@ -29,6 +29,7 @@ SPANS = (*HELD_REASONS, "missing")
 TARGETS = (
     "intensity_kind",
     *PRESCRIBED,
+    "ceiling_bpm",
     "resistance_per_week",
     "resistance_min",
     "rest_days",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from adherence.clock import MINUTE_MS
+from adherence.schema import RPE
 from config.conventions import Conventions
 from config.language import _, later
 from reports.why import Session
@@ -98,6 +99,10 @@ class Page:
                 "low": number(targets["zone_lo"]),
                 "high": number(targets["zone_hi"]),
             }
+            if targets["ceiling_bpm"] is not None and targets["intensity_kind"] != RPE:
+                yield "  " + _("ceiling: %(bpm)s bpm; nothing is credited from there on") % {
+                    "bpm": number(targets["ceiling_bpm"])
+                }
         for name, what in ASKED.items():
             if targets[name] is not None:
                 yield _("Prescribed: %(what)s") % {"what": _(what) % {"n": number(targets[name])}}

@@ -5,7 +5,8 @@ SELECT
     w.state, w.reason, w.adherence_pct, w.attendance, w.rdi, w.session_days, w.complete_sessions,
     w.bout_credit_min, w.wear_min, w.valid_days, v.version AS prescription_version,
     asked.phase, v.intensity_kind, asked.zone_lo, asked.zone_hi, asked.session_min,
-    asked.sessions_per_week, asked.weekly_min, v.resistance_per_week, v.resistance_min,
+    asked.sessions_per_week, asked.weekly_min, v.ceiling_bpm, v.resistance_per_week,
+    v.resistance_min,
     v.rest_days, v.balance_per_week, v.balance_min, v.steps_per_day, w.aerobic_pct,
     w.resistance_pct, w.balance_pct, w.steps_pct, w.method_version, w.input_sha256
 FROM week AS w

@@ -332,6 +332,22 @@ def test_a_case_without_a_week_is_told_with_its_row(folder):
     assert "None" not in why.stderr
 
 
+def test_why_tells_of_the_ceiling_that_credit_ends_at(folder):
+    write_cases(
+        folder,
+        CASE.format(case="c", person=7) + ",105,",
+        CASE.format(case="rated", person=7).replace("40,60", "11,14") + ",105,rpe",
+        heading=HEADING + ",ceiling_bpm,intensity_kind",
+    )
+
+    why = run_why(folder, "c")
+    assert (why.returncode, why.stderr) == (0, "")
+    assert "  ceiling: 105 bpm; nothing is credited from there on\n" in why.stdout
+    assert "above the zone" in why.stdout
+    assert "0 min credited" in why.stdout
+    assert "ceiling" not in run_why(folder, "rated").stdout
+
+
 def test_without_a_bad_row_the_table_of_failures_is_empty(folder):
     summary = score(folder, "--json")
 
