@@ -95,7 +95,10 @@ def _purge_part(conn: Connection, part: Part, came_before: date) -> Purged | Non
     new = put_manifest(part.day, number, part.folder, part.buckets, written) if written else None
     gone = pl.concat([one.gone for one in left])
     with border(), alone_with_days(conn), conn.transaction():
-        conn.execute(query("hold_bands"), {"devices": list(spans)})
+        bands = {"devices": list(spans)}
+        held = conn.execute(query("hold_bands"), bands).fetchone()
+        if conn.execute(query("count_assignments_of_bands"), bands).fetchone() != held:
+            raise Misconfigured(_("the assignments are hidden from this role: nothing is deleted"))
         if {band: _stays(conn, part.day, band, came_before) for band in spans} != spans:
             raise Unavailable(_("a band changed hands meanwhile: purge again"))
         said_before.remember(conn, gone.filter(pl.col("device_ts_ms").is_not_null()))

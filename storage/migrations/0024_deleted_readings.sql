@@ -410,16 +410,26 @@ $$;
 COMMENT ON FUNCTION drop_exported_day IS 'Drop a UTC day out of the reading tables if it is, to the reading, what its files were compared with, and readings of nobody on it have been nobody''s for so many days: ''dropped'', or ''changed'', ''not_verified'' or ''too_young'' and nothing is done.';
 REVOKE ALL ON FUNCTION drop_exported_day FROM PUBLIC;
 
-CREATE FUNCTION hold_bands(devices integer[]) RETURNS void
+CREATE FUNCTION hold_bands(devices integer[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp
 AS $$
 BEGIN
+    -- Without its assignments every reading of a band would look like nobody's.
+    IF row_security_active('public.device_assignment'::regclass) AND NOT (
+        is_owner() AND EXISTS (
+            SELECT FROM pg_policy
+            WHERE polrelid = 'public.device_assignment'::regclass AND polname = 'owner'
+        )
+    ) THEN
+        RAISE insufficient_privilege USING MESSAGE = 'the assignments are hidden from this role';
+    END IF;
     PERFORM FROM device WHERE id = ANY (devices) ORDER BY id FOR UPDATE;
     PERFORM FROM device_assignment WHERE device_id = ANY (devices) ORDER BY id FOR UPDATE;
+    RETURN (SELECT count(*) FROM device_assignment WHERE device_id = ANY (devices));
 END
 $$;
-COMMENT ON FUNCTION hold_bands IS 'Let nobody assign these bands, or change whose they were, until the transaction ends: a new assignment refers to the device, a changed one is locked.';
+COMMENT ON FUNCTION hold_bands IS 'Let nobody assign these bands, or change whose they were, until the transaction ends: a new assignment refers to the device, a changed one is locked. Return of how many assignments they have: whoever sees fewer must delete nothing.';
 REVOKE ALL ON FUNCTION hold_bands FROM PUBLIC;
 
 CREATE FUNCTION replace_cold_part(

@@ -122,6 +122,9 @@ UPDATE cold_part SET has_unowned = false WHERE day = %(day)s AND part = %(part)s
 -- name: hold_bands
 SELECT hold_bands(%(devices)s);
 
+-- name: count_assignments_of_bands
+SELECT count(*) FROM device_assignment WHERE device_id = ANY (%(devices)s);
+
 -- name: replace_cold_part
 SELECT replace_cold_part(%(day)s, %(part)s::smallint, %(by)s::smallint, %(readings)s);
 

@@ -44,7 +44,15 @@ OF_PEOPLE = (
     "delivery",
 )
 """What the pages have a right to look at, and that holds a row of everybody in `town`."""
-READINGS = ("heart_rate", "steps", "steps_counter", "rr_interval", "battery", "said_again")
+READINGS = (
+    "heart_rate",
+    "steps",
+    "steps_counter",
+    "rr_interval",
+    "battery",
+    "said_again",
+    "said_before",
+)
 DENIED = psycopg.errors.InsufficientPrivilege
 
 

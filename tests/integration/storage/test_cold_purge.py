@@ -241,6 +241,18 @@ def test_a_changed_file_is_not_written_on(conn, district, archive):
     ).fetchone() == (2,)
 
 
+def test_nothing_is_deleted_where_assignments_are_hidden(conn, district, archive):
+    take_back(conn, "p2", until=HALF_TIME)
+    before = rows_of(archive)
+    conn.execute("DROP POLICY adhere_core ON device_assignment")
+
+    with pytest.raises(Misconfigured):
+        purged(conn)
+
+    assert rows_of(archive).equals(before)
+    assert conn.execute("SELECT max(part) FROM cold_content").fetchone() == (1,)
+
+
 def test_only_one_is_at_work(conn, database, district):
     take_back(conn, "p2")
     with connect(database) as other:
