@@ -7,7 +7,6 @@ room only where something was deleted, until the disk has room again.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,8 +80,11 @@ class Ground:
 
     def close(self) -> None:
         """Put everything into the one file, and let go of it."""
-        with suppress(SpoolDamaged, *DISK_FAULTS), damage_noticed():  # taken up at the next opening
-            self.db.close()
+        try:
+            with damage_noticed():
+                self.db.close()
+        except (SpoolDamaged, *DISK_FAULTS):  # mended when it is opened again, which must be free
+            self.db.close(force=True)
 
     def rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """Return what a query finds. Raises SpoolDamaged."""

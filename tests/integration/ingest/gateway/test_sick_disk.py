@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import shutil
+import signal
 import subprocess
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import apsw
 import pytest
@@ -20,6 +22,8 @@ from ingest.gateway.spool_batches import Batches
 from tests.edges import Clocks, live
 from tests.integration.ingest.gateway.conftest import pulses
 from tests.integration.ingest.gateway.test_edge import states, with_roster
+from tests.integration.ingest.gateway.test_import import adhere, ended
+from tests.integration.ingest.gateway.test_import import box as _enrolled
 from tests.integration.ingest.gateway.test_run import until
 from tests.measure_edge_alarm import page_at
 from tests.ports import port_of
@@ -134,8 +138,13 @@ def test_a_disk_that_fails_while_the_gateway_runs_costs_no_alarm_and_no_reading(
 @pytest.fixture
 def mounted(tmp_path):
     """A file system that a test may make read-only."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+    with a_file_system(tmp_path / "disk") as remount:
+        yield tmp_path / "disk", remount
+
+
+@contextmanager
+def a_file_system(folder):
+    folder.mkdir(exist_ok=True)
     done = subprocess.run(
         ["/usr/bin/mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)],
         capture_output=True,
@@ -147,8 +156,10 @@ def mounted(tmp_path):
     def remount(how):
         subprocess.run(["/usr/bin/mount", "-o", f"remount,{how}", str(folder)], check=True)
 
-    yield folder, remount
-    subprocess.run(["/usr/bin/umount", str(folder)], check=True)
+    try:
+        yield remount
+    finally:
+        subprocess.run(["/usr/bin/umount", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("has_spool", [True, False])
@@ -180,3 +191,26 @@ def test_a_gateway_starts_on_a_disk_that_may_be_read_alone(box, mounted, has_spo
 
     assert states(box.hub) == ["raised"]
     assert centre.status.stored >= len(centre.heard) > 3
+
+
+enrolled = _enrolled
+
+
+def test_the_command_runs_on_a_disk_that_may_be_read_alone(enrolled, tmp_path):
+    settings, data, hub = enrolled
+    shutil.copytree(data, tmp_path / "copy")
+
+    def says(storing):
+        return lambda: hub.states and json.loads(hub.states[-1]).get("storing") is storing
+
+    with hub, a_file_system(data) as remount:
+        shutil.copytree(tmp_path / "copy", data, dirs_exist_ok=True)
+        remount("ro")
+        gateway = adhere("gateway", "run", "--settings", settings)
+        try:
+            hub.wait(says(storing=False))
+            remount("rw")
+            hub.wait(says(storing=True))
+        finally:
+            gateway.send_signal(signal.SIGTERM)
+            ended(gateway)
