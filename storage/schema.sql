@@ -1340,19 +1340,29 @@ COMMENT ON FUNCTION public.gateways_looked_after(of_staff integer) IS 'The gatew
 
 -- Name: hold_bands(integer[]); Type: FUNCTION; Schema: public; Owner: -
 
-CREATE FUNCTION public.hold_bands(devices integer[]) RETURNS void
+CREATE FUNCTION public.hold_bands(devices integer[]) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
+    -- Without its assignments every reading of a band would look like nobody's.
+    IF row_security_active('public.device_assignment'::regclass) AND NOT (
+        is_owner() AND EXISTS (
+            SELECT FROM pg_policy
+            WHERE polrelid = 'public.device_assignment'::regclass AND polname = 'owner'
+        )
+    ) THEN
+        RAISE insufficient_privilege USING MESSAGE = 'the assignments are hidden from this role';
+    END IF;
     PERFORM FROM device WHERE id = ANY (devices) ORDER BY id FOR UPDATE;
     PERFORM FROM device_assignment WHERE device_id = ANY (devices) ORDER BY id FOR UPDATE;
+    RETURN (SELECT count(*) FROM device_assignment WHERE device_id = ANY (devices));
 END
 $$;
 
 -- Name: FUNCTION hold_bands(devices integer[]); Type: COMMENT; Schema: public; Owner: -
 
-COMMENT ON FUNCTION public.hold_bands(devices integer[]) IS 'Let nobody assign these bands, or change whose they were, until the transaction ends: a new assignment refers to the device, a changed one is locked.';
+COMMENT ON FUNCTION public.hold_bands(devices integer[]) IS 'Let nobody assign these bands, or change whose they were, until the transaction ends: a new assignment refers to the device, a changed one is locked. Return of how many assignments they have: whoever sees fewer must delete nothing.';
 
 -- Name: patient; Type: TABLE; Schema: public; Owner: -
 
@@ -7934,6 +7944,10 @@ CREATE POLICY adhere_alerts ON public.week TO adhere_alerts USING (true) WITH CH
 -- Name: audit adhere_auditor; Type: POLICY; Schema: public; Owner: -
 
 CREATE POLICY adhere_auditor ON public.audit TO adhere_auditor USING (true) WITH CHECK (true);
+
+-- Name: audit adhere_backup; Type: POLICY; Schema: public; Owner: -
+
+CREATE POLICY adhere_backup ON public.audit FOR INSERT TO adhere_backup WITH CHECK ((action = 'back_up'::text));
 
 -- Name: audit adhere_core; Type: POLICY; Schema: public; Owner: -
 
