@@ -76,8 +76,17 @@ class BareHub:
             prepared.add(message, self.keyring, self.counters, self.times)
         return prepared
 
-    def take(self, *messages):
+    def turn(self, *messages):
+        """Settle them once; return the batches that wait for their days."""
         return self.worker.settle(self.prepared(messages))
+
+    def take(self, *messages):
+        """Settle them, and what is left each by itself until nothing is."""
+        prepared = self.prepared(messages)
+        left = [prepared.only(one) for one in self.worker.settle(prepared)]
+        while left:
+            one = left.pop(0)
+            left += [one.only(again) for again in self.worker.settle(one)]
 
 
 @contextmanager

@@ -61,11 +61,14 @@ WHERE device_key = ANY (string_to_array(%(lines)s, E'\n'));
 -- Of days of tables, those that stand nowhere yet; a hypertable makes its own.
 SELECT wanted.reading_table, wanted.day
 FROM unnest(%(reading_tables)s::text[], %(days)s::date[]) AS wanted (reading_table, day)
-WHERE to_regclass('public.' || wanted.reading_table || to_char(wanted.day, '_YYYYMMDD')) IS NULL
-    AND EXISTS (
-        SELECT FROM pg_class
-        WHERE oid = to_regclass('public.' || wanted.reading_table) AND relkind = 'p'
-    );
+JOIN pg_class AS parent
+    ON parent.relname = wanted.reading_table::name
+    AND parent.relnamespace = 'public'::regnamespace AND parent.relkind = 'p'
+WHERE NOT EXISTS (
+    SELECT FROM pg_class AS made
+    WHERE made.relname = (wanted.reading_table || to_char(wanted.day, '_YYYYMMDD'))::name
+        AND made.relnamespace = 'public'::regnamespace
+);
 
 -- name: clock_of_server
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;

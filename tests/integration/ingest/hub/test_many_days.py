@@ -69,7 +69,7 @@ def test_one_that_the_database_refuses_lets_no_other_make_more_days_in_its_turn(
     messages = [Message(box.topic(), of_days(box, seq, 1)[0], seq) for seq in (13, 14)]
     messages.append(Message(box.topic(), of_days(box, 15, 50)[0], 15))
 
-    left = hub.take(*messages)
+    left = hub.turn(*messages)
 
     assert [one.message.mid for one in left] == [15]
     assert hub.counters.dead_letters == {"database_refused": 1}

@@ -69,7 +69,7 @@ def test_hubs_that_start_at_once_share_batches_and_store_each_once(
 def test_the_access_rules_of_the_how_to_let_a_hub_share_and_no_fewer_do(
     database, tmp_path_factory, hub_keys, box, db
 ):
-    rules = re.search(r"```text\n(user adhere-hub\n.*?)```", HOWTO.read_text("utf-8"), re.DOTALL)[1]
+    rules = re.search(r"```text\n(user hub\n.*?)```", HOWTO.read_text("utf-8"), re.DOTALL)[1]
     topic = f"topic write adhere/v1/{box.centre}/{box.gateway}/+\n"
     theirs = f"user box\n{topic}{topic.replace('write', 'read')}"
 
@@ -81,7 +81,7 @@ def test_the_access_rules_of_the_how_to_let_a_hub_share_and_no_fewer_do(
         try:
             hub_account, box_account = (
                 SimpleNamespace(host=broker.host, port=broker.port, username=name, password=name)
-                for name in ("adhere-hub", "box")
+                for name in ("hub", "box")
             )
             sealed, name = box.batch(len(rules) - len(of_hub))
             with (
