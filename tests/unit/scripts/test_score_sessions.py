@@ -1,6 +1,6 @@
 """A session log of `adhere score`: what of it counts, and which rows are faulty by which rule."""
 
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 import pytest
@@ -115,3 +115,13 @@ def test_every_rule_has_its_sentence_and_the_scale_stands_in_it():
 
     assert set(SENTENCES) == set(RULES)
     assert f"from {scale.rpe_lowest} to {scale.rpe_highest}" in SENTENCES["no_rating"]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC"])
+def test_the_day_of_a_zoned_time_is_the_local_one(tmp_path, zone):
+    midnight = pl.Series([datetime(2026, 5, 3, 16)]).dt.replace_time_zone("UTC")  # noqa: DTZ001 - zoned here
+    row = pl.DataFrame([GOOD | {"minutes": 30.0, "rpe": 13.0}])
+    path = tmp_path / "sessions.parquet"
+    row.with_columns(date=midnight.dt.convert_time_zone(zone)).write_parquet(path)
+
+    assert read_sessions(path, CASES).log["date"].to_list() == [date(2026, 5, 4)]
