@@ -2,6 +2,7 @@
 -- is read again by the hub alone, whose login is no operator's.
 GRANT USAGE ON SCHEMA public TO adhere_backup;
 GRANT INSERT (actor, action, subject, detail) ON audit TO adhere_backup;
+CREATE POLICY adhere_backup ON audit FOR INSERT TO adhere_backup WITH CHECK (action = 'back_up');
 
 REVOKE SELECT ON dead_letter FROM adhere_hub; -- of some of its columns
 GRANT SELECT ON dead_letter TO adhere_hub;

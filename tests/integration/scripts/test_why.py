@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 import pytest
 import typer
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from config.errors import Misconfigured, Rejected
@@ -43,7 +44,8 @@ HEADING = (
 def run(*words):
     app = typer.Typer()
     app.command()(why)
-    return CliRunner().invoke(app, [str(word) for word in words])
+    with capture_logs():  # of the login, which is a superuser here; the program logs on stderr
+        return CliRunner().invoke(app, [str(word) for word in words])
 
 
 def told(result, code=0):
