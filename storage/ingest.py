@@ -17,7 +17,6 @@ from psycopg import sql
 
 from storage import pgcopy, reading_days
 from storage.database import Connection, border, require_idle
-from storage.dead_letters import store_dead_letter
 from storage.gathered import (
     GOOD,
     NEWEST_MS,
@@ -31,7 +30,7 @@ from storage.gathered import (
 from storage.incoming import IncomingBatch, ReadingColumns
 from storage.queries import query
 
-__all__ = ["IncomingBatch", "Outcome", "ReadingColumns", "store_batches", "store_dead_letter"]
+__all__ = ["IncomingBatch", "Outcome", "ReadingColumns", "store_batches"]
 
 Key = tuple[int, bytes, int]
 READING_COLUMNS = (

@@ -10,7 +10,7 @@ from ingest.hub.counters import Counters
 from ingest.hub.prepared import SetAside
 from ingest.hub.unforeseen import alone
 from storage.database import Connection
-from storage.dead_letters import NewLetter, store_dead_letters
+from storage.dead_letters import NewLetter, store_dead_letter, store_dead_letters
 
 log = structlog.get_logger()
 
@@ -50,7 +50,10 @@ def _stored(conn: Connection, wanted: Sequence[SetAside]) -> list[SetAside]:
         return []
     try:
         with alone():
-            store_dead_letters(conn, [_letter(one) for one in wanted])
+            if len(wanted) == 1:
+                store_dead_letter(conn, *_letter(wanted[0]))
+            else:
+                store_dead_letters(conn, [_letter(one) for one in wanted])
     except Rejected as error:
         if len(wanted) > 1:
             return [kept for one in wanted for kept in _stored(conn, [one])]

@@ -57,12 +57,6 @@ class Storer:
             self._changed.notify_all()
             return True
 
-    @property
-    def is_idle(self) -> bool:
-        """Say whether nothing was taken over that had no turn yet."""
-        with self._changed:
-            return self._taken is None
-
     def __enter__(self) -> Self:
         """Start the thread."""
         self._thread.start()

@@ -189,15 +189,15 @@ def test_letters_given_again_after_a_fault_count_up_and_nothing_is_lost(bare, bo
         real(conn, given)
         raise Unavailable("database: away")
 
-    one = bare.prepared([Message(box.topic(), b"rubbish")])
+    both = bare.prepared([Message(box.topic(), rubbish) for rubbish in (b"one", b"two")])
     monkeypatch.setattr(letters, "store_dead_letters", away_after)
     with pytest.raises(Unavailable):
-        bare.worker.settle(one)
+        bare.worker.settle(both)
     monkeypatch.setattr(letters, "store_dead_letters", real)
-    bare.worker.settle(one)
+    bare.worker.settle(both)
 
-    assert kept(db) == [("not_cose", 2)]
-    assert bare.counters.dead_lettered == 1
+    assert kept(db) == [("not_cose", 2)] * 2
+    assert bare.counters.dead_lettered == 2
 
 
 def test_two_hubs_with_the_same_letters_in_another_order_never_wait_in_a_circle(
