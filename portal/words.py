@@ -119,6 +119,7 @@ ACTIONS: Mapping[str, str] = {
     "revoke_gateway": later("revoked a gateway"),
     "export_readings": later("exported readings to files"),
     "drop_exported_readings": later("dropped readings that are in files"),
+    "purge_exported_readings": later("took readings that belong to nobody out of files"),
     "read_readings": later("read readings"),
     "drop_readings": later("dropped old readings"),
     "drop_payloads": later("dropped old signed batches"),
