@@ -9,41 +9,20 @@ order.
 import enum
 import time
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import sql
 
-from storage import pgcopy, reading_days
+from storage import reading_days
 from storage.database import Connection, border, require_idle
-from storage.gathered import (
-    GOOD,
-    NEWEST_MS,
-    REASONS,
-    Gathered,
-    clocks,
-    count_by_batch,
-    gather,
-    touched,
-)
+from storage.gathered import NEWEST_MS, count_by_batch, gather
 from storage.incoming import IncomingBatch, ReadingColumns
 from storage.queries import query
+from storage.reading_copy import announce, copy_readings, quarantine
 
 __all__ = ["IncomingBatch", "Outcome", "ReadingColumns", "store_batches"]
 
 Key = tuple[int, bytes, int]
-READING_COLUMNS = (
-    "at",
-    "value",
-    "batch_id",
-    "device_ts_ms",
-    "device_id",
-    "span_ms",
-    "flags",
-)
-TOUCHED_COLUMNS = ("batch_id", "device_id", "min_at", "max_at")
-CLOCK_COLUMNS = ("device_id", "least_ms", "greatest_ms")
 
 
 class Outcome(enum.StrEnum):
@@ -119,9 +98,9 @@ def _store_unique(
             device_ids = _device_ids(
                 conn, {key for batch in new for key in batch.devices}, device_keys
             )
-            _copy_readings(conn, groups, ids, device_ids)
-            _quarantine(conn, groups, ids, device_keys)
-            _announce(conn, groups, ids, device_ids)
+            copy_readings(conn, groups, ids, device_ids)
+            quarantine(conn, groups, ids, device_keys)
+            announce(conn, groups, ids, device_ids)
     return ledger
 
 
@@ -216,104 +195,3 @@ def _device_ids(conn: Connection, needed: set[str], device_keys: list[str]) -> N
         conn.execute(query("insert_devices"), {"device_keys": missing})
         found = dict(conn.execute(query("find_devices_in_lines"), asked).fetchall())
     return np.array([found.get(key, -1) for key in device_keys], dtype=np.int64)
-
-
-def _copy_readings(
-    conn: Connection, groups: list[Gathered], ids: NDArray[np.int64], device_ids: NDArray[np.int64]
-) -> None:
-    for table, of_table in groupby(groups, key=lambda group: group.table):
-        rows = (encoded_readings(group, ids, device_ids) for group in of_table)
-        _copy(conn, table, READING_COLUMNS, rows)
-
-
-def encoded_readings(
-    group: Gathered, ids: NDArray[np.int64], device_ids: NDArray[np.int64]
-) -> memoryview:
-    """Return the good readings of the new batches (those with an id), columns in our order."""
-    batch_id = ids[group.batch_no]
-    take = _by_device(group.device_no, (group.verdict == GOOD) & (batch_id >= 0))
-    return pgcopy.encode(
-        len(take),
-        pgcopy.to_timestamps(group.at_utc_ms[take]),
-        group.value[take],
-        batch_id[take],
-        None if group.device_ts_ms is None else group.device_ts_ms[take],
-        device_ids[group.device_no[take]].astype(np.int32),
-        group.span_ms[take].astype(np.int32),
-        group.flags[take].astype(np.int16),
-    )
-
-
-def _by_device(device_no: NDArray[np.int64], chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return where the chosen rows are, device by device, each device's in the order they came.
-
-    The index is by device: the server then writes to it leaf by leaf, and a day of one device lies
-    together in the table. So few devices that 16 bits tell them apart are sorted by counting.
-    """
-    few = len(device_no) and int(device_no.max()) < 2**16
-    order = np.argsort(device_no.astype(np.uint16) if few else device_no, kind="stable")
-    return order if chosen.all() else order[chosen[order]]
-
-
-def _copy(
-    conn: Connection, table: str, columns: tuple[str, ...], rows: Iterable[memoryview]
-) -> None:
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-    with conn.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(pgcopy.HEADER)
-        for some in rows:
-            copy.write(some)
-        copy.write(pgcopy.TRAILER)
-
-
-def _quarantine(
-    conn: Connection, groups: list[Gathered], ids: NDArray[np.int64], device_keys: list[str]
-) -> None:
-    rows = []
-    for group in groups:
-        for row in np.flatnonzero((group.verdict != GOOD) & (ids[group.batch_no] >= 0)).tolist():
-            stamp = group.device_ts_ms
-            rows.append(
-                (
-                    int(ids[group.batch_no[row]]),
-                    device_keys[group.device_no[row]],
-                    group.quantity,
-                    float(group.value[row]),
-                    int(group.at_utc_ms[row]),
-                    int(group.span_ms[row]),
-                    int(group.flags[row]),
-                    None if stamp is None else int(stamp[row]),
-                    REASONS[group.verdict[row]],
-                )
-            )
-    if rows:
-        with conn.cursor() as cursor, cursor.copy(query("copy_quarantined")) as copy:
-            for values in rows:
-                copy.write_row(values)
-
-
-def _announce(
-    conn: Connection, groups: list[Gathered], ids: NDArray[np.int64], device_ids: NDArray[np.int64]
-) -> None:
-    """Tell the nightly recomputation and alert evaluation what there is to look at."""
-    spans = touched(groups, ids >= 0, max(1, len(device_ids)))
-    rows = pgcopy.encode(
-        len(spans.batch_no),
-        ids[spans.batch_no],
-        device_ids[spans.device_no].astype(np.int32),
-        pgcopy.to_timestamps(spans.min_ms),
-        pgcopy.to_timestamps(spans.max_ms),
-    )
-    for table in ("touched", "batch_queue"):
-        _copy(conn, table, TOUCHED_COLUMNS, [rows])
-    heard = clocks(groups, ids >= 0)
-    if len(heard.device_no):
-        offsets = pgcopy.encode(
-            len(heard.device_no),
-            device_ids[heard.device_no].astype(np.int32),
-            heard.least_ms,
-            heard.greatest_ms,
-        )
-        _copy(conn, "clock_heard", CLOCK_COLUMNS, [offsets])

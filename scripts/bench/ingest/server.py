@@ -21,8 +21,8 @@ from config.errors import Misconfigured
 from config.language import _
 from storage import pgcopy
 from storage.database import Connection, border, connect, require_durable
-from storage.ingest import READING_COLUMNS
 from storage.migrate import migrate
+from storage.reading_copy import READING_COLUMNS
 
 TABLE = "heart_rate"
 COPY_ROWS = f"COPY {TABLE} ({', '.join(READING_COLUMNS)}) FROM STDIN (FORMAT BINARY)"

@@ -18,10 +18,13 @@ ON_THE_HUBS_WAY = [
     ),
     *(BATCH / f"{name}.py" for name in ("event", "parts", "to_hub")),
     *(BATCH / f"{name}.py" for name in ("claim", "told")),
-    *(STORAGE / f"{name}.py" for name in ("edge", "claims", "rosters")),
+    *(STORAGE / f"{name}.py" for name in ("edge", "claims", "rosters", "box_times", "outages")),
     *HUB.glob("*.py"),
     *(STORAGE / f"{name}.py" for name in ("database", "gateways", "incoming", "ingest")),
-    *(STORAGE / f"{name}.py" for name in ("gathered", "pgcopy")),
+    *(
+        STORAGE / f"{name}.py"
+        for name in ("gathered", "pgcopy", "reading_days", "reading_copy", "dead_letters")
+    ),
 ]
 
 
