@@ -146,7 +146,7 @@ def picture(  # noqa: PLR0913 - what is drawn, each by its name
             f'width="{inner_right - frame.left}" height="{frame.y(low) - frame.y(high):.1f}"/>'
         )
     drawn += _grid(frame, utc_offset)
-    drawn.append(f'<text x="2" y="{frame.top - 8}">{escape(words.unit)}</text>')
+    drawn.append(f'<text x="2" y="{frame.top - 12}">{escape(words.unit)}</text>')
     if zone_bpm is not None:
         for edge in zone_bpm:
             y = f"{frame.y(edge):.1f}"
