@@ -31,8 +31,9 @@ from ingest.gateway.spool_rows import (
 )
 from ingest.gateway.sqlite_pages import rows_on_leaves
 
-Rows = dict[str, dict[int, tuple[Field, ...]]]
-"""By table and number: the fields after the number, the tag last."""
+Readings = dict[str, dict[int, int]]
+"""By table and number of a row: how many readings it holds."""
+SET_ASIDE = "set_aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,50 +41,69 @@ class Saved:
     """What could be saved; the state's counters say how much could not."""
 
     state: State
-    rows: Rows
-    set_aside: tuple[tuple[Field, ...], ...]
+    readings: Readings
+    copy: Path
+    """Of the damaged file, as long as it is worked on: the rows are read from it once more."""
 
     @property
     def summary(self) -> dict[str, int]:
         """Say in numbers what was saved and lost, for the log."""
-        saved = {f"saved_{table}": len(rows) for table, rows in self.rows.items()}
+        saved = {f"saved_{table}": len(rows) for table, rows in self.readings.items()}
         lost = {name: self.state.counters.get(name, 0) for name in ("lost_unsealed", "lost_sealed")}
         return saved | lost
 
 
-def read(path: Path, tagger: Tagger) -> Saved | None:
-    """Return all rows that prove themselves; None when there is none: not this box's file."""
-    rows: Rows = {table: {} for table in FIELDS_TAGGED}
-    set_aside = []
+@contextlib.contextmanager
+def reading(path: Path, tagger: Tagger) -> Iterator[Saved | None]:
+    """Find all rows that prove themselves; None when there is none: not this box's file.
+
+    A spool may be larger than the memory, so they are only counted here.
+    """
     with _checkpointed_copy(path) as copy:
-        for number, fields in rows_on_leaves(copy, PAGE_BYTES):
-            table = _table_of(number, fields, tagger)
-            if table:
-                rows[table][number] = fields
-            elif _looks_set_aside(fields):
-                set_aside.append(fields)
-    copies = [row for table in STATE_TABLES for row in rows.pop(table).values()]
-    states = [State.loads(data) for data, _tag in copies if isinstance(data, bytes)]
-    if not states and not any(rows.values()):
+        yield _found(copy, tagger)
+
+
+def write(db: apsw.Connection, saved: Saved, tagger: Tagger) -> None:
+    """Put the saved rows, tags and all, into a new spool file; its state is there already."""
+    for table, number, fields in _rows(saved.copy, tagger):
+        if table == SET_ASIDE:
+            db.execute("INSERT INTO set_aside VALUES (NULL, ?, ?, ?, ?)", fields)
+        elif number in saved.readings.get(table, ()):
+            marks = ", ".join("?" * (len(fields) + 1))
+            db.execute(
+                f"INSERT OR REPLACE INTO {table} VALUES ({marks})",  # noqa: S608 - our own name
+                (number, *fields),
+            )
+
+
+def _found(copy: Path, tagger: Tagger) -> Saved | None:
+    readings: Readings = {t: {} for t in FIELDS_TAGGED if t not in STATE_TABLES}
+    states = []
+    for table, number, fields in _rows(copy, tagger):
+        if table in readings:
+            readings[table][number] = int(fields[0] or 0)
+        elif table in STATE_TABLES and isinstance(fields[0], bytes):
+            states.append(State.loads(fields[0]))
+    if not states and not any(readings.values()):
         return None
     if states:
         state = max(states, key=lambda one: one.version)
         for lane, table in CHUNK_TABLE.items():
-            rows[table] = {n: row for n, row in rows[table].items() if n > state.taken[lane]}
+            taken = state.taken[lane]
+            readings[table] = {n: count for n, count in readings[table].items() if n > taken}
     else:
-        state = _state_from(rows)
-    return Saved(_counted(state, rows), rows, tuple(set_aside))
+        state = _state_from(readings)
+    return Saved(_counted(state, readings), readings, copy)
 
 
-def write(db: apsw.Connection, saved: Saved) -> None:
-    """Put the saved rows, tags and all, into a new spool file; its state is there already."""
-    for table, rows in saved.rows.items():
-        marks = ", ".join("?" * (FIELDS_TAGGED[table] + 2))
-        db.executemany(
-            f"INSERT INTO {table} VALUES ({marks})",  # noqa: S608 - our own name
-            ((number, *fields) for number, fields in sorted(rows.items())),
-        )
-    db.executemany("INSERT INTO set_aside VALUES (NULL, ?, ?, ?, ?)", saved.set_aside)
+def _rows(copy: Path, tagger: Tagger) -> Iterator[tuple[str, int, tuple[Field, ...]]]:
+    """Give table, number and fields of each row that proves itself, or was set aside."""
+    for number, fields in rows_on_leaves(copy, PAGE_BYTES):
+        table = _table_of(number, fields, tagger)
+        if table:
+            yield table, number, fields
+        elif _looks_set_aside(fields):
+            yield SET_ASIDE, number, fields
 
 
 def _table_of(number: int, fields: tuple[Field, ...], tagger: Tagger) -> str | None:
@@ -101,20 +121,20 @@ def _looks_set_aside(fields: tuple[Field, ...]) -> bool:
             return False
 
 
-def _state_from(rows: Rows) -> State:
+def _state_from(readings: Readings) -> State:
     """Begin anew where both copies of the state are gone: a new boot, and no cursor."""
-    found = {lane: sorted(rows[table]) for lane, table in CHUNK_TABLE.items()}
-    waiting = _readings(rows, "batch")
-    unsealed = sum(_readings(rows, table) for table in CHUNK_TABLE.values())
+    found = {lane: sorted(readings[table]) for lane, table in CHUNK_TABLE.items()}
+    waiting = sum(readings["batch"].values())
+    unsealed = sum(sum(readings[table].values()) for table in CHUNK_TABLE.values())
     return State(
         boot=secrets.token_bytes(BOOT_BYTES),
-        next_seq=max(rows["batch"], default=-1) + 1,
+        next_seq=max(readings["batch"], default=-1) + 1,
         heard={lane: numbers[-1] if numbers else 0 for lane, numbers in found.items()},
         taken={lane: numbers[0] - 1 if numbers else 0 for lane, numbers in found.items()},
-    ).counted(stored=waiting + unsealed, sealed=waiting, sealed_batches=len(rows["batch"]))
+    ).counted(stored=waiting + unsealed, sealed=waiting, sealed_batches=len(readings["batch"]))
 
 
-def _counted(state: State, rows: Rows) -> State:
+def _counted(state: State, readings: Readings) -> State:
     """Count what is missing: what the state says must be there, less what is."""
     count = state.counters
     unsealed = count["stored"] - count["sealed"] - count["lost_unsealed"]
@@ -122,16 +142,13 @@ def _counted(state: State, rows: Rows) -> State:
     waiting = count["sealed"] - sum(map(count.__getitem__, gone)) - count["lost_sealed"]
     batches = count["sealed_batches"] - sum(map(count.__getitem__, gone_batches))
     batches -= count["lost_batches"]
+    there = sum(sum(readings[table].values()) for table in CHUNK_TABLE.values())
     return replace(state, version=state.version + 1).counted(
-        lost_unsealed=unsealed - sum(_readings(rows, table) for table in CHUNK_TABLE.values()),
-        lost_sealed=waiting - _readings(rows, "batch"),
-        lost_batches=batches - len(rows["batch"]),
+        lost_unsealed=unsealed - there,
+        lost_sealed=waiting - sum(readings["batch"].values()),
+        lost_batches=batches - len(readings["batch"]),
         rebuilt=1,
     )
-
-
-def _readings(rows: Rows, table: str) -> int:
-    return sum(int(fields[0] or 0) for fields in rows[table].values())
 
 
 @contextlib.contextmanager

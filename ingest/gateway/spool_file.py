@@ -98,15 +98,15 @@ def _alone(path: Path) -> Iterator[None]:
 
 def _rebuild(path: Path, tagger: Tagger) -> None:
     """Put a spool made of the rows that can be saved in the place of a damaged one."""
-    saved = salvage.read(path, tagger)
-    if saved is None:
-        raise Misconfigured(_not_ours(path))
-    damaged_spool.forget_all(path)
     fresh = path.with_name(f"{path.name}.rebuilt")
-    _remove(fresh)
-    _make(fresh, tagger, saved.state)
-    with contextlib.closing(connect(fresh)) as db, transaction(db):
-        salvage.write(db, saved)
+    with salvage.reading(path, tagger) as saved:
+        if saved is None:
+            raise Misconfigured(_not_ours(path))
+        damaged_spool.forget_all(path)
+        _remove(fresh)
+        _make(fresh, tagger, saved.state)
+        with contextlib.closing(connect(fresh)) as db, transaction(db):
+            salvage.write(db, saved, tagger)
     fresh.replace(_ready(path))
     sync_folder(path.parent)
     aside = _put_in_place(path)

@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -281,3 +282,23 @@ def test_two_who_open_it_at_once_are_one_too_many(box):
 
     os.close(handle)
     box.open()
+
+
+def test_a_rebuilding_takes_little_memory(box):
+    """A full spool is larger than the memory of a box."""
+    spool = box.open()
+    for n in range(60):
+        spool.append(noise(4000, 4000 * n), lane="backlog")
+    spool.close()
+    size = box.path.stat().st_size
+    damage_a_page(box.path)
+
+    tracemalloc.start()
+    spool = box.open()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert spool.counters["rebuilt"] == 1
+    assert (spool.counters["stored"], spool.counters["lost_unsealed"]) == (240_000, 0)
+    assert size > 2_000_000
+    assert peak < size / 2
