@@ -38,12 +38,17 @@ class Outcome(enum.StrEnum):
 
 
 def store_batches(
-    conn: Connection, batches: Sequence[IncomingBatch], *, most_new_days: int | None = None
+    conn: Connection,
+    batches: Sequence[IncomingBatch],
+    *,
+    most_new_days: int | None = None,
+    now_utc_ms: int | None = None,
 ) -> list[Outcome]:
     """Store batches in one transaction, committed on return; say what became of each, in order.
 
     At most `most_new_days` days of tables are made for them; what needs more is WAITING, and has
-    some of its days when it is given again. None: all are made.
+    some of its days when it is given again. None: all are made. `now_utc_ms` is what time it is for
+    the district, as readings beyond it are set aside; None: what its clocks say.
     `conn` is in autocommit and in no transaction. Raises Unavailable when the outcome is unknown:
     giving the same batches again is safe. Raises Rejected where the database refuses a value: then
     none of them is stored, and the caller tries one by one to find which.
@@ -56,7 +61,8 @@ def store_batches(
         first_of.setdefault(batch.key, number)
     with border():
         unique = [batches[number] for number in first_of.values()]
-        ledger = _store_unique(conn, unique, most_new_days)
+        latest_ms = _latest_ms(conn, unique) if now_utc_ms is None else now_utc_ms + NEWEST_MS
+        ledger = _store_unique(conn, unique, most_new_days, latest_ms)
     outcomes = []
     for number, batch in enumerate(batches):
         content_sha256, is_new = ledger.get(batch.key, (None, False))
@@ -72,13 +78,12 @@ def store_batches(
 
 
 def _store_unique(
-    conn: Connection, batches: list[IncomingBatch], most_new_days: int | None
+    conn: Connection, batches: list[IncomingBatch], most_new_days: int | None, latest_ms: int
 ) -> dict[Key, tuple[bytes, bool]]:
     """Store batches of different keys; return per key the ledger's hash and whether it is new.
 
     Those that wait for their days are not in it.
     """
-    latest_ms = _latest_ms(conn, batches)
     groups, device_keys = gather(batches, latest_ms)
     if waiting := reading_days.stand_for(conn, groups, most_new_days):
         batches = [batch for number, batch in enumerate(batches) if number not in waiting]
