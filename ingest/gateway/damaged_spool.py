@@ -17,6 +17,8 @@ KEPT_DAYS = 14
 WORKING = ".salvage-"
 """How the folder begins in which a damaged file is worked on."""
 DAY_S = 86_400
+NOT_YET_S = 2**31 - 1
+"""Later than any clock: a box that woke in 1970 cannot say when it put something aside."""
 
 
 def put_aside(path: Path) -> Path:
@@ -25,7 +27,7 @@ def put_aside(path: Path) -> Path:
     for suffix in ("", "-wal"):
         if path.with_name(path.name + suffix).exists():
             kept = path.with_name(path.name + suffix)
-            os.utime(kept)  # from now on it is kept
+            os.utime(kept, (NOT_YET_S, NOT_YET_S))  # kept from when the time is known: `forget_old`
             kept.replace(aside.with_name(aside.name + suffix))
     return aside
 
@@ -46,7 +48,7 @@ def forget_old(path: Path, now_utc_ms: int) -> None:
     now_s = now_utc_ms / 1000
     for aside in aside_of(path):
         since_s = aside.stat().st_mtime
-        if since_s > now_s:  # put aside while the clock was ahead
+        if since_s > now_s:  # put aside while nobody knew the time, or while the clock was ahead
             os.utime(aside, (now_s, now_s))
         elif now_s - since_s > KEPT_DAYS * DAY_S:
             _forget(aside)
