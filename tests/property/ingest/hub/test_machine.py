@@ -22,16 +22,10 @@ from hypothesis.stateful import (
 from ingest.batch.keys import make_keys
 from ingest.batch.reading import Quantity, Reading
 from ingest.batch.receipt import open_receipt
-from ingest.batch.to_hub import HubSecrets
 from ingest.hub.buffer import Message
-from ingest.hub.counters import Counters, Times
-from ingest.hub.keyring import Keyring
-from ingest.hub.prepared import Prepared
-from ingest.hub.worker import Worker
 from storage.database import connect
-from storage.gateways import find_gateway_key
 from tests.boxes import NOON_UTC_MS, Box
-from tests.hubs import enrolled_box, open_centre
+from tests.hubs import BareHub, enrolled_box, open_centre
 
 BANDS, MOST_SEALED, MOST_TURNS = 3, 12, 40
 HUB_KEYS = make_keys()
@@ -165,14 +159,9 @@ class Delivery(RuleBasedStateMachine):
         return [seq for seq, (_, name) in enumerate(self.sealed) if name not in self.receipted]
 
     def settle(self, hub, seqs, publish):
-        conn = self.conns[hub]
-        prepared = Prepared(HubSecrets(()))
-        keyring = Keyring(lambda *name: find_gateway_key(conn, *name), 10)
-        counters, times = Counters(), Times()
-        for seq in seqs:
-            message = Message(self.box.topic(), self.sealed[seq][0])
-            prepared.add(message, keyring, counters, times)
-        Worker(conn, HUB_KEYS.signing, publish, counters, times, lambda *_: None).settle(prepared)
+        """Once: a batch that waits for its days is sent again, as what is lost is."""
+        messages = [Message(self.box.topic(), self.sealed[seq][0]) for seq in seqs]
+        BareHub(self.conns[hub], HUB_KEYS, publish=publish).turn(*messages)
 
     def everything_stands_once(self):
         """Compare with what each batch says, without a word of how it came."""
