@@ -18,6 +18,12 @@ LEARNT_MS = 60_000
 """An offset that holds so long is that of a clock."""
 SET_BACK_MS = 300_000
 """A known clock that seems late, always by as much, for so long: it was set back."""
+DOUBTED_MS = 10_000
+"""From then on it may have been: what a queue hands over keeps no delay for so long."""
+OF_NOW_MS = 60_000
+"""What is no later warns, and goes on warning while a clock is doubted."""
+LONGEST_MS = 6 * 3_600_000
+"""No queue of a scanner or phone is longer: what seems later has the stamp of another clock."""
 MOST_SENDERS = 500
 
 
@@ -46,7 +52,7 @@ class Stamps:
         offset_ms = mono_ms - stamp_utc_ms
         agrees = abs(wall_ms - stamp_utc_ms) <= PROMPT_MS
         clock = self._clocks.get(sender)
-        if clock is None or offset_ms < clock.smallest_ms - PROMPT_MS:
+        if clock is None or not -PROMPT_MS <= offset_ms - clock.smallest_ms <= LONGEST_MS:
             self._clocks[sender] = _Clock(offset_ms, mono_ms, agrees)
             while len(self._clocks) > MOST_SENDERS:
                 self._clocks.popitem(last=False)
@@ -57,11 +63,19 @@ class Stamps:
             clock.later_ms = None
         else:
             _look_for_a_clock_set_back(clock, offset_ms, mono_ms, agrees=agrees)
-        return max(0, offset_ms - clock.smallest_ms) if clock.is_known else None
+        late_ms = max(0, offset_ms - clock.smallest_ms)
+        is_doubted = clock.later_ms is not None and mono_ms - clock.later_since_ms >= DOUBTED_MS
+        if not clock.is_known or (is_doubted and late_ms > OF_NOW_MS):
+            return None
+        return late_ms
 
-    def known_delay_ms(self, sender: str, offset_ms: int) -> int:
-        """Return the delay of an earlier message of a sender whose clock is known by now."""
-        return max(0, offset_ms - self._clocks[sender].smallest_ms)
+    def known_delay_ms(self, sender: str, offset_ms: int) -> int | None:
+        """Return the delay of an earlier message of a sender whose clock is known by now.
+
+        None: it has the stamp of another clock, from before it was set.
+        """
+        late_ms = max(0, offset_ms - self._clocks[sender].smallest_ms)
+        return late_ms if late_ms <= LONGEST_MS else None
 
     def is_off(self, sender: str, limit_ms: int, *, mono_ms: int, wall_ms: int) -> bool:
         """Say whether a sender's clock, as far as it is known, disagrees with the box's."""
@@ -77,6 +91,8 @@ def _look_for_a_clock_set_back(
         clock.smallest_ms, clock.since_ms, clock.is_known = offset_ms, mono_ms, True
     elif clock.later_ms is None or abs(offset_ms - clock.later_ms) > PROMPT_MS:
         clock.later_ms, clock.later_since_ms = offset_ms, mono_ms
-    elif mono_ms - clock.later_since_ms >= (SET_BACK_MS if clock.is_known else LEARNT_MS):
+    elif mono_ms - clock.later_since_ms >= (
+        SET_BACK_MS if clock.is_known and not agrees else LEARNT_MS
+    ):
         clock.smallest_ms, clock.since_ms = min(clock.later_ms, offset_ms), mono_ms
         clock.is_known, clock.later_ms = True, None

@@ -63,7 +63,8 @@ class Waiting:
             for one in self._of.pop(sender, ()):
                 waited_ms = mono_ms - one.came_ms
                 came_late_ms = stamps.known_delay_ms(sender, one.came_ms - one.stamp_utc_ms)
-                self._hand_on(one.message, waited_ms + _delay_ms(came_late_ms))
+                age_ms = None if came_late_ms is None else waited_ms + _delay_ms(came_late_ms)
+                self._hand_on(one.message, age_ms)
             self._hand_on(message, _delay_ms(late_ms))
         elif sum(map(len, self._of.values())) < MOST_WAITING:
             self._of[sender].append(_Waiting(message, stamp_utc_ms, mono_ms))

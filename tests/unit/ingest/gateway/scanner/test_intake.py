@@ -192,13 +192,68 @@ def test_what_still_waits_at_the_end_is_handed_on(room):
 
 
 def test_a_clock_that_was_set_back_is_believed_again_after_five_minutes(room):
+    """Ten readings are taken for late ones; from then on they wait, or are marked."""
     for second in range(400):
         off_s = 0 if second < 60 else -100
         room.say(act_bpm=100 + second % 2, unixtime=room.wall_ms() // 1000 + off_s)
         room.mono_s += 1.0
+        room.intake.look()
 
-    ages = [NOW_MS + second * 1000 - r.at_utc_ms for second, r in enumerate(room.readings)]
-    assert (ages[59], ages[61], ages[399]) == (0, 100_000, 0)
+    readings = room.readings
+    unmarked = [r for r in readings if not r.flags & Flag.CLOCK_SUSPECT]
+    second_of = {r.at_utc_ms - NOW_MS: r for r in unmarked}
+    late = {(60 + second) * 1000 - 100_000 for second in range(10)}
+    assert (len(readings), len(readings) - len(unmarked)) == (400, 110)
+    assert set(second_of) == late | {s * 1000 for s in (*range(60), *range(180, 400))}
+    assert len(room.at_once) == 60 + 60 + 40, "what waited for less than a minute too"
+
+
+@pytest.mark.parametrize("was_off_s", [3_600, 600])
+def test_a_wrong_clock_that_is_set_right_is_believed_after_a_minute(room, was_off_s):
+    for second in range(200):
+        off_s = was_off_s if second < 100 else 0
+        room.say(act_bpm=100 + second % 2, unixtime=room.wall_ms() // 1000 + off_s)
+        room.mono_s += 1.0
+        room.intake.look()
+
+    readings = room.readings
+    assert {r.flags for r in readings} == {Flag.CLOCK_RECEIPT}
+    right = {r.at_utc_ms - NOW_MS for r in readings} & {s * 1000 for s in range(200)}
+    assert len(right) == 190
+    assert readings[-1].at_utc_ms == NOW_MS + 199_000
+
+
+def test_a_clock_set_back_by_a_minute_goes_on_warning(room):
+    for second in range(200):
+        off_s = 0 if second < 60 else -50
+        room.say(act_bpm=100 + second % 2, unixtime=room.wall_ms() // 1000 + off_s)
+        room.mono_s += 1.0
+
+    assert len(room.at_once) == len(room.readings) == 200
+
+
+def test_a_scanner_that_starts_anew_without_a_time_is_not_56_years_late(room):
+    for second in range(400):
+        stamp_s = room.wall_ms() // 1000 if second < 60 else second - 59
+        room.say(act_bpm=100 + second % 2, unixtime=stamp_s)
+        room.mono_s += 1.0
+
+    readings = room.readings
+    assert [r.at_utc_ms - NOW_MS for r in readings] == [s * 1000 for s in range(400)]
+    assert len(room.at_once) == 400
+
+
+def test_what_came_under_a_clock_that_was_set_since_has_no_time(room):
+    """Power is back: a scanner speaks for twenty seconds before its time service answers."""
+    for second in range(80):
+        stamp_s = second + 1 if second < 20 else room.wall_ms() // 1000
+        room.say(act_bpm=100 + second % 2, unixtime=stamp_s)
+        room.mono_s += 1.0
+
+    readings = room.readings
+    assert [bool(r.flags & Flag.CLOCK_SUSPECT) for r in readings] == [s < 20 for s in range(80)]
+    assert [(r.at_utc_ms - NOW_MS) // 1000 for r in readings[20:]] == list(range(20, 80))
+    assert room.at_once == readings[20:]
 
 
 def test_one_stamp_from_nowhere_does_not_silence_a_clock_that_is_right(room):
