@@ -28,7 +28,7 @@ from ingest.batch.receipt import Receipt, open_receipt
 from ingest.batch.topics import Lane, event_topic, lane_topic
 from ingest.gateway.batches import Waiting
 from ingest.gateway.clock import BoxClock, Clock
-from ingest.gateway.disk import Disk, SpoolAway
+from ingest.gateway.disk import Disk
 from ingest.gateway.edge_time import EdgeTime
 from ingest.gateway.link import Dialect, Link, connected
 from ingest.gateway.safety import Edge
@@ -260,13 +260,18 @@ class Uplink:
             await self.edge.take_roster(sealed)
 
     async def _send(self, link: Link) -> None:
-        try:
-            while batch := await self._next("live", MAX_LIVE_ON_THE_WAY):
-                self._publish(link, batch, "live")
-            while batch := await self._next("backlog", MAX_BACKLOG_ON_THE_WAY):
-                self._publish(link, batch, "backlog")
-        except SpoolAway:
-            return  # what the edge tells goes out all the same; the rest when it is open again
+        lanes: tuple[tuple[Lane, int], ...] = (
+            ("live", MAX_LIVE_ON_THE_WAY),
+            ("backlog", MAX_BACKLOG_ON_THE_WAY),
+        )
+        for lane, most in lanes:
+            try:
+                while batch := await self._next(lane, most):
+                    self._publish(link, batch, lane)
+            except CannotStore:
+                # What the edge tells goes out all the same; the rest when the spool is open again,
+                # or has room to put a damaged row aside: the other lane may make it.
+                continue
 
     async def _next(self, lane: Lane, most: int) -> Waiting | None:
         if sum(sent.lane == lane for sent in self._on_the_way.values()) >= most:
