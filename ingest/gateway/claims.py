@@ -67,6 +67,8 @@ class Claims:
         self._zone, self._silent_after_ms = zone, silent_after_s * 1000
         self._machine = machine_start() if machine is None else machine
         self._by_band: dict[str, Standing] = {}
+        self._over: list[Standing] = []
+        """Ended at a time that the hub has yet to say (`standing`), the newest last."""
         self._saved_mono_ms = time.mono_ms()
         self._load()
 
@@ -126,7 +128,7 @@ class Claims:
         )
         self._by_band[device_key] = one
         self.is_saved = False
-        self._say(one, None, None)
+        self._say(one)
         log.info("band_claimed", device=device_key)
 
     def finish(self, claim: str) -> bool:
@@ -159,15 +161,17 @@ class Claims:
         if one is not None and reading.quantity is Quantity.HEART_RATE_BPM and not off_skin:
             one.heard_mono_ms = self._time.mono_ms()
             one.heard_utc_ms = one.now_utc_ms(one.heard_mono_ms)
+            one.is_heard_fixed = False
 
     def look(self) -> None:
         """Bring every claim to what time it is, and end what is over; call it every second."""
         mono_ms, now = self._time.mono_ms(), self._time.utc_ms()
         if self._by_band and mono_ms - self._saved_mono_ms >= SAVE_EVERY_MS:
             self.is_saved = False
+        self._tell_what_is_over()
         for one in list(self._by_band.values()):
             if self._follow(one):
-                self._say(one, None, None)
+                self._say(one)
             if one.now_utc_ms(mono_ms) >= one.latest_utc_ms:
                 self._end(one, "midnight", one.latest_utc_ms)
             elif mono_ms - one.heard_mono_ms > self._silent_after_ms:
@@ -180,7 +184,8 @@ class Claims:
         one = self._by_band.get(told.device_key)
         if one is not None and one.claim == told.claim.hex():
             del self._by_band[told.device_key]
-            self.is_saved = False
+        self._over = [one for one in self._over if one.claim != told.claim.hex()]
+        self.is_saved = False
         self.refused[told.claim] = self._time.mono_ms(), told.subject
         while len(self.refused) > MAX_STANDING:
             del self.refused[next(iter(self.refused))]
@@ -190,7 +195,7 @@ class Claims:
         was_saved, self.is_saved = self.is_saved, True  # what changes from here on is not saved
         self._saved_mono_ms = self._time.mono_ms()
         try:
-            kept = [asdict(one) for one in list(self._by_band.values())]
+            kept = [asdict(one) for one in (*list(self._by_band.values()), *self._over)]
             keep(self._path, json.dumps(kept).encode())
         except BaseException:
             self.is_saved = was_saved
@@ -231,10 +236,36 @@ class Claims:
             at_utc_ms = self._now(one)
         del self._by_band[one.device_key]
         self.is_saved = False
-        self._say(one, max(at_utc_ms, one.began_utc_ms), why)
+        one.ended_utc_ms, one.why_ended = at_utc_ms, why
+        if self._is_end_known(one):
+            self._say(one)
+        else:
+            self._over.append(one)
+            for oldest in self._over[:-MAX_STANDING]:
+                oldest.machine = ""
         log.info("band_claim_ended", device=one.device_key, why=why)
 
-    def _say(self, one: Standing, ended_utc_ms: int | None, why: WhyEnded | None) -> None:
+    def _is_end_known(self, one: Standing) -> bool:
+        """Say whether the hub's word on the time would leave the end of a claim where it is."""
+        return (
+            not one.is_fixed
+            or not one.machine
+            or self._time.hub_ahead_ms is not None
+            or one.why_ended == "midnight"
+            or (one.why_ended == "silent" and one.is_heard_fixed)
+        )
+
+    def _tell_what_is_over(self) -> None:
+        """Tell of ended claims whose time is known now, or never will be: its count is lost."""
+        for one in [one for one in self._over if self._is_end_known(one)]:
+            if one.machine:
+                self._follow(one)
+            self._over.remove(one)
+            self.is_saved = False
+            self._say(one)
+
+    def _say(self, one: Standing) -> None:
+        ended_utc_ms = one.ended_utc_ms
         self._tell(
             Claim(
                 centre="",
@@ -248,8 +279,8 @@ class Claims:
                 subject=one.subject,
                 began_utc_ms=one.began_utc_ms,
                 latest_utc_ms=one.latest_utc_ms,
-                ended_utc_ms=ended_utc_ms,
-                why_ended=why,
+                ended_utc_ms=None if ended_utc_ms is None else max(ended_utc_ms, one.began_utc_ms),
+                why_ended=one.why_ended,
                 said_utc_ms=self._time.utc_ms(),
                 is_sure=one.is_sure,
             )
@@ -266,8 +297,12 @@ class Claims:
             return
         self._by_band = {
             one.device_key: resumed(one, self._time, self._machine)
-            for one in standing[:MAX_STANDING]
+            for one in [one for one in standing if one.ended_utc_ms is None][:MAX_STANDING]
         }
+        self._over = [one for one in standing if one.ended_utc_ms is not None][-MAX_STANDING:]
+        for one in self._over:
+            if one.machine != self._machine:
+                one.machine = ""
 
 
 def claimed_in(path: Path, now_utc_ms: int) -> frozenset[str]:
@@ -281,7 +316,11 @@ def claimed_in(path: Path, now_utc_ms: int) -> frozenset[str]:
         return frozenset()
     except (TypeError, KeyError) as error:
         raise ValueError("not a file of claims") from error
-    return frozenset(one.device_key for one in standing if now_utc_ms < one.latest_utc_ms)
+    return frozenset(
+        one.device_key
+        for one in standing
+        if one.ended_utc_ms is None and now_utc_ms < one.latest_utc_ms
+    )
 
 
 def limits_at(person: Claimer, at_ms: int) -> Limits | None:

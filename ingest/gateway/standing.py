@@ -5,6 +5,9 @@ claim a band before any network is there. How long the claim has lasted is known
 the clock that nobody sets: so when the box learns the time, or learns it anew, the claim's times
 move with it, forward or back, and all of one message are by one count. While the box does not know
 the time it cannot know midnight either: a claim then lasts a day at most.
+
+After a power cut nobody knows how long the box was off. A claim that began at a known time, and is
+over before the hub has said what time it is, is told to the district once the hub has.
 """
 
 import json
@@ -14,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ingest.batch.claim import CLAIM_BYTES
+from ingest.batch.claim import CLAIM_BYTES, WHY_ENDED_WORDS, WhyEnded
 from ingest.batch.columns import is_device_key
 from ingest.batch.parts import is_subject
 from ingest.gateway.edge_time import EdgeTime
@@ -48,6 +51,11 @@ class Standing:
     """The start of the machine whose steady clock that is."""
     is_fixed: bool = False
     """It began in an earlier start of the machine, at a time that was known: that stays."""
+    is_heard_fixed: bool = False
+    """And was not heard since: so the time of its newest reading stays too."""
+    ended_utc_ms: int | None = None
+    """It is over, by its own count, and guards nobody: the district hears of it later."""
+    why_ended: WhyEnded | None = None
 
     def now_utc_ms(self, mono_ms: int) -> int:
         """Return what it is now, as this claim counts."""
@@ -67,7 +75,10 @@ class Standing:
         has_learned = is_known and not self.is_sure
         self.is_sure |= is_known
         self.ahead_ms += moved_ms
-        self.heard_utc_ms += moved_ms
+        if not self.is_heard_fixed:
+            self.heard_utc_ms += moved_ms
+        if self.ended_utc_ms is not None:
+            self.ended_utc_ms += moved_ms
         if not self.is_fixed:
             self.began_utc_ms += moved_ms
             self.latest_utc_ms = latest_ms(self.began_utc_ms, zone, is_sure=self.is_sure)
@@ -98,6 +109,7 @@ def resumed(one: Standing, time: EdgeTime, machine: str) -> Standing:
     mono_ms, guess_ms = time.mono_ms(), time.utc_ms()
     if not machine or one.machine != machine:
         one.machine, one.is_fixed = machine, one.is_sure
+        one.is_heard_fixed = one.is_sure
         if one.is_sure:
             is_likely = one.heard_utc_ms <= guess_ms < one.latest_utc_ms
             now_ms = guess_ms if is_likely else one.heard_utc_ms
@@ -128,6 +140,10 @@ def _standing(item: Any) -> Standing:  # noqa: ANN401 - whatever it says
         or not isinstance(one.machine, str)
         or not isinstance(one.is_sure, bool)
         or not isinstance(one.is_fixed, bool)
+        or not isinstance(one.is_heard_fixed, bool)
+        or (one.ended_utc_ms is None) != (one.why_ended is None)
+        or not isinstance(one.ended_utc_ms, int | None)
+        or one.why_ended not in {None, *WHY_ENDED_WORDS}
     ):
         raise ValueError("not a claim")
     return one

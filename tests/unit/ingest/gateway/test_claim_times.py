@@ -12,7 +12,7 @@ from ingest.batch.claim import MAX_CLAIM_MS
 from ingest.batch.claim_code import code_hash
 from ingest.batch.keys import make_keys
 from ingest.batch.roster import Claimer, Limits, Roster, seal_roster
-from ingest.gateway.claims import Claims
+from ingest.gateway.claims import Claims, claimed_in
 from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.rosters import RosterBook
 from tests.edges import DAY_MS, NOON_UTC_MS, Clocks, live
@@ -54,12 +54,12 @@ class Box:
         )  # fmt: skip
         return self.claims
 
-    def power_cut(self, off_for_ms, *, wall_utc_ms):
+    def power_cut(self, off_for_ms, *, wall_utc_ms, machine="second"):
         """Lose the power for a while; wake with another wall clock."""
         self.claims.save()
         self.true_ms += off_for_ms
         self.clocks.mono_ms, self.clocks.wall_utc_ms = 10_000, wall_utc_ms
-        self.start("second")
+        self.start(machine)
 
     def passes(self, ms, *, is_worn=True):
         """Time in which the band is heard each ten seconds."""
@@ -220,7 +220,7 @@ def test_a_start_without_the_hub_leaves_a_time_that_was_known(box_that_is_off):
 @pytest.mark.parametrize(
     "wakes_ms", [0, NOON_UTC_MS - 13 * HOUR, NOON_UTC_MS + 400 * DAY_MS, NOON_UTC_MS + 45 * MINUTE]
 )
-@pytest.mark.parametrize("knows_again", [True, False])
+@pytest.mark.parametrize("knows_again", ["before the end", "after it", "never"])
 def test_a_power_cut_leaves_a_time_that_was_known_whenever_the_box_wakes(
     box_that_is_off, wakes_ms, knows_again
 ):
@@ -230,16 +230,67 @@ def test_a_power_cut_leaves_a_time_that_was_known_whenever_the_box_wakes(
     box.passes(40 * MINUTE)
     box.power_cut(5 * MINUTE, wall_utc_ms=wakes_ms)
     box.passes(10 * MINUTE)
-    if knows_again:
+    if knows_again == "before the end":
         box.hub_answers()
     box.passes(10 * MINUTE)
 
-    told = box.finish()
+    box.finish()
+    if knows_again == "after it":
+        assert box.said[-1].ended_utc_ms is None, "nobody knows yet when that was"
+        assert box.claims.band(WATCH.address, box.true_ms) is None, "and it guards no longer"
+        box.passes(30 * MINUTE)
+        box.claims.save()
+        assert claimed_in(box.folder / "claims.json", 0) == frozenset()
+        box.start("second")
+        box.hub_answers()
+        box.passes(MINUTE)
+    if knows_again == "never":
+        box.power_cut(HOUR, wall_utc_ms=0, machine="third")
+        box.passes(MINUTE)
 
+    told = box.said[-1]
     began, ended, latest = by_the_truth(told)
-    assert (began, latest, told.is_sure) == (0, 240, True)
+    assert (began, latest, told.is_sure, told.why_ended) == (0, 240, True, "finished")
     # Without the hub nobody knows how long it was off; nothing of what was heard before is lost.
-    assert ended == 65 if knows_again else 60 <= ended <= 65
+    assert 60 <= ended <= 65 if knows_again == "never" else ended == 65
+    assert len([one for one in box.said if one.why_ended]) == 1
+    box.hub_answers()
+    box.passes(MINUTE)
+    assert box.said[-1] is told
+
+
+@pytest.mark.parametrize("wakes_ms", [3_600_000, NOON_UTC_MS + 200 * MINUTE])
+def test_who_took_the_band_off_in_a_power_cut_wore_it_until_the_last_reading(
+    box_that_is_off, wakes_ms
+):
+    box = box_that_is_off()
+    box.hub_answers()
+    box.claims.begin(WATCH, PERSON)
+    box.passes(20 * MINUTE)
+    box.power_cut(3 * HOUR, wall_utc_ms=wakes_ms)
+    box.passes(MINUTE, is_worn=False)
+    box.hub_answers()
+    box.passes(16 * MINUTE, is_worn=False)
+
+    told = box.said[-1]
+    _, ended, _ = by_the_truth(told)
+    assert (told.why_ended, ended in {20, 21}) == ("silent", True)
+
+
+def test_a_silence_that_begins_after_a_power_cut_waits_for_the_hub_too(box_that_is_off):
+    box = box_that_is_off()
+    box.hub_answers()
+    box.claims.begin(WATCH, PERSON)
+    box.passes(20 * MINUTE)
+    box.power_cut(20 * MINUTE, wall_utc_ms=3_600_000)
+    box.passes(30 * MINUTE)
+    box.passes(16 * MINUTE, is_worn=False)
+    assert not box.claims.standing
+    box.hub_answers()
+    box.passes(MINUTE, is_worn=False)
+
+    told = box.said[-1]
+    assert (told.why_ended, by_the_truth(told)[:2]) == ("silent", (0, 70))
 
 
 @pytest.mark.parametrize("wakes_ms", [0, NOON_UTC_MS - 13 * HOUR + 41 * MINUTE])
@@ -266,7 +317,9 @@ def test_a_file_of_before_the_counts_is_read(box_that_is_off):
     box = box_that_is_off()
     box.claims.begin(WATCH, PERSON)
     [one] = box.claims.standing.values()
-    known = {"ahead_ms", "machine", "is_fixed"}
+    known = {
+        "ahead_ms", "machine", "is_fixed", "is_heard_fixed", "ended_utc_ms", "why_ended",
+    }  # fmt: skip
     kept = {name: value for name, value in asdict(one).items() if name not in known}
     (box.folder / "claims.json").write_text(json.dumps([kept]))
 

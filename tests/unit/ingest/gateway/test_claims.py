@@ -367,7 +367,8 @@ def test_the_file_is_the_owners_alone_and_holds_no_code(edge, tmp_path):
     assert path.stat().st_mode & 0o077 == 0
     assert set(json.loads(path.read_text())[0]) == {
         "claim", "device_key", "family", "subject", "began_utc_ms", "latest_utc_ms", "is_sure",
-        "heard_utc_ms", "heard_mono_ms", "ahead_ms", "machine", "is_fixed",
+        "heard_utc_ms", "heard_mono_ms", "ahead_ms", "machine", "is_fixed", "is_heard_fixed",
+        "ended_utc_ms", "why_ended",
     }  # fmt: skip
 
 
