@@ -128,6 +128,8 @@ def _go_by(conn: Connection, claim: EdgeClaim, now: datetime) -> None:
         if claim.is_sure and abs(time.began_at - since) > CLOCK_OFF:
             _move(conn, claim, time, given)
             since = time.began_at
+        elif claim.is_sure and known.until is not None and time.until < known.until:
+            conn.execute(query("cut_assignment"), {**given, "until": time.until})
         if time.ended_at is not None:
             ended_at = _end_of(claim, time, since, now) or known.until or known.began_at
             _end(conn, claim, ended_at, given)
@@ -167,9 +169,13 @@ def _move(conn: Connection, claim: EdgeClaim, time: _Time, given: dict[str, obje
         return
     since, until = time.began_at, time.until
     place = {**given, "since": since, "until": until}
-    for held_since, held_until in conn.execute(query("assigned_beside"), place).fetchall():
+    for held_id, held_since, held_until, is_claim in conn.execute(
+        query("assigned_beside"), place
+    ).fetchall():
         if held_since is not None and held_since > since:
             until = min(until, held_since)
+        elif is_claim and held_since is not None and held_since < time.began_at:
+            _cut_by(conn, held_id, time.began_at)
         else:
             since = max(since, held_until or until)
     if since < until:
@@ -195,14 +201,7 @@ def _begin(conn: Connection, claim: EdgeClaim, time: _Time, given: dict[str, obj
                 until = ended_at = held.since
                 why_ended = "another_wearer"
         else:
-            over = {
-                "assignment_id": held.assignment_id,
-                "until": time.began_at,
-                "ended_at": time.began_at,
-                "why_ended": "another_wearer",
-            }
-            conn.execute(query("end_claim"), over)
-            conn.execute(query("cut_assignment"), over)
+            _cut_by(conn, held.assignment_id, time.began_at)
     ids = {**given, "until": until, "ended_at": ended_at, "why_ended": why_ended}
     row = conn.execute(query("find_device"), {"device_key": claim.device_key}).fetchone()
     ids["device_id"] = cast("tuple[int]", row)[0]
@@ -214,6 +213,18 @@ def _begin(conn: Connection, claim: EdgeClaim, time: _Time, given: dict[str, obj
     if claim.family is not None:
         conn.execute(query("family_of_claimed"), ids)
     _note(conn, claim, "band_claimed", {} if ended_at is None else {"why_ended": why_ended})
+
+
+def _cut_by(conn: Connection, assignment_id: int, began_at: datetime) -> None:
+    """End an earlier claim where a later one of the same band begins."""
+    over = {
+        "assignment_id": assignment_id,
+        "until": began_at,
+        "ended_at": began_at,
+        "why_ended": "another_wearer",
+    }
+    conn.execute(query("end_claim"), over)
+    conn.execute(query("cut_assignment"), over)
 
 
 def _note(conn: Connection, claim: EdgeClaim, action: str, detail: dict[str, object]) -> None:

@@ -69,12 +69,13 @@ WHERE held.device_id = ANY (%(device_ids)s)
 ORDER BY lower(held.worn) NULLS FIRST;
 
 -- name: assigned_beside
--- Who else has the band in that time, in order.
-SELECT lower(worn), upper(worn)
-FROM device_assignment
-WHERE device_id = ANY (%(device_ids)s) AND id <> %(assignment_id)s
-    AND worn && tstzrange(%(since)s, %(until)s)
-ORDER BY lower(worn) NULLS FIRST;
+-- Who else has the band in that time, in order, and whether by a claim.
+SELECT held.id, lower(held.worn), upper(held.worn), band_claim.claim IS NOT NULL
+FROM device_assignment AS held
+LEFT JOIN band_claim ON band_claim.assignment_id = held.id
+WHERE held.device_id = ANY (%(device_ids)s) AND held.id <> %(assignment_id)s
+    AND held.worn && tstzrange(%(since)s, %(until)s)
+ORDER BY lower(held.worn) NULLS FIRST;
 
 -- name: move_assignment
 UPDATE device_assignment SET worn = tstzrange(%(since)s, %(until)s)
@@ -153,21 +154,28 @@ ORDER BY band_offer.came_at DESC, band_offer.device_key;
 
 -- name: list_claims
 -- Claims since a time, the newest first, with the time they count for; who said it is the person's
--- pseudonym.
+-- pseudonym. Where the box did not know the time, the claim keeps its guess and its assignment has
+-- moved: the assignment's times stand for it, for its end too where that was before the guess.
 SELECT
-    patient.pseudonym, device.device_key, centre.code, gateway.code, band_claim.began_at,
-    band_claim.ended_at, band_claim.why_ended, lower(held.worn), upper(held.worn)
+    patient.pseudonym, device.device_key, centre.code, gateway.code, counted.began_at,
+    CASE
+        WHEN band_claim.ended_at = band_claim.began_at AND counted.began_at < band_claim.began_at
+            THEN upper(held.worn)
+        ELSE band_claim.ended_at
+    END,
+    band_claim.why_ended, lower(held.worn), upper(held.worn)
 FROM band_claim
 JOIN patient ON patient.id = band_claim.patient_id
 JOIN device ON device.id = band_claim.device_id
 JOIN gateway ON gateway.id = band_claim.gateway_id
 JOIN organisation AS centre ON centre.id = gateway.centre_id
 LEFT JOIN device_assignment AS held ON held.id = band_claim.assignment_id
-WHERE band_claim.began_at >= %(since)s
-    AND (%(until)s::timestamptz IS NULL OR band_claim.began_at < %(until)s)
+CROSS JOIN LATERAL (SELECT coalesce(lower(held.worn), band_claim.began_at) AS began_at) AS counted
+WHERE counted.began_at >= %(since)s
+    AND (%(until)s::timestamptz IS NULL OR counted.began_at < %(until)s)
     AND (%(centre)s::text IS NULL OR centre.code = %(centre)s)
     AND (%(patient_id)s::integer IS NULL OR patient.id = %(patient_id)s)
-ORDER BY band_claim.began_at DESC, device.device_key;
+ORDER BY counted.began_at DESC, device.device_key;
 
 -- name: put_band_key
 INSERT INTO band_key (device_id, irk)

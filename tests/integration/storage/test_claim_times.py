@@ -1,9 +1,10 @@
 """Claims of boxes that did not know what time it was: no session of theirs is lost."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from storage import bands
 from storage.claims import store_edge_event
 from tests.claims import ADDRESS, MINUTE, NINE, NOW, claim
 from tests.district import District
@@ -126,3 +127,56 @@ def test_what_the_staff_took_back_meanwhile_does_not_come_again(conn, district):
     store_edge_event(conn, claim(district, ended=NINE + 90 * MINUTE))
 
     assert worn(conn) == [("p1", 0, 30)]
+
+
+def test_a_midnight_that_is_earlier_than_the_day_of_a_guess_holds(conn, district):
+    store_edge_event(
+        conn,
+        unsure(
+            district,
+            age_ms=now_ms() - NINE,
+            began=NINE,
+            latest_utc_ms=NINE + 24 * HOUR,
+            said_utc_ms=NINE,
+        ),
+    )
+    assert within(worn(conn)[0][2], 24 * 60)
+
+    store_edge_event(conn, claim(district))
+
+    [(_, _, until)] = worn(conn)
+    assert until == 14 * 60
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_a_later_claim_of_the_band_ends_the_one_before_also_where_it_moves(
+    conn, district, is_moved
+):
+    store_edge_event(conn, claim(district, "p1", b"a"))
+    if is_moved:
+        latest = GUESS + 2 * HOUR
+        store_edge_event(
+            conn, unsure(district, subject="p2", name=b"b", age_ms=None, latest_utc_ms=latest)
+        )
+    later = NINE + 30 * MINUTE
+    store_edge_event(conn, claim(district, "p2", b"b", began=later))
+    store_edge_event(conn, claim(district, "p1", b"a", ended=later + 16 * MINUTE, why="silent"))
+    store_edge_event(conn, claim(district, "p2", b"b", began=later, ended=NINE + 90 * MINUTE))
+
+    assert worn(conn) == [("p1", 0, 30), ("p2", 30, 90)]
+    ends = {who: why for who, _, why in claims(conn)}
+    assert ends == {"p1": "another_wearer", "p2": "finished"}
+
+
+@pytest.mark.parametrize("off_days", [-400, 400])
+def test_the_list_of_claims_says_when_it_was_and_not_what_the_box_guessed(conn, district, off_days):
+    guess = NINE + off_days * 24 * HOUR
+    given = {"began": guess, "latest_utc_ms": guess + 24 * HOUR, "said_utc_ms": guess}
+    store_edge_event(conn, unsure(district, age_ms=None, **given))
+    store_edge_event(conn, claim(district, ended=NINE + 90 * MINUTE))
+
+    began = datetime.fromtimestamp(NINE / 1000, UTC)
+    [listed] = bands.claims(conn, since=began, until=began + timedelta(minutes=1))
+
+    assert (listed.began_at, listed.ended_at) == (began, began + timedelta(minutes=90))
+    assert (listed.counts_from, listed.counts_until) == (listed.began_at, listed.ended_at)
