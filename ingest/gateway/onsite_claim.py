@@ -11,10 +11,10 @@ from html import escape
 
 from config.language import later, translator
 from ingest.batch.claim_code import DIGITS
-from ingest.gateway.standing import Standing
 from ingest.gateway.neighbour import Neighbour
 from ingest.gateway.onsite import Page
 from ingest.gateway.onsite_frame import Say, Sight, alarms, band_end, button, form, framed
+from ingest.gateway.standing import Standing
 
 LOOK_AGAIN = "5"
 ALONE = "45;url=/"
