@@ -230,6 +230,16 @@ def test_of_damaged_files_one_is_kept(box):
     assert asides == ["spool.sqlite.damaged-1"]
 
 
+def test_a_box_that_woke_in_1970_keeps_the_file_once_it_knows_the_time(box, monkeypatch):
+    set_times = os.utime
+    monkeypatch.setattr(os, "utime", lambda path, times=(0, 0): set_times(path, times))
+    filled(box)
+    damage_a_page(box.path)
+    box.open()
+    damaged_spool.forget_old(box.path, NOON_UTC_MS)
+    assert box.path.with_name("spool.sqlite.damaged-1").exists()
+
+
 def test_a_damaged_file_goes_two_weeks_after_it_is_known_what_time_it_is(box):
     filled(box)
     damage_a_page(box.path)
