@@ -180,9 +180,15 @@ class Claims:
                 self._end(one, "roster")
 
     def is_refused(self, told: Claim) -> None:
-        """Take in that the district refuses a claim: it holds no longer, and the page says so."""
+        """Take in that the district refuses a claim: it holds no longer, and the page says so.
+
+        What was said at a guessed time (nobody is in a programme in 1970) and has been said anew
+        since has another answer to come.
+        """
         one = self._by_band.get(told.device_key)
         if one is not None and one.claim == told.claim.hex():
+            if one.is_sure and not told.is_sure:
+                return
             del self._by_band[told.device_key]
         self._over = [one for one in self._over if one.claim != told.claim.hex()]
         self.is_saved = False

@@ -136,6 +136,22 @@ def test_once_the_time_is_known_the_district_hears_the_claim_anew_and_midnight_h
     assert (box.said[-1].why_ended, box.said[-1].ended_utc_ms) == ("midnight", MIDNIGHT)
 
 
+def test_a_refusal_of_the_guessed_time_does_not_end_what_was_said_anew(box_that_is_off):
+    box = box_that_is_off(-20 * 365 * DAY_MS)
+    box.claims.begin(WATCH, PERSON)
+    box.hub_answers()
+    box.passes(MINUTE)
+    guessed, known = box.said
+
+    box.claims.is_refused(guessed)
+    assert box.claims.band(WATCH.address, box.true_ms).subject == "p-1"
+    assert not box.claims.refused
+
+    box.claims.is_refused(known)
+    assert box.claims.band(WATCH.address, box.true_ms) is None
+    assert known.claim in box.claims.refused
+
+
 def test_a_midnight_that_the_box_only_guesses_ends_nothing_and_a_day_does(box_that_is_off):
     box = box_that_is_off(4 * HOUR - 10 * MINUTE)  # ten to midnight, says its clock
     box.claims.begin(WATCH, PERSON)
