@@ -54,13 +54,13 @@ WHERE id = %(letter_id)s;
 -- What is in the tables needs no letter: its bytes go. What was stored once stays stored, and the
 -- letter says as which batch: the ledger takes that off what its box has given up.
 UPDATE dead_letter
-SET retried_at = clock_timestamp(),
+SET retried_at = now_is.at,
     retry_outcome = CASE WHEN retry_outcome = 'stored' THEN 'stored' ELSE %(outcome)s END,
     retry_detail = %(detail)s,
     bytes = CASE WHEN %(outcome)s NOT IN ('stored', 'duplicate') THEN bytes END,
     bytes_dropped_at = CASE
         WHEN %(outcome)s IN ('stored', 'duplicate')
-            THEN coalesce(bytes_dropped_at, clock_timestamp())
+            THEN coalesce(bytes_dropped_at, now_is.at)
         ELSE bytes_dropped_at
     END,
     batch_id = CASE
@@ -70,6 +70,7 @@ SET retried_at = clock_timestamp(),
         )
         ELSE batch_id
     END
+FROM (SELECT clock_timestamp() AS at) AS now_is
 WHERE id = %(letter_id)s
 RETURNING retry_outcome;
 
