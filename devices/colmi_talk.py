@@ -131,6 +131,8 @@ class ColmiTalk(WithMemory):
             case colmi_frames.NoData(command) | colmi_frames.Other(command, is_refusal=True):
                 if self._open == command:
                     self._asking.answered()
+                # A ring without a single pulse has no log that would bring on what waits.
+                values = self._memory.new((), now_utc_ms, colmi_frames.QUARTER_MS)
         self._settle(now_utc_ms)
         return values
 

@@ -131,7 +131,7 @@ def test_without_the_other_database_it_is_said_what_to_install(monkeypatch, tmp_
     monkeypatch.setitem(sys.modules, "duckdb", None)
     monkeypatch.setattr(core, "find_spec", lambda _name: None)
 
-    with pytest.raises(Misconfigured, match=r"pip install 'adhere\[bench\]'"):
+    with pytest.raises(Misconfigured, match=r"pip install '\.\[bench\]'"):
         core.check(10_000, tmp_path)
 
 

@@ -136,4 +136,4 @@ def test_a_gateway_box_asked_for_district_work_says_what_to_install(installed):
     run = adhere(installed, "db", "status", before=GATEWAY_BOX, ADHERE_DATABASE_DSN="host=/none")
 
     assert run.returncode == 2, run.stderr
-    assert "pip install 'adhere[district]'" in run.stderr
+    assert "pip install '.[district]'" in run.stderr

@@ -59,6 +59,18 @@ def test_the_memory_is_told_once_in_utc_with_the_rings_own_stamps():
     assert max(v.at_utc_ms + v.span_ms for v in steps) <= NOON
 
 
+def test_steps_of_a_ring_without_a_single_pulse_are_told_while_the_talk_goes_on():
+    since = NOON - 3 * HOUR_MS  # no other day brings on what waits
+    quiet = colmi_ring(
+        "c0:00:00:00:00:01", lambda _at: None, steps=walking, worn_since_utc_ms=since
+    )
+    told = converse(talk(live=True), quiet.link, NOON, seconds=40)[0]
+
+    moments = [moment for moment, value in told if value.quantity == "steps_increment"]
+    assert len(moments) == 12
+    assert max(moments) < NOON + 20_000  # not when the talk ends
+
+
 def test_what_was_running_is_told_at_the_next_read_and_nothing_twice():
     speaker = talk()
 
