@@ -64,8 +64,6 @@ def test_steps_of_a_ring_without_a_single_pulse_are_told_while_the_talk_goes_on(
     quiet = colmi_ring(
         "c0:00:00:00:00:01", lambda _at: None, steps=walking, worn_since_utc_ms=since
     ).link
-        "c0:00:00:00:00:01", lambda _at: None, steps=walking, worn_since_utc_ms=since
-    )
     told = converse(talk(live=True), quiet, NOON, seconds=40)[0]
 
     moments = [moment for moment, value in told if value.quantity == "steps_increment"]

@@ -295,5 +295,6 @@ def test_a_retained_message_is_no_news(box, ear, database, broker, hub_keys, db)
         ear.wait_for(later)
 
     assert name not in ear.committed
-    assert working.counters.ignored == 1
+    # The embedded broker now and then gives it to a connection that has not asked for it, too.
+    assert working.counters.ignored >= 1
     assert count(db, "batch") == 1
