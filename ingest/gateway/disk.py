@@ -16,7 +16,7 @@ import structlog
 
 from config.errors import Misconfigured, Unavailable
 from config.waiting import spread_s
-from ingest.batch.topics import Lane
+from ingest.batch.topics import LANES, Lane
 from ingest.gateway.spool import Spool
 from ingest.gateway.spool_file import DISK_FAULTS, SpoolDamaged
 from ingest.gateway.spool_ground import CannotStore
@@ -54,6 +54,8 @@ class Disk:
         """What `once` has begun, and how many chunks the spool had then."""
         self._done: set[Step] = set()
         self.is_open = False
+        self.was_waiting = False
+        """Chunks that nobody had sealed were in the spool when it was opened."""
         self.faults = 0
         """How often the disk failed under the open spool."""
         self.on_opened: Callable[[], None] = _nobody
@@ -171,6 +173,7 @@ class Disk:
             self._doing = None
             if spool.chunks_heard > chunks_before:
                 self._done.add(begun)
+        self.was_waiting = any(map(spool.unsealed, LANES))
         self._spool, self.is_open = spool, True
 
     def _timed(self, what: Callable[[Spool], Result], part: str) -> Result:

@@ -8,7 +8,6 @@ import structlog
 from config.errors import Unavailable
 from ingest.batch.columns import Chunk
 from ingest.batch.reading import Reading
-from ingest.batch.topics import LANES
 from ingest.gateway.ages import Ages
 from ingest.gateway.clock import Clock, Part, Stamp
 from ingest.gateway.disk import Disk
@@ -50,8 +49,8 @@ class Keeper:
         return self._has_room and self._spool.is_open
 
     def spool_opened(self) -> None:
-        """Take up what waits in the spool."""
-        self.has_unsure = self.has_unsure or any(map(self._spool.unsealed, LANES))
+        """Take up what waited in the spool; not what has come since, of which more is known."""
+        self.has_unsure = self.has_unsure or self._spool.was_waiting
         self.stored.set()
 
     async def collect(
