@@ -102,12 +102,8 @@ class Weeks:
 
 
 def first_monday(now: datetime, zone: str) -> datetime:
-    """Return the local midnight at which the last `WEEKS` complete ISO weeks begin.
-
-    The last one ended half a day ago or more: what is told of its night runs on behind its end.
-    """
-    local = now.astimezone(ZoneInfo(zone)) - timedelta(hours=12)
-    today = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    """Return the local midnight at which the last `WEEKS` complete ISO weeks begin."""
+    today = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=today.weekday() + 7 * WEEKS)
 
 
